@@ -32,7 +32,7 @@ def compile(function: Callable[P, R], limit: int = 16, *, executor: str | None =
     its ``backward()`` replays the backward pass into the ``.grad`` of the leaves, so optimisers, clipping and training
     loops stay as they are.
 
-    Tensors are inputs, wherever they come from: parameters are read again at each call. NumPy arrays among
+    All tensors are inputs, wherever they come from: parameters are read again at each call. NumPy arrays among
     the arguments (ids, targets, masks, lengths) are inputs too. Numbers, flags and lists are part of the recording:
     other values, and arrays of another shape, need a new recording.
 
@@ -73,14 +73,14 @@ def compile(function: Callable[P, R], limit: int = 16, *, executor: str | None =
 
 
 def compiled_if(wanted: bool | str, function: Callable[P, R]) -> "Callable[P, R] | Compiled[P, R]":
-    """What a ``compile=`` argument asks for.
+    """Apply a ``compile=`` argument.
 
     Args:
-        wanted: False for the function itself, True for it compiled, or the name of an executor.
+        wanted: False for the function itself, True to compile it, or the name of an executor.
         function: the function.
 
     Returns:
-        The function, or what `compile` makes of it.
+        The function, or the compiled one.
 
     Raises:
         TypeError: if ``wanted`` is neither a flag nor a name.
@@ -123,7 +123,7 @@ class Compiled(Wrapper, Generic[P, R]):
     def __call__(self, *args: P.args, **settings: P.kwargs) -> R:
         """Call the function, recorded or replayed."""
         mode = MODE.get()
-        if mode.anomaly or ACTIVE.get() is not None:  # which inspect each op
+        if mode.anomaly or ACTIVE.get() is not None:  # modes that inspect each op
             return self.function(*args, **settings)
         given: list[Tensor | Array] = []
         signature = (mode.grad, _signature((args, settings), given))
@@ -132,15 +132,15 @@ class Compiled(Wrapper, Generic[P, R]):
             if not replay.surroundings.unchanged():
                 continue
             try:
-                replayed: R = replay.run(given)  # whose results have the types of the recorded ones
+                replayed: R = replay.run(given)  # a recording's results keep their types
                 return replayed
             except Changed:
                 continue
         if sum(map(len, self._replays.values())) >= self.limit:
             warnings.warn(
-                f"a compiled function has {self.limit} recordings, for as many shapes, types, numbers among its "
-                "arguments, or settings around it; others run without replay. Pad to fewer shapes, give what varies as "
-                "arrays, or raise ts.compile(..., limit=)",
+                f"a compiled function has reached its limit of {self.limit} recordings, as the shapes, types or "
+                "numbers among its arguments, or settings around it, keep changing; other calls run without replay. "
+                "Pad to fewer shapes, pass what varies as arrays, or raise ts.compile(..., limit=)",
                 stacklevel=2,
             )
             return self.function(*args, **settings)
@@ -152,7 +152,7 @@ class Compiled(Wrapper, Generic[P, R]):
         except Changed as error:
             raise RecordingError(
                 "a replay of the call just recorded took another branch; does a condition or a shape depend on random "
-                "numbers? Use ts.where in place of `if`"
+                "numbers? Use ts.where instead of `if`"
             ) from (error.__cause__ or error)
         return result
 
@@ -162,7 +162,7 @@ class Compiled(Wrapper, Generic[P, R]):
         It checks nothing, and reads parameters once, now: only its arguments may change while it is in use.
 
         Args:
-            args: the arguments to record the function for. Those that are neither tensors nor arrays are constants.
+            args: the arguments to record the function with. Those that are neither tensors nor arrays are constants.
 
         Returns:
             A function from the arrays of all tensors and arrays among the arguments, in order and in these shapes and
@@ -186,7 +186,7 @@ class Compiled(Wrapper, Generic[P, R]):
             second = Trace(self.function, args, settings, first)
         except Exception as error:
             if getattr(error, "perhaps_on_the_way_to_another", True) or error.__context__ is not None:
-                self.function(*args, **settings)  # whose error says what is wrong with the arguments
+                self.function(*args, **settings)  # the function's own error says what is wrong with the arguments
             raise
         first.check_repeated(second)
         first.let_go()
@@ -198,10 +198,10 @@ class Compiled(Wrapper, Generic[P, R]):
         tensors = [t for t in given if isinstance(t, Tensor)] + [s.tensor for s in first.recorder.sources.values()]
         if len({tensor.device for tensor in tensors}) > 1:
             with random.replayed(random.state()):
-                self.function(*args, **settings)  # whose ops refuse to mix tensors of the host and of a device
+                self.function(*args, **settings)  # the function's ops refuse to mix tensors on the host and on a device
         del second
         replay = Replay(first, around, given, self.executor)
-        give_back()  # what recording and compiling needed: replays have memory of their own
+        give_back()  # memory that recording and compiling needed: replays have their own
         return replay
 
 

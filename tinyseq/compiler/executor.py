@@ -1,4 +1,4 @@
-"""Execution of a program with NumPy: one generated Python function for each pass, writing to planned memory."""
+"""Execution of a program with NumPy: one generated Python function for each pass, which writes to planned memory."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Kind, Ref, Step, refs
 
 _ALIGNMENT = 64
-_BY_NAME_ONLY = {np.minimum, np.maximum}  # whose ``out`` NumPy does not like to be given by position
+_BY_NAME_ONLY = {np.minimum, np.maximum}  # NumPy wants their ``out`` by keyword
 
 
 class Executor:
@@ -21,14 +21,14 @@ class Executor:
 
     Attributes:
         program: what it runs.
-        plan: where its values lie.
+        plan: where its values are stored.
     """
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.plan = plan_memory(program)
         self._slots: dict[tuple[int, Kind], int] = {}
-        self._views: dict[int, tuple[int, Step]] = {}  # views of planned memory: the slot, and what makes it
+        self._views: dict[int, tuple[int, Step]] = {}  # views of planned memory: the slot, and how it is made
         self._count = 0
         self._names: dict[str, Any] = {"asarray": np.asarray, "copyto": np.copyto, "Changed": Changed}
         self._names |= {f"v{number}": value for number, value in program.constants.items()}
@@ -46,7 +46,7 @@ class Executor:
         program.notes = self.plan.notes | dict.fromkeys(self._views, "view taken once")
 
     def memory(self) -> Any:
-        """For each pass the arrays that one run at a time writes to."""
+        """For each pass, the arrays that it writes to; one run at a time uses them."""
         block = np.empty(self.plan.size + _ALIGNMENT, np.uint8)
         start = -block.ctypes.data % _ALIGNMENT
         arrays: dict[int, Array] = {}
@@ -59,7 +59,7 @@ class Executor:
         return [tuple([arrays[slot] for slot in used]) for used in self._used]
 
     def _place(self, step: Step) -> None:
-        """Note where a step's result lies, if that is known before a run."""
+        """Record where a step's result is stored, if that is known before a run."""
         if step.out in self.plan.offsets:
             self._slot(self.plan.offsets[step.out], self.program.values[step.out])
         elif step.view is not None and step.fixed and step.reads == (step.view.number,) and self._in_memory(*step.view):
@@ -74,7 +74,7 @@ class Executor:
         return self._slot(self.plan.offsets[number], self.program.values[number])
 
     def _slot(self, offset: int, kind: Kind) -> int:
-        """The number of an array of a kind at a place in memory."""
+        """The slot of an array of some kind at a place in memory."""
         if (offset, kind) not in self._slots:
             self._slots[offset, kind] = self._new()
         return self._slots[offset, kind]
@@ -117,7 +117,7 @@ class Executor:
         return found
 
     def _lines(self, step: Step) -> list[str]:
-        """One step as lines of Python code; none for one that takes place in memory already."""
+        """One step as lines of Python code; none if its result is already in place."""
         value = self.program.values[step.out]
         if step.out in self._views or step.out in self.plan.done:
             return []
@@ -141,7 +141,7 @@ class Executor:
         return lines
 
     def _joined(self, step: Step) -> str:
-        """The arguments of the copy that does a join: all operands are one array, with the distance as first stride."""
+        """The arguments of the copy that does a join: its operands are one array with that first stride."""
         offset, distance = self.plan.joins[step.out]
         whole = pieces(step, self.program.values[step.out])
         operand = self.program.values[step.reads[0]]
@@ -171,7 +171,7 @@ class Executor:
 
 
 def _of_one_type(step: Step, program: Program) -> list[Any]:
-    """The arguments of a step; numbers beside arrays as arrays, which NumPy would make of them at each call."""
+    """The arguments of a step; numbers next to arrays become arrays, which saves converting them at each call."""
     args = list(step.args)
     if not isinstance(step.function, np.ufunc) or step.function.signature is not None or step.settings:
         return args

@@ -8,7 +8,7 @@ from tinyseq.compiler.program import Program
 
 
 class Changed(Exception):
-    """A condition or a shape fixed by the recording differs for these inputs."""
+    """A condition or a shape that the recording fixed is different for these inputs."""
 
 
 class Executor(Protocol):
@@ -24,7 +24,7 @@ class Executor(Protocol):
         """New memory for one run at a time."""
 
     def forward(self, inputs: list[Array], memory: Any) -> tuple[Array, ...]:
-        """The program's outputs, and then whatever the backward pass needs; raises `Changed` if a guard differs."""
+        """The program's outputs, followed by what the backward pass needs; raises `Changed` if a guard differs."""
 
     def backward(self, inputs: list[Array], memory: Any, kept: Any, seeds: list[Array]) -> tuple[Array, ...]:
         """The program's gradients, from its inputs, what `forward` kept, and the upstream gradients."""
@@ -38,14 +38,14 @@ EXECUTORS = {
 
 
 def check_executor(name: str | None) -> None:
-    """Raise if no executor has this name; None stands for the first of the arrays' library."""
+    """Raise if no executor has this name; None means the default for the arrays' library."""
     names = [each for by_name in EXECUTORS.values() for each in by_name]
     if name is not None and name not in names:
         raise ValueError(f"executor must be None or one of {', '.join(map(repr, names))}, got {name!r}")
 
 
 def executor_for(program: Program, library: str = "numpy", name: str | None = None) -> Executor:
-    """An executor of a program, for arrays of a library."""
+    """An executor for a program, for arrays of some library."""
     by_name = EXECUTORS[library]
     if name is not None and name not in by_name:
         raise ValueError(f"executor={name!r} does not run {library} arrays; for these it must be one of {[*by_name]}")

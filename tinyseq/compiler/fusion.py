@@ -1,7 +1,7 @@
-"""Fusion: runs of elementwise steps that one loop can compute, so that values between them never reach memory.
+"""Fusion: runs of elementwise steps become one loop, so that intermediate values never reach memory.
 
-Nothing here changes a result, or knows how a loop is made. An executor says which steps its kernels can compute, and
-generates one kernel for each kind of `Group`.
+Nothing here changes a result, or depends on how a loop is generated. An executor says which steps its kernels can
+compute, and generates one kernel for each kind of `Group`.
 """
 
 import operator
@@ -16,16 +16,16 @@ from tinyseq.compiler.program import Program
 from tinyseq.compiler.recording.outcomes import Outcomes
 from tinyseq.compiler.steps import Kind, Ref, Step, blank, key, kind_of, mapped
 
-LARGEST = 64  # steps in a group: a longer loop runs out of registers, and takes long to compile
+LARGEST = 64  # the most steps in a group: a longer loop runs out of registers, and is slow to compile
 
 
 class Group(NamedTuple):
-    """Elementwise steps with results of one shape: element k of each needs only element k of the others.
+    """Elementwise steps whose results have the same shape: element k of each needs only element k of the others.
 
     Attributes:
         shape: of every result; values from outside are broadcast to it.
         steps: in their order.
-        reads: numbers of the values from outside of the group.
+        reads: numbers of the values that come from outside the group.
         writes: numbers of the results that are used outside of it.
     """
 
@@ -52,13 +52,13 @@ def elementwise(program: Program, step: Step, able: Able) -> bool:
 
 
 def fuse(program: Program, able: Able, largest: int = LARGEST) -> tuple[list[Item], list[Item]]:
-    """Reorder the steps so that elementwise ones that can share a loop stand together.
+    """Reorder the steps so that elementwise ones that can share a loop are adjacent.
 
-    Each step is moved down to the loop that needs its result, if nothing in between does. Views are moved down to their
-    first use: they take no time.
+    Each step is moved down to the loop that reads its result, if nothing in between reads it. Views are moved down to
+    their first use: they take no time.
 
     Args:
-        program: is left as it is.
+        program: stays unchanged.
         able: whether the executor's kernels can compute a step.
         largest: the maximum number of steps in a group.
 
@@ -87,11 +87,11 @@ class _Run:
         self._loops: dict[int, tuple[int, ...]] = {}  # the shape of the loop at a place
         self._newest: dict[tuple[int, ...], int] = {}  # the place of the last loop over each shape
         self._views: dict[int, list[Step]] = {}  # by the place of their first use
-        self._before: dict[int, int] = {}  # a value must be complete before the item at this place
-        self._within: dict[int, int] = {}  # a value is read, element by element, by the loop at this place
+        self._before: dict[int, int] = {}  # for each value, the place of an item that needs it complete
+        self._within: dict[int, int] = {}  # for each value, the place of a loop that reads it element by element
 
     def take(self, step: Step) -> None:
-        """Find the place of a step, when all steps that read its result have theirs."""
+        """Choose a place for a step, once all steps that read its result have theirs."""
         uses = self._before
         if self._root[step.out] != step.out:
             place = max(self._before.get(step.out, -1), self._within.get(step.out, -1))
@@ -139,7 +139,7 @@ class _Run:
 
 
 def computed(group: Group, arrays: dict[int, Array]) -> dict[int, Array]:
-    """What a kernel for a group computes, with NumPy: its writes, from its reads."""
+    """What a kernel for a group computes, done with NumPy: its writes from its reads."""
     values = {number: arrays[number] for number in group.reads}
     for step in group.steps:
         args = mapped(step.args, Ref, lambda ref: values[ref.number])
@@ -148,10 +148,10 @@ def computed(group: Group, arrays: dict[int, Array]) -> dict[int, Array]:
 
 
 def push_views(program: Program, able: Able) -> None:
-    """Take views of the operands in place of views of an elementwise result: ``(x + y)[a]`` becomes ``x[a] + y[a]``.
+    """Take views of the operands instead of views of an elementwise result: ``(x + y)[a]`` becomes ``x[a] + y[a]``.
 
-    Only where all that reads the result are views, which together are no larger. Then the elementwise step can join the
-    loops of the steps that read them.
+    Only if all readers of the result are views that together are no larger. The elementwise step can then join the
+    loops of the steps that read those views.
     """
     changed = set[int]()
     while pushed := _read_by_views(program, able):
@@ -168,7 +168,7 @@ def push_views(program: Program, able: Able) -> None:
 
 
 def _is_view(step: Step) -> bool:
-    """Whether a step is a view that can be taken of the operands as well; its index does not depend on the inputs."""
+    """Whether a step is a view that can also be taken of the operands; its index must not depend on the inputs."""
     return step.function in (operator.getitem, np.transpose) and type(step.args[0]) is Ref and len(step.reads) == 1
 
 
@@ -187,7 +187,7 @@ def _read_by_views(program: Program, able: Able) -> dict[int, Step]:
 
 
 class _Views:
-    """Views that take the place of others; each is taken once."""
+    """Views that replace others; each is taken once."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
@@ -220,13 +220,13 @@ class _Views:
 
 
 def lay_out_again(program: Program, changed: set[int], chosen: Callable[[Step], Kind | None] | None = None) -> None:
-    """Find the layouts of results again, after some have changed: a step's depends on those of its arguments.
+    """Update the layouts of results after some have changed: a step's layout depends on those of its arguments.
 
     Args:
-        program: is changed.
-        changed: the values whose layout has changed; further ones are added.
-        chosen: the kind of a step's result where it is to be another than NumPy's; None where not. By default, products
-            keep theirs.
+        program: is modified.
+        changed: the values whose layout has changed; this function adds to it.
+        chosen: the kind of a step's result if it should differ from NumPy's, otherwise None. By default, products keep
+            theirs.
     """
     outcomes = Outcomes()
     for place, step in enumerate(program.steps):

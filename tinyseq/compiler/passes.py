@@ -9,7 +9,7 @@ from tinyseq.compiler.steps import Kind, Ref, Step, key, mapped
 
 
 def fold_constants(program: Program) -> None:
-    """Constant folding: compute now what depends on no input."""
+    """Constant folding: compute now whatever depends on no input."""
 
     known = program.constants
 
@@ -65,7 +65,7 @@ class Lives(NamedTuple):
 
     Attributes:
         root: for each value the one that owns its memory: itself, unless it is a view.
-        last: for each root the last step that reads it or a view of it; the number of steps for results.
+        last: for each root, the last step that reads it or a view of it; for results, the number of steps.
         pinned: roots that several results of one step may be views of; their memory is left to Python.
     """
 
@@ -107,7 +107,7 @@ def takes_buffer(program: Program, step: Step, lives: Lives) -> bool:
 
 
 def is_join(step: Step) -> bool:
-    """Whether a step lays arrays side by side."""
+    """Whether a step concatenates or stacks arrays."""
     return step.function in (np.concatenate, np.stack) and isinstance(step.args[0], list | tuple)
 
 

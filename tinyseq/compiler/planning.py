@@ -1,4 +1,4 @@
-"""The plan of a program's memory: where each value lies in one block, which later values use again."""
+"""The plan of a program's memory: where each value is stored in one block, whose bytes later values reuse."""
 
 from itertools import pairwise
 from typing import NamedTuple
@@ -13,15 +13,15 @@ LINE = 64  # bytes of a cache line: values begin at multiples of it
 
 
 class Plan(NamedTuple):
-    """Where values lie.
+    """Where values are stored.
 
     Attributes:
         offsets: the first byte of each value that is written to planned memory.
         size: of the block, in bytes.
-        joins: joins whose operands lie side by side at equal distances, with the offset of the first and the distance.
-            A join whose operands lie where its result does is not in it, and in ``done`` instead.
-        done: joins that need no step, as their operands are written to their places in the result.
-        notes: what is special about the place of a value, in words.
+        joins: joins whose operands are stored side by side at equal distances, with the offset of the first and the
+            distance. A join whose operands are stored in its own result is in ``done`` instead.
+        done: joins that need no step, since their operands are written directly into the result.
+        notes: what is special about where a value is stored, in words.
     """
 
     offsets: dict[int, int]
@@ -32,12 +32,12 @@ class Plan(NamedTuple):
 
 
 def side_by_side(program: Program, lives: Lives) -> dict[int, tuple[int, int]]:
-    """Let steps write their results side by side, where a later step joins them.
+    """Let steps write their results side by side if a later step joins them.
 
     Returns:
-        For each such operand what it lies in, and at which byte of it: in the join's result, numbered as that is, if
-        the result has one operand behind the other; else in a strip of operands, numbered ``~join``, from which the
-        join is one copy. An operand of several joins lies where the largest wants it.
+        For each such operand, what it is stored in and at which byte: in the join's result, under that result's number,
+        if the operands follow one another there; otherwise in a strip of operands, numbered ``~join``, from which the
+        join is a single copy. An operand of several joins is stored where the largest one wants it.
     """
     placed = {step.out: step for step in program.steps if takes_buffer(program, step, lives)}
     joins = [step for step in placed.values() if is_join(step)]
@@ -57,7 +57,7 @@ def side_by_side(program: Program, lives: Lives) -> dict[int, tuple[int, int]]:
 
 
 def _operands(program: Program, step: Step) -> list[int]:
-    """The values that a join joins; none if some are not values of its type."""
+    """The values that a step joins; none if some of them do not have its type."""
     parts = step.args[0]
     if not all(type(part) is Ref for part in parts):
         return []
@@ -66,19 +66,19 @@ def _operands(program: Program, step: Step) -> list[int]:
 
 
 def _in_order(program: Program, numbers: list[int]) -> bool:
-    """Whether the elements of all values lie in order."""
+    """Whether all values are contiguous."""
     return all(layout(program.values[n]) == tuple(range(program.values[n].ndim)) for n in numbers)
 
 
 def _behind_each_other(program: Program, step: Step) -> bool:
-    """Whether a join's result has all of one operand, and then all of the next."""
+    """Whether a join's result holds all of one operand, then all of the next."""
     value = program.values[step.out]
     axis = step.settings.get("axis", 0) % value.ndim
     return all(length == 1 for length in value.shape[:axis])
 
 
 def pieces(step: Step, value: Kind) -> Kind:
-    """A join's result with the operands, which are of equal size, along a first axis of their own."""
+    """A join's result, with its operands of equal size along an additional first axis."""
     axis, count = step.settings.get("axis", 0) % value.ndim, len(step.args[0])
     shape, strides = list(value.shape), list(value.strides)
     if step.function is np.stack:
@@ -101,7 +101,7 @@ def in_place(program: Program, lives: Lives, within: dict[int, tuple[int, int]])
             continue
         placed.add(step.out)
         if not isinstance(step.function, np.ufunc) or step.function.signature is not None:
-            continue  # a product reads what it would have overwritten
+            continue  # a product would read what it has already overwritten
         mine = program.values[step.out]
         for number in step.reads:
             if number in placed and program.values[number] == mine and lives.last[number] == place:
@@ -111,11 +111,11 @@ def in_place(program: Program, lives: Lives, within: dict[int, tuple[int, int]])
 
 
 def plan_memory(program: Program) -> Plan:
-    """Give values places in one block of memory, which are used again after a value's last use."""
+    """Give values places in one block of memory, which are reused after a value's last use."""
     lives = lifetimes(program)
     within = side_by_side(program, lives)
     replaced = in_place(program, lives, within)
-    home: dict[int, tuple[int, int]] = {}  # what is given a place as a whole, and at which byte of it a value lies
+    home: dict[int, tuple[int, int]] = {}  # what gets a place as a whole, and the byte at which a value is stored in it
     blocks: dict[int, Block] = {}
     for place, step in reversed([*enumerate(program.steps)]):  # results before their operands
         if not takes_buffer(program, step, lives):
@@ -153,11 +153,11 @@ class Block(NamedTuple):
 
 
 def packed(blocks: dict[int, Block]) -> tuple[dict[int, int], int]:
-    """Pack blocks: those that are used at the same time do not overlap. The largest come first, as low
-    as they fit, and of equals those that are used longest.
+    """Pack blocks: those that are used at the same time do not overlap. The largest are placed first, as low
+    as they fit; among equals, those that are used longest.
 
     Returns:
-        The offset of each block, and the size of all.
+        The offset of each block, and the total size.
 
     Source: Pisarchyk and Lee (2020), Efficient memory management for deep neural net inference.
     """

@@ -14,14 +14,14 @@ class Program:
         steps: the operations in their order.
         forward: how many of them are the forward pass.
         values: the `Kind` of each value, by number; of a step with several results a tuple of them.
-        inputs: numbers of the values that are given at each replay: arguments, tensors from outside, random draws.
-        host: the inputs that are NumPy arrays, where the others may be on a GPU.
+        inputs: numbers of the values that each replay is given: arguments, tensors from outside, random draws.
+        host: the inputs that are NumPy arrays even if the others are on a GPU.
         constants: the values that are the same at each replay, by number.
         seeds: numbers of the outputs' upstream gradients.
         guards: pairs of a condition that was read while recording, and its value.
         outputs, gradients: numbers of the results of the two passes.
-        notes: what an executor does with values, by number, in words; printed beside them.
-        fused: what an executor says of the kernels that it has made of the steps, line by line.
+        notes: what an executor does with values, by number and in words; printed next to them.
+        fused: an executor's description of the kernels that it made from the steps, line by line.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Program:
         self.fused: list[str] = []
 
     def copy(self) -> "Program":
-        """A program that passes can change apart from this one."""
+        """A copy that passes can modify without changing this one."""
         other = Program()
         for name, value in vars(self).items():
             setattr(other, name, value if isinstance(value, int) else value.copy())
@@ -52,7 +52,7 @@ class Program:
         return {*self.outputs, *self.gradients, *(number for number, _ in self.guards), *shaped}
 
     def readers(self) -> dict[int, list[Step]]:
-        """For each value that steps take, these steps."""
+        """For each value, the steps that read it."""
         found: dict[int, list[Step]] = {}
         for step in self.steps:
             for number in step.reads:
@@ -60,7 +60,7 @@ class Program:
         return found
 
     def replace_steps(self, keep: Callable[[Step], Step | None]) -> None:
-        """Replace each step by ``keep(step)``, and remove it where that is None."""
+        """Replace each step by ``keep(step)``, or remove it if that is None."""
         new = [keep(step) for step in self.steps]
         self.forward = sum(step is not None for step in new[: self.forward])
         self.steps = [step for step in new if step is not None]
@@ -77,11 +77,11 @@ class Program:
     def value(self, kind: Any) -> int:
         """The number of a new value."""
         number = len(self.values)
-        self.values[number] = self._kinds.setdefault(kind, kind)  # one object for all that are equal
+        self.values[number] = self._kinds.setdefault(kind, kind)  # equal ones share one object
         return number
 
     def add(self, kind: Any, function: Callable[..., Any], args: Any, settings: Any = None, **about: Any) -> int:
-        """A new step with a result of a kind, and the number of that."""
+        """A new step with a result of some kind, and the number of that result."""
         out = self.value(kind)
         self.steps.append(Step(out, function, tuple(args), settings or {}, **about))
         return out

@@ -45,14 +45,14 @@ class Replay:
 
     @property
     def executor(self) -> Executor:
-        """What runs the recording, with the backward pass that was asked for last."""
+        """The executor of the recording, with the backward pass that was last asked for."""
         return self.part.executor
 
     def _executor(self, program: Program) -> Executor:
         return executor_for(optimised(program), self._library, self._name)
 
     def part_for(self, used: tuple[bool, ...]) -> "Part":
-        """The forward pass, with the backward pass of some of the results; later runs begin with it."""
+        """The forward pass, with the backward pass of some of the results; later runs start from it."""
         if used not in self._parts:
             program, edges = self._trace.of_some(used)
             program.inputs, program.host = self._inputs, self._host
@@ -67,7 +67,7 @@ class Replay:
         Raises:
             Changed: if this recording is not valid for them.
         """
-        # copied, as the caller may write to an array before the backward pass reads it
+        # copied, since the caller may write to an array before the backward pass reads it
         inputs = [value._array if isinstance(value, Tensor) else value.copy("K") for value in given]
         for source in self._sources:
             array = source.tensor._array
@@ -79,7 +79,7 @@ class Replay:
         inputs += [np.asarray(generator.random(*settings)) for settings in self._draws] if generator is not None else []
         try:
             run = Run(self, inputs)
-        except Exception as error:  # the library's own message, if the arguments are wrong, comes from the function
+        except Exception as error:  # if the arguments are wrong, the function gives the library's own message
             if generator is not None:
                 generator.bit_generator.state = state
             raise Changed from error
@@ -131,8 +131,8 @@ class Part(NamedTuple):
     """A forward pass with the backward pass of some results.
 
     Attributes:
-        executor: what runs both.
-        places: of each gradient of the recording its place among those of the executor; None if it has none.
+        executor: runs both.
+        places: for each gradient of the recording, its place among the executor's gradients; None if it has none.
         idle: the memory of finished runs, for later ones.
     """
 
@@ -141,7 +141,7 @@ class Part(NamedTuple):
     idle: list[Any]
 
     def memory(self) -> Any:
-        """The memory of a finished run, or new."""
+        """The memory of a finished run, or new memory."""
         try:
             return self.idle.pop()
         except IndexError:
@@ -154,7 +154,7 @@ class Part(NamedTuple):
 
 
 class Run:
-    """One forward pass, and what its backward pass needs; its memory goes to later runs when nobody holds it."""
+    """One forward pass, and what its backward pass needs; its memory goes to later runs once nobody holds it."""
 
     def __init__(self, replay: Replay, inputs: list[Array]) -> None:
         self._replay, self._part = replay, replay.part
@@ -180,7 +180,7 @@ class Run:
                 self._part.give_back(self._memory)
                 self._part, self._executor, self._memory = part, part.executor, part.memory()
                 self._used = True
-            if self._used:  # the backward pass has written over what it needs
+            if self._used:  # the backward pass has overwritten what it needs
                 self._forward()
                 self.outputs = ()
             seeds = [g for g in upstream if g is not None]

@@ -1,4 +1,4 @@
-"""Calls of the array library that are not fused: which can be captured, and how CuPy is called."""
+"""Calls of the array library that are not fused: which of them can be captured, and how CuPy is called."""
 
 import operator
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tinyseq.compiler.program import Program
 from tinyseq.compiler.recording.arrays import Whole
 from tinyseq.compiler.steps import Ref, Step, mapped, refs
 
-# Functions that neither read values back nor allocate by them, so that CuPy's kernels can be captured.
+# Functions that neither read values back nor allocate by value, so that CuPy's kernels can be captured.
 _CAPTURED = {np.sum, np.prod, np.max, np.min, np.mean, np.any, np.all, np.argmax, np.argmin, np.cumsum, np.cumprod}
 _CAPTURED |= {np.cumulative_sum, np.cumulative_prod, np.copy, np.roll, np.tril, np.triu}
 _CAPTURED |= {np.expand_dims, np.clip, np.broadcast_to, np.flip}
@@ -25,7 +25,7 @@ def _gathered(xp: Any, array: DeviceArray, index: Any) -> DeviceArray:
 def _scattered(xp: Any, values: DeviceArray, index: Any, shape: tuple[int, ...]) -> DeviceArray:
     out = xp.zeros(shape, dtype=values.dtype)
     if any(hasattr(part, "dtype") for part in (index if isinstance(index, tuple) else (index,))):
-        xp.add.at(out, index, values)  # an array may name a place twice
+        xp.add.at(out, index, values)  # an array may contain a place twice
     else:
         out[index] = values
     return out
@@ -37,7 +37,7 @@ def _replaced(xp: Any, array: DeviceArray, index: Any, values: DeviceArray) -> D
     return out
 
 
-# The same without a check of bounds, which is made on the host before each replay.
+# The same without bounds checks, which the host does before each replay.
 _INDEXING = {gathered: _gathered, scattered: _scattered, replaced: _replaced}
 
 
@@ -53,7 +53,7 @@ def can_be_captured(step: Step, values: dict[int, Any]) -> bool:
 
 
 def is_indexing(step: Step) -> bool:
-    """Whether a step reads or writes at places that an index names."""
+    """Whether a step reads or writes at places given by an index."""
     return isinstance(step.function, Whole) and step.function.function in _INDEXING
 
 
@@ -64,12 +64,12 @@ def _arrays(tree: Any) -> list[DeviceArray]:
 
 
 def captured(function: Callable[..., Any], xp: Any) -> Callable[..., Any]:
-    """The library's function for one of NumPy's, or of ours; indices are not checked."""
+    """The library's function for one of NumPy's or ours; indices are not checked."""
     return _function(function, xp, _INDEXING)
 
 
 def on_device(function: Callable[..., Any], xp: Any) -> Callable[..., Any]:
-    """The library's function for one of NumPy's, or of ours."""
+    """The library's function for one of NumPy's or ours."""
     return _function(function, xp, {})
 
 
@@ -102,7 +102,7 @@ class HostSteps:
         """The values that are known on the host.
 
         Raises:
-            Changed: a condition or a shape is not that of the recording.
+            Changed: a condition or a shape differs from the recording.
         """
         known = {**self._constants, **dict(zip(self._inputs, inputs, strict=True))}
         for number in self._inputs:
@@ -131,7 +131,7 @@ def run_step(step: Step, known: dict[int, DeviceArray], function: Callable[..., 
 
 
 class Calls:
-    """A program that is replayed call by call: what depends on the host's arrays alone with NumPy, all else there."""
+    """A program that is replayed call by call: on the device, except what depends only on the host's arrays."""
 
     def __init__(self, program: Program, xp: Any) -> None:
         self._program, self._xp = program, namespace_of(xp.empty(0))
@@ -178,7 +178,7 @@ class Calls:
         return known
 
     def _uploaded(self, step: Step, known: dict[int, Any]) -> Step:
-        """A step whose arrays are all on the device, but for an index: it is checked on the host."""
+        """A step whose arrays are all on the device, except for an index, which is checked on the host."""
 
         def there(ref: Ref) -> Any:
             return self._there(known[ref.number])

@@ -16,7 +16,7 @@ from tinyseq.compiler.gpu.nodes import Unsupported
 from tinyseq.compiler.gpu.source import Kernel
 from tinyseq.compiler.gpu.sums import SumKernel
 
-_MOST_COPIES = 100  # of one kernel: its arguments are limited to 4 KB
+_MOST_COPIES = 100  # the most of one kernel: its arguments are limited to 4 KB
 _WORKSPACE = 32 << 20  # bytes, as NVIDIA recommends for its newer devices
 
 
@@ -38,7 +38,7 @@ class Cuda:
 
     @contextmanager
     def allocating(self) -> Iterator[None]:
-        """A context in which new arrays lie in this program's own pool, and work is done on its own stream."""
+        """A context in which new arrays come from this program's own pool, and work runs on its own stream."""
         wait = self.xp.cuda.Device().synchronize
         wait()
         with self.xp.cuda.using_allocator(self._pool.malloc), self._stream:
@@ -46,7 +46,7 @@ class Cuda:
         wait()
 
     def kernel(self, kernel: Kernel | SumKernel) -> Callable[[list[DeviceArray]], None]:
-        """Compile a kernel, which runs a thread for each element."""
+        """Compile a kernel, which runs one thread per element."""
         function = self.xp.RawModule(
             code=kernel.source, options=("--std=c++17", f"-DPARTS={kernel.parts}")
         ).get_function("fused")
@@ -58,7 +58,7 @@ class Cuda:
         return launch
 
     def product(self, a: DeviceArray, b: DeviceArray, out: DeviceArray) -> None:
-        """Write the matrix product of two arrays to a third one, by cuBLAS."""
+        """Write the matrix product of two arrays to a third one, with cuBLAS."""
         if self._blas is None:
             self._blas = Blas(self.xp)
         self._blas.use(self.xp.cuda.get_current_stream())
@@ -92,11 +92,11 @@ class Cuda:
     def _end(self, stream: Any) -> None:
         try:
             stream.end_capture()
-        except Exception:  # the capture is invalid, which is why it ends
+        except Exception:  # ending a capture that failed raises again
             self._stream = self.xp.cuda.Stream(non_blocking=True)
 
     def copy_in(self, buffers: list[DeviceArray], values: list[DeviceArray]) -> None:
-        """Copy arrays of the device or of the host to static buffers."""
+        """Copy arrays on the device or the host to static buffers."""
         alike = []
         for buffer, value in zip(buffers, values, strict=True):
             if isinstance(value, np.ndarray | np.generic):
@@ -120,7 +120,7 @@ class Cuda:
         return found
 
     def _copy(self, pairs: list[tuple[DeviceArray, DeviceArray]]) -> None:
-        """Copy arrays to others by one kernel, as each launch takes time on the host."""
+        """Copy arrays to others with one kernel, since each launch takes time on the host."""
         for start in range(0, len(pairs), _MOST_COPIES):
             some = pairs[start : start + _MOST_COPIES]
             key = tuple([(array.dtype.str, array.size) for array, _ in some])
@@ -133,12 +133,12 @@ class Cuda:
 
 
 def _is_plain(array: DeviceArray) -> bool:
-    """Whether elements follow each other in memory, and C has their type."""
+    """Whether an array is contiguous, and its type exists in C."""
     return bool(array.flags.c_contiguous) and array.dtype.str[1:] in C_TYPES
 
 
 def copies(arrays: list[tuple[str, int]]) -> str:
-    """The source of a kernel that copies arrays, of these C types and sizes, each to the one behind it."""
+    """The source of a kernel that copies arrays of these C types and sizes, each to the one after it."""
     heads = [f"const {kind}* a{i}, {kind}* b{i}" for i, (kind, _) in enumerate(arrays)]
     lines = [f'extern "C" __global__ void fused({", ".join(heads)}) {{']
     lines.append(
@@ -149,7 +149,7 @@ def copies(arrays: list[tuple[str, int]]) -> str:
 
 
 class Blas:
-    """cuBLAS by its own handle, as CuPy's refuses to be captured."""
+    """cuBLAS with its own handle, since CuPy's cannot be captured."""
 
     def __init__(self, xp: Any) -> None:
         xp.ones((2, 2), np.float32) @ xp.ones((2, 2), np.float32)  # which loads the library
@@ -164,7 +164,7 @@ class Blas:
         self._stream: int | None = None
 
     def use(self, stream: Any) -> None:
-        """Compute on a stream, with this program's workspace."""
+        """Use a stream, with this program's workspace."""
         if stream.ptr == self._stream:
             return
         self._stream = stream.ptr
@@ -175,10 +175,10 @@ class Blas:
     def _call(self, name: str, *args: Any) -> None:
         code = getattr(self._library, name)(*args)
         if code:
-            raise Unsupported(f"{name} gives the error {code}")
+            raise Unsupported(f"{name} returned the error {code}")
 
     def product(self, product: "Gemm") -> None:
-        """One call of cuBLAS, which takes matrices by columns: there a product is that of the transposes."""
+        """One call of cuBLAS, which stores matrices by columns: the product is computed from the transposes."""
         first, second, out, count = product.second, product.first, product.out, product.matrices
         rows, inner, columns = product.sizes
         single = out.array.dtype == np.float32
@@ -204,9 +204,9 @@ class Factor(NamedTuple):
 
     Attributes:
         array: the array.
-        across: whether its columns, and not its rows, follow each other in memory.
-        leading: the distance of the rows (or columns).
-        step: the distance of the matrices.
+        across: whether its columns, not its rows, are contiguous in memory.
+        leading: the distance between rows (or columns).
+        step: the distance between matrices.
     """
 
     array: DeviceArray
@@ -221,10 +221,10 @@ class Factor(NamedTuple):
 
 
 class Gemm(NamedTuple):
-    """A product for BLAS: its factors, and its result, whose rows follow each other.
+    """A product for BLAS: its factors, and its result, whose rows are contiguous.
 
     Attributes:
-        sizes: rows of the first factor, columns of it, columns of the second.
+        sizes: the rows and columns of the first factor, and the columns of the second.
         matrices: how many there are in the batch.
     """
 
@@ -236,11 +236,11 @@ class Gemm(NamedTuple):
 
 
 def gemm_of(xp: Any, a: DeviceArray, b: DeviceArray, out: DeviceArray) -> Gemm:
-    """How BLAS computes a product; factors that do not lie as it takes them are copied."""
+    """How BLAS computes a product; factors with a layout that it does not accept are copied."""
     batch = out.shape[:-2]
     result = _factor(out, batch)
     if result is None:
-        raise ValueError("the result does not lie as BLAS writes it")
+        raise ValueError("the result has a layout that BLAS cannot write")
     first, second = _copied(xp, a, batch), _copied(xp, b, batch)
     rows, inner, columns = a.shape[-2], a.shape[-1], b.shape[-1]
     if result.across:
@@ -250,7 +250,7 @@ def gemm_of(xp: Any, a: DeviceArray, b: DeviceArray, out: DeviceArray) -> Gemm:
 
 
 def _copied(xp: Any, matrix: DeviceArray, batch: Shape) -> Factor:
-    """A factor, copied if need be."""
+    """A factor, copied if necessary."""
     matrix = xp.broadcast_to(matrix, (*batch, *matrix.shape[-2:]))
     found = _factor(matrix, batch) or _factor(xp.array(matrix, order="C"), batch)
     assert found is not None
@@ -258,7 +258,7 @@ def _copied(xp: Any, matrix: DeviceArray, batch: Shape) -> Factor:
 
 
 def _factor(array: DeviceArray, batch: Shape) -> Factor | None:
-    """A batch of matrices as BLAS takes them; None if they do not lie so."""
+    """A batch of matrices as BLAS accepts them; None if their layout is different."""
     rows, columns = array.shape[-2:]
     *steps, down, along = (stride // array.itemsize for stride in array.strides)
     step = _even(batch, steps)

@@ -20,13 +20,13 @@ class CapturingDevice(Device, Protocol):
     """A device whose work can be captured, and launched again on the same memory."""
 
     def allocating(self) -> Any:
-        """A context in which new arrays lie in memory that nobody else uses."""
+        """A context in which new arrays use memory that nothing else uses."""
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         """Capture ``work``, and return what launches it."""
 
     def copy_in(self, buffers: list[DeviceArray], values: list[DeviceArray]) -> None:
-        """Copy arrays of the device or of the host to static buffers."""
+        """Copy arrays on the device or the host to static buffers."""
 
     def copy_out(self, buffers: list[DeviceArray]) -> list[DeviceArray]:
         """New arrays with the values of static ones."""
@@ -57,7 +57,7 @@ class Executor:
             self._give_up(str(error))
 
     def memory(self) -> Any:
-        """A ticket for one run at a time; the memory itself is that of the latest run."""
+        """A token for one run; the memory itself belongs to the latest run."""
         return object()
 
     def forward(self, inputs: list[DeviceArray], memory: Any) -> tuple[Any, ...]:
@@ -73,20 +73,20 @@ class Executor:
     def backward(
         self, inputs: list[DeviceArray], memory: Any, kept: tuple[Any, ...], seeds: list[DeviceArray]
     ) -> tuple[Any, ...]:
-        """The gradients; the forward pass runs again if there was another one since."""
+        """The gradients; the forward pass runs again if another one has run since."""
         with self._lock:
             if self._graphs is None:
                 return self._calls.backward(inputs, kept, seeds)
             if self._last is not memory:
                 self._graphs.forward(inputs)
-            self._last = None  # the backward pass may write over what it has read
+            self._last = None  # the backward pass may overwrite what it has read
             return self._graphs.backward(seeds)
 
     def _capture(self, graphs: "_Graphs", inputs: list[DeviceArray]) -> None:
-        graphs.give(inputs)  # whose errors are about the inputs
+        graphs.give(inputs)  # its errors are about the inputs
         try:
             graphs.capture()
-        except Exception as error:  # of many kinds: whatever the library cannot do while it is captured
+        except Exception as error:  # errors of many kinds: whatever the library cannot do during a capture
             self._give_up(f"{type(error).__name__}: {error}")
 
     def _give_up(self, reason: str) -> None:
@@ -106,7 +106,7 @@ class _Graphs:
         self._launch: list[Callable[[], None]] = []
 
     def described(self) -> list[str]:
-        """What the graphs launch."""
+        """A description of what the graphs launch."""
         first, second = (one.described() for one in self._passes)
         return ["forward, as one graph:", *first, *(["backward, as one graph:", *second] if second else [])]
 
@@ -126,7 +126,7 @@ class _Graphs:
         return self._results(self._graph.gradients)
 
     def capture(self) -> None:
-        """Run each pass once, so that all is compiled and allocated, and capture it."""
+        """Run each pass once, so that everything is compiled and allocated, and capture it."""
         graph, (first, second) = self._graph, self._passes
         self._copy_in(graph.constants)
         self._copy_in({n: np.ones(*graph.shapes[n]) for n in graph.inputs if n in self._seeds})
@@ -144,7 +144,7 @@ class _Graphs:
         self._launch = launch
 
     def give(self, inputs: list[DeviceArray]) -> None:
-        """Check what was fixed by the recording, and copy the inputs to their buffers."""
+        """Check what the recording fixed, and copy the inputs to their buffers."""
         graph = self._graph
         known = self._host.run(inputs)
         for shape, index in graph.bounds:

@@ -13,11 +13,11 @@ C_TYPES |= {"u2": "unsigned short", "i4": "int", "u4": "unsigned int", "i8": "lo
 
 
 class Formula(NamedTuple):
-    """A formula of {0}, {1}, ..., with the types that its inputs are converted to, and of its result.
+    """A formula in {0}, {1}, ..., with the types that its inputs are converted to, and the type of its result.
 
     Attributes:
-        text: in C.
-        function: NumPy's, of the converted inputs.
+        text: the formula in C.
+        function: NumPy's function of the converted inputs.
         types: codes of the inputs' types, as in `C_TYPES`.
         result: the code of the result's type.
     """
@@ -33,7 +33,7 @@ class Formula(NamedTuple):
         return len(self.types)
 
 
-# By the kinds of types for which C computes what NumPy does: floats, integers, bool. {T} is the type of the inputs.
+# By the kinds of types for which C computes the same as NumPy: floats, integers, bool. {T} is the type of the inputs.
 _ANY, _NUMBERS, _FLOATS, _BITS = "fiub", "fiu", "f", "iu"
 _FORMULAS: dict[Any, tuple[str, str]] = {
     np.positive: ("{0}", _ANY),
@@ -86,7 +86,7 @@ _OURS = {EXTENSIONS["erf"]: "erf({0})", EXTENSIONS["normal_cdf"]: "normcdf({0})"
 
 
 def formula_of(function: Callable[..., Any], args: list[Any], settings: dict[str, Any]) -> Formula | None:
-    """The formula of a call, of which ``args`` are the types (of arrays) or the values (of numbers); else None."""
+    """The formula of a call, whose ``args`` are the types of arrays or the values of numbers; None if there is none."""
     if function is np.astype and len(args) == 2 and not settings:
         given, wanted = _code(args[0]), _code(args[1])
         return Formula("{0}", np.copy, (given,), wanted) if given and wanted else None
@@ -132,12 +132,12 @@ def _text(function: np.ufunc, kind: str) -> str | None:
 
 
 def _weak(number: Any) -> Any:
-    """A Python number as its type, which bends to that of the arrays, and NumPy's as its dtype."""
+    """A Python number as its type, which adapts to that of the arrays; a NumPy number as its dtype."""
     return number.dtype if isinstance(number, np.generic) else type(number)
 
 
 def _code(kind: Any) -> str:
-    """The code of a type, as in `C_TYPES`; empty if C has none."""
+    """The code of a type, as in `C_TYPES`; empty if C has no such type."""
     code = (
         np.dtype(kind).str[1:]
         if not isinstance(kind, type) or issubclass(kind, np.generic | bool | int | float)

@@ -1,4 +1,4 @@
-"""Fusion: views are moved to the front of elementwise nodes, joins are written by parts, runs become one kernel.
+"""Fusion: views move in front of elementwise nodes, joins are written part by part, and runs become one kernel.
 
 Each pass is one function on the nodes of one pass of the program; `scheduled` runs them all.
 """
@@ -12,7 +12,7 @@ from tinyseq.compiler.gpu.moves import Move, Operand, Shape, broadcast, index, i
 from tinyseq.compiler.gpu.nodes import Graph, Join, Map, Node, Product, copied
 
 _SMALL_PRODUCT = 1 << 22  # multiplications
-_MOST_ARRAYS = 120  # of one kernel: its arguments are limited to 4 KB
+_MOST_ARRAYS = 120  # the most of one kernel: its arguments are limited to 4 KB
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a result is written: at ``path`` of the join ``join``."""
+    """Where a result is written: at ``path`` in the join ``join``."""
 
     join: int
     path: tuple[Move, ...]
@@ -37,7 +37,7 @@ class Schedule:
 
     Attributes:
         items: groups and other nodes in order.
-        homes: results that lie in a part of a join.
+        homes: results that are stored in a part of a join.
         wanted: roots that are read by another item, or by the caller or the other pass.
     """
 
@@ -52,7 +52,7 @@ def operands_of(node: Node) -> list[Operand]:
 
 
 def scheduled(graph: Graph, late: bool, needed: set[int]) -> Schedule:
-    """The schedule of one pass, of which the roots ``needed`` are read by others."""
+    """The schedule of one pass, whose roots ``needed`` are read by others."""
     nodes = sink_views(graph, graph.passes[late], needed)
     nodes, homes = write_by_parts(graph, nodes)
     items = grouped(graph, nodes)
@@ -60,11 +60,11 @@ def scheduled(graph: Graph, late: bool, needed: set[int]) -> Schedule:
 
 
 def sink_views(graph: Graph, nodes: list[Node], needed: set[int]) -> list[Node]:
-    """Compute elementwise nodes by the parts that are read: f(x)[i] becomes f(x[i]).
+    """Compute only the parts of elementwise nodes that are read: f(x)[i] becomes f(x[i]).
 
-    A node that is only read through views, by elementwise nodes and joins, is replaced by one node for each view, if
-    these have no more elements together. So the gates that are cut out of one sum belong to the kernel that uses them.
-    A small product is computed there too, element by element, as starting a kernel of its own takes longer.
+    A node that is read only through views, by elementwise nodes and joins, is replaced by one node for each view, if
+    these together have no more elements. So gates that are slices of one sum are computed by the kernel that uses them.
+    A small product is computed there, too, element by element, since launching its own kernel takes longer.
     """
     now: dict[int, tuple[float, Node]] = {node.out: (place, node) for place, node in enumerate(nodes)}
     readers: dict[int, dict[int, None]] = {}
@@ -100,7 +100,7 @@ def sink_views(graph: Graph, nodes: list[Node], needed: set[int]) -> list[Node]:
 
 
 def _views(graph: Graph, node: Node, readers: list[Node]) -> dict[Any, tuple[Move, ...]] | None:
-    """The views of a node that are read, if all of it can be computed by views."""
+    """The views of a node that are read, if it can be computed entirely by views."""
     shape, found = graph.shapes[node.out][0], {}
     for reader in readers:
         for operand in operands_of(reader):
@@ -109,7 +109,7 @@ def _views(graph: Graph, node: Node, readers: list[Node]) -> dict[Any, tuple[Mov
                 if view is None or not isinstance(reader, Map | Join):
                     return None
                 if is_whole(view, shape) and isinstance(node, Map):
-                    return None  # they share a kernel as they are
+                    return None  # they already share a kernel
                 found[view] = operand.path
     return found if sum(math.prod(view[0]) for view in found) <= math.prod(shape) else None
 
@@ -123,7 +123,7 @@ def _belongs_to_readers(graph: Graph, node: Map | Product) -> bool:
 
 
 def _parts(graph: Graph, node: Map | Product, views: dict[Any, tuple[Move, ...]]) -> dict[Any, Map] | None:
-    """Nodes that compute views of another; None if an operand cannot be viewed so."""
+    """Nodes that compute views of another; None if an operand cannot be viewed that way."""
     found = {}
     for view, path in views.items():
         operands = _viewed(graph, node, path)
@@ -136,7 +136,7 @@ def _parts(graph: Graph, node: Map | Product, views: dict[Any, tuple[Move, ...]]
 
 
 def _viewed(graph: Graph, node: Map | Product, path: tuple[Move, ...]) -> list[Any] | None:
-    """The operands that a view of a node needs: of a product, its rows and its columns, for each element."""
+    """The operands that a view of a node needs: for a product, a row and a column for each element."""
     if isinstance(node, Map) and node.formula.function is not dot:
         return [o.then(*path) if isinstance(o, Operand) else o for o in node.operands]
     operands = list(node.operands)
@@ -155,12 +155,12 @@ def _viewed(graph: Graph, node: Map | Product, path: tuple[Move, ...]) -> list[A
 
 
 def write_by_parts(graph: Graph, nodes: list[Node]) -> tuple[list[Node], dict[int, Place]]:
-    """Let the results that a join reads be written to their place in it; copy what lies elsewhere.
+    """Let the results that a join reads be written directly into it; copy what is stored elsewhere.
 
-    A join of joins reads the parts of these. A copy of a result stands behind it, so that one kernel writes both.
+    A join of joins reads the parts of these. A copy of a result comes right after it, so that one kernel writes both.
 
     Returns:
-        The nodes, in which joins only wait for their parts; and where each result lies.
+        The nodes, in which joins only wait for their parts; and where each result is stored.
     """
     known = {node.out: node for node in nodes}
     homes: dict[int, Place] = {}
@@ -200,12 +200,12 @@ def write_by_parts(graph: Graph, nodes: list[Node]) -> tuple[list[Node], dict[in
 def grouped(graph: Graph, nodes: list[Node]) -> list[Group | Node]:
     """Runs of elementwise nodes of one shape as groups.
 
-    A group stays open, as the tape goes on in time steps, until another item reads one of its results.
+    A group stays open until another item reads one of its results, since the tape proceeds by time steps.
     """
     items: list[Group | Node] = []
     opened: dict[Shape, list[Map]] = {}
     inside: dict[int, Shape] = {}
-    sizes: dict[Shape, int] = {}  # of open groups: the number of arrays, at most
+    sizes: dict[Shape, int] = {}  # for open groups: an upper bound on the number of arrays
 
     def close(shape: Shape) -> None:
         run = opened.pop(shape)

@@ -18,7 +18,7 @@ _VIEWS |= {np.broadcast_to, np.expand_dims, np.squeeze}
 
 
 class Move(NamedTuple):
-    """One step from an array to a view of it; ``move.view(xp, array)`` takes it with an array library."""
+    """One step from an array to a view of it; ``move.view(xp, array)`` applies it with an array library."""
 
     name: str
     args: tuple[Any, ...]
@@ -33,7 +33,7 @@ class Move(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Operand:
-    """What a node reads: the result of another node (or an input), and the moves from there to a view."""
+    """What a node reads: another node's result (or an input), and the moves from there to a view."""
 
     root: int
     path: tuple[Move, ...] = ()
@@ -43,14 +43,14 @@ class Operand:
         return Operand(self.root, (*self.path, *moves))
 
     def of(self, xp: Any, array: DeviceArray) -> DeviceArray:
-        """The view, of the root's array."""
+        """The view, taken of the root's array."""
         for move in self.path:
             array = move.view(xp, array)
         return array
 
 
 def index(*parts: Any) -> Move:
-    """The view ``array[parts]``; with an ellipsis, as NumPy would make a scalar of one element."""
+    """The view ``array[parts]``; with an ellipsis, since NumPy would turn a single element into a scalar."""
     return Move("getitem", (parts if any(part is Ellipsis for part in parts) else (*parts, Ellipsis),), {})
 
 
@@ -70,7 +70,7 @@ def broadcast(shape: Shape) -> Move:
 
 
 def move_of(step: Step) -> Move | None:
-    """The move that a step is, if its result can be a view of its first argument."""
+    """The move that a step makes, if its result can be a view of its first argument."""
     if not step.args or any(True for _ in refs((step.args[1:], step.settings))):
         return None
     if step.function is operator.getitem or getattr(step.function, "function", None) is gathered:
@@ -83,7 +83,7 @@ def move_of(step: Step) -> Move | None:
 
 
 def with_last_axis(move: Move, ndim: int) -> Move | None:
-    """The same move of arrays with one more axis at their end, which it leaves alone; None for most kinds."""
+    """The same move on arrays with one more axis at the end, which it leaves alone; None for most kinds."""
     if move.name == "getitem":
         return index(*move.args[0], slice(None))
     if move.name == "transpose" and move.args and move.args[0] is not None:
@@ -95,7 +95,7 @@ _memory = np.empty(0, np.int8)
 
 
 def layout(shape: Shape, path: tuple[Move, ...]) -> Layout | None:
-    """Where a view lies in an array of this shape whose elements follow each other; None if it needs a copy."""
+    """The layout of a view in a contiguous array of this shape; None if it needs a copy."""
     global _memory
     size = math.prod(shape)
     if _memory.size < size:
@@ -115,7 +115,7 @@ def contiguous(shape: Shape) -> Layout:
 
 
 def is_whole(found: Layout, shape: Shape) -> bool:
-    """Whether a layout is that of a whole array of this shape (strides of axes of length 1 do not matter)."""
+    """Whether a layout is that of a whole array of this shape (strides along axes of length 1 do not matter)."""
     mine, strides, offset = found
     usual = contiguous(shape)[1]
     return (

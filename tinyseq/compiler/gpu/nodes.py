@@ -1,4 +1,4 @@
-"""A recorded program as a graph for the device: what is computed on the host, and nodes that read views."""
+"""A recorded program as a graph for the device: nodes that read views, and what the host computes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class Unsupported(Exception):
 
 @dataclass(frozen=True)
 class Map:
-    """An elementwise node: a formula of operands that all have its shape, or are numbers."""
+    """An elementwise node: a formula of operands that have its shape or are numbers."""
 
     out: int
     formula: Formula
@@ -41,7 +41,7 @@ class Product:
 
 @dataclass(frozen=True)
 class Join:
-    """A concatenation: for each part its operand, and where it lies in the result."""
+    """A concatenation: for each part, its operand and its place in the result."""
 
     out: int
     operands: tuple[Operand, ...]
@@ -52,7 +52,7 @@ class Join:
 
 @dataclass(frozen=True)
 class Sum:
-    """A sum over the last axes of its operand: those that the result does not have."""
+    """A sum over the last axes of its operand, which the result does not have."""
 
     out: int
     operands: tuple[Operand, ...]
@@ -76,16 +76,16 @@ Node = Map | Product | Sum | Join | Call
 
 @dataclass
 class Graph:
-    """What `lowered` gives.
+    """What `lowered` returns.
 
     Attributes:
         passes: the nodes of the forward pass, and of the backward pass.
         shapes: shape and dtype of each root: inputs, constants, results of nodes.
         inputs: numbers of the program's inputs that the device needs.
-        host: steps that are computed by NumPy before each replay, as they depend on the caller's arrays alone.
+        host: steps that NumPy computes before each replay, since they depend only on the caller's arrays.
         uploads: their results that the device needs.
         constants: values that are uploaded once.
-        bounds: shapes and the indices into them, which are checked before each replay, as the device does not.
+        bounds: shapes and the indices into them, checked before each replay, since the device does not check them.
         count: the largest number of a root.
         outputs, gradients: the operands that are the results.
     """
@@ -109,7 +109,7 @@ class Graph:
         return self.count
 
     def layout(self, operand: Operand) -> Any:
-        """Where an operand lies in its root; None if it takes a copy."""
+        """The layout of an operand in its root; None if it needs a copy."""
         if operand not in self._layouts:
             self._layouts[operand] = layout(self.shapes[operand.root][0], operand.path)
         return self._layouts[operand]
@@ -144,12 +144,12 @@ class _Lowering:
             self.nodes = self.graph.passes[place >= program.forward]
             self._lower(step)
         if not wanted <= self.host | program.constants.keys():
-            raise Unsupported("a condition that depends on values of the device")
+            raise Unsupported("a condition that depends on values on the device")
         self.graph.outputs = [self._operand(number) for number in program.outputs]
         self.graph.gradients = [self._operand(number) for number in program.gradients]
 
     def _operand(self, number: int) -> Operand:
-        """What a value of the program is on the device."""
+        """What a value of the program becomes on the device."""
         if number not in self.found:
             graph, program = self.graph, self.program
             if number in program.constants:
@@ -220,7 +220,7 @@ class _Lowering:
         return Operand(number)
 
     def _map(self, formula: Formula, args: tuple[Any, ...], dtype: Any, shape: Shape) -> Operand:
-        """An elementwise node, with its axes in the order in which the first whole operand lies in memory."""
+        """An elementwise node, with its axes in the memory order of the first whole operand."""
         operands = []
         axes = None
         for arg in args:

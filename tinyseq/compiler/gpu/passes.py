@@ -1,4 +1,4 @@
-"""The run of one pass on a device: arrays are allocated, kernels and products launched, and arrays dropped."""
+"""The run of one pass on a device: arrays are allocated, kernels and products launched, and arrays released."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ from tinyseq.compiler.steps import mapped
 
 
 class Device(Protocol):
-    """What runs a pass: a GPU, or a stand-in.
+    """A device that runs passes: a GPU, or a stand-in.
 
     Attributes:
         xp: its array library.
@@ -23,7 +23,7 @@ class Device(Protocol):
     xp: Any
 
     def kernel(self, kernel: Kernel | SumKernel) -> Callable[[list[DeviceArray]], None]:
-        """Compile a kernel; what comes back takes the arrays that it reads and writes, and launches it."""
+        """Compile a kernel, and return a function of the arrays that it reads and writes, which launches it."""
 
     def product(self, a: DeviceArray, b: DeviceArray, out: DeviceArray) -> None:
         """Write the matrix product of two arrays to a third one."""
@@ -52,7 +52,7 @@ class Pass:
         self._over = self._last_reads()
 
     def described(self) -> list[str]:
-        """What is launched, and how often, in the order of the first launches."""
+        """What is launched and how often, in the order of first launches."""
         found: dict[str, int] = {}
         for item in self.schedule.items:
             if isinstance(item, Group):
@@ -61,14 +61,14 @@ class Pass:
             elif isinstance(item, Call):
                 text = getattr(item.step.function, "__name__", str(item.step.function))
             elif isinstance(item, Join):
-                continue  # its parts have been written to their places
+                continue  # its parts have already been written to their places
             else:
                 text = f"{'sum' if isinstance(item, Sum) else 'matmul'} over {item.shape}"
             found[text] = found.get(text, 0) + 1
         return [f"  {count} x {text}" for text, count in found.items()]
 
     def _last_reads(self) -> list[list[int]]:
-        """For each item the roots that nobody reads after it."""
+        """For each item, the roots that nothing reads after it."""
         last: dict[int, int] = {}
         for place, item in enumerate(self.schedule.items):
             for node in item.nodes if isinstance(item, Group) else (item,):
@@ -81,7 +81,7 @@ class Pass:
         return over
 
     def run(self, arrays: dict[int, DeviceArray]) -> None:
-        """Run the pass on the arrays of its roots; results are added, and arrays dropped after their last use."""
+        """Run the pass on the arrays of its roots; results are added, and arrays are released after their last use."""
         for item, found, over in zip(self.schedule.items, self._accesses, self._over, strict=True):
             if isinstance(item, Group) and found is not None:
                 self._launch(item, found, arrays)
@@ -119,7 +119,7 @@ class Pass:
 
     def _read(self, operand: Operand, arrays: dict[int, DeviceArray]) -> DeviceArray:
         array = arrays[operand.root]
-        for move in operand.path:  # a reshape may copy, where the array is a part of a join
+        for move in operand.path:  # a reshape may copy if the array is a part of a join
             array = self.device.call(move.view, self.device.xp, array)
         return array
 
@@ -141,7 +141,7 @@ class Pass:
         )
         result = self.device.call(captured(call.step.function, self.device.xp), *args, **settings)
         if tuple(result.shape) != call.shape:
-            raise Unsupported(f"{call.step} gives the shape {result.shape} on the device")
+            raise Unsupported(f"{call.step} returns the shape {result.shape} on the device")
         return result if result.dtype == call.dtype else self.device.call(self.device.xp.astype, result, call.dtype)
 
 

@@ -17,7 +17,7 @@ class Pointer(NamedTuple):
     strides: Shape
 
 
-_SHARE, _MOST_PARTS = 8, 32  # multiplications of one thread, and threads for one inner product
+_SHARE, _MOST_PARTS = 8, 32  # multiplications per thread, and threads per inner product
 
 
 class Accesses(NamedTuple):
@@ -25,7 +25,7 @@ class Accesses(NamedTuple):
 
     Attributes:
         reads: the different operands that are read.
-        places: the place in ``reads`` of each operand that is read, by its identity.
+        places: for each operand that is read, by identity, its place in ``reads``.
         writes: the nodes whose results are written.
     """
 
@@ -51,7 +51,7 @@ def accesses(graph: Graph, group: Group, wanted: set[int]) -> Accesses:
 
 
 class Kernel(NamedTuple):
-    """A kernel of a group; another one with the same source does the same.
+    """A kernel for a group; kernels with equal source do the same.
 
     Attributes:
         source: in CUDA C++.
@@ -80,8 +80,8 @@ def kernel_of(group: Group, found: Accesses, arrays: list[DeviceArray]) -> Kerne
 
     Args:
         group: the nodes.
-        found: what it reads and writes.
-        arrays: the arrays of these; the kernel holds for their strides, and takes pointers in this order.
+        found: what the group reads and writes.
+        arrays: these arrays; the kernel is valid for their strides, and takes pointers in this order.
     """
     inner = [node for node in group.nodes if node.formula.function is dot]
     lengths = [arrays[found.places[id(node.operands[0])]].shape[-1] for node in inner]
@@ -90,14 +90,14 @@ def kernel_of(group: Group, found: Accesses, arrays: list[DeviceArray]) -> Kerne
 
 
 class _Source:
-    """The source of one kernel: a thread for each element, or with inner products a row of threads."""
+    """The source of one kernel: one thread per element, or with inner products a row of threads."""
 
     def __init__(self, group: Group, found: Accesses, arrays: list[DeviceArray], parts: int) -> None:
         self.group, self.found, self.arrays, self.parts = group, found, arrays, parts
         self.kinds = [C_TYPES[a.dtype.str[1:]] for a in arrays]
         strides = [tuple(stride // a.itemsize for stride in a.strides) for a in arrays]
         ndim = len(group.shape)
-        self.along = [s[ndim:] for s in strides]  # the last axis of what enters an inner product
+        self.along = [s[ndim:] for s in strides]  # the last axis of the operands of an inner product
         self.lengths = [a.shape[ndim:] for a in arrays]
         shape, outer = merged(group.shape, [s[:ndim] for s in strides])
         self.shape, self.size = shape, math.prod(shape)
@@ -110,7 +110,7 @@ class _Source:
         reads = len(self.found.reads)
         heads = [f"{'const ' if i < reads else ''}{kind}* __restrict__ a{i}" for i, kind in enumerate(self.kinds)]
         lines = [f'extern "C" __global__ void fused({", ".join(heads)}) {{', *self._beginning()]
-        read = "part == 0 ? {} : 0" if self.parts else "{}"  # before the inner products, as memory takes its time
+        read = "part == 0 ? {} : 0" if self.parts else "{}"  # before the inner products, to hide memory latency
         for i, (kind, place) in enumerate(zip(self.kinds[:reads], self.places, strict=False)):
             if not self.along[i]:
                 lines.append(f"  const {kind} x{i} = {read.format(f'a{i}[{place}]')};")
@@ -149,7 +149,7 @@ class _Source:
         return lines
 
     def _inner_products(self, lines: list[str]) -> dict[int, str]:
-        """The names of inner products: each thread of a row sums up a part of each, and the first adds the parts."""
+        """The names of inner products: each thread of a row sums part of each, and the first thread adds the parts."""
         inner = [node for node in self.group.nodes if node.formula.function is dot]
         if not inner:
             return {}
@@ -170,7 +170,7 @@ class _Source:
         return {node.out: f"s{number}" for number, node in enumerate(inner)}
 
     def _loop(self, length: int, sums: list[tuple[int, int, int]]) -> list[str]:
-        """A thread's share of some inner products, four numbers at a time where they lie side by side."""
+        """A thread's share of some inner products, four numbers at a time if they are adjacent."""
         share = f"(({length} + PARTS - 1) / PARTS)"
         arrays = sorted({array for _, *pair in sums for array in pair})
         wide = {array for array in arrays if self._is_wide(array)} if length % (4 * self.parts) == 0 else set()
@@ -208,7 +208,7 @@ def _address(array: DeviceArray) -> int:
 
 
 def place_of(number: str, shape: Shape, strides: Shape) -> str:
-    """Where the element with this number in order lies, in C."""
+    """The C expression for the offset of the element with this index in order."""
     words, after = [], math.prod(shape)
     for axis, (length, stride) in enumerate(zip(shape, strides, strict=True)):
         after //= length
@@ -219,7 +219,7 @@ def place_of(number: str, shape: Shape, strides: Shape) -> str:
 
 
 def merged(shape: Shape, strides: list[Shape]) -> tuple[Shape, list[Shape]]:
-    """The same elements with as few axes as possible: without those of length 1, and with neighbours joined."""
+    """The same elements with as few axes as possible: without those of length 1, and with neighbours merged."""
     axes: list[tuple[int, list[int]]] = []
     for axis, length in enumerate(shape):
         mine = [p[axis] for p in strides]

@@ -10,7 +10,7 @@ from tinyseq.compiler.gpu.formulas import C_TYPES
 from tinyseq.compiler.gpu.source import merged, place_of
 
 _THREADS = 256
-_LONGEST = 1 << 12  # elements that one block sums up, if there are too few blocks for the device
+_LONGEST = 1 << 12  # elements that one block sums, if there are too few blocks for the device
 _FEW, _ENOUGH = 128, 1024  # blocks
 
 
@@ -20,7 +20,7 @@ class SumKernel(NamedTuple):
     Attributes:
         source: in CUDA C++.
         kept: the number of axes that are kept.
-        pieces: into how many sums each result is cut.
+        pieces: how many partial sums each result is split into.
         blocks: the number of blocks, and of threads in each.
         parts: how many threads compute one element, which these kernels do not fix.
     """
@@ -32,7 +32,7 @@ class SumKernel(NamedTuple):
     parts: int = 0
 
     def computed(self, array: DeviceArray) -> DeviceArray:
-        """What the kernel computes, by NumPy: a row of sums for each result."""
+        """What the kernel computes, done with NumPy: a row of sums for each result."""
         size = math.prod(array.shape[: self.kept])
         rows = array.reshape(size, -1)
         share = -(-rows.shape[1] // self.pieces)
@@ -40,7 +40,7 @@ class SumKernel(NamedTuple):
 
 
 def pieces_of(shape: tuple[int, ...], kept: int) -> int:
-    """Into how many sums each result is cut, so that there are enough blocks."""
+    """How many partial sums each result is split into, so that there are enough blocks."""
     results, length = math.prod(shape[:kept]), math.prod(shape[kept:])
     if results >= _FEW or length <= _LONGEST:
         return 1
@@ -48,7 +48,7 @@ def pieces_of(shape: tuple[int, ...], kept: int) -> int:
 
 
 def sum_kernel(array: DeviceArray, kept: int, pieces: int) -> SumKernel:
-    """The kernel that sums up the axes of an array behind the first ``kept`` ones."""
+    """The kernel that sums an array over all axes after the first ``kept``."""
     kind = C_TYPES[array.dtype.str[1:]]
     strides = tuple(stride // array.itemsize for stride in array.strides)
     outer, (across,) = merged(array.shape[:kept], [strides[:kept]])
@@ -59,7 +59,7 @@ def sum_kernel(array: DeviceArray, kept: int, pieces: int) -> SumKernel:
     beside = bool(across and across[-1] == 1 and pieces == 1 and results >= 32)
     share = -(-length // pieces)
     lines = [f'extern "C" __global__ void fused(const {kind}* __restrict__ a0, {kind}* __restrict__ a1) {{']
-    if beside:  # results lie side by side: so do the threads that read them, each with others for parts of its sum
+    if beside:  # adjacent threads read adjacent results; further threads share the sum of each
         lines += ["  const int lane = threadIdx.x % 32, part = threadIdx.x / 32, parts = blockDim.x / 32;"]
         lines += [f"  const {whole} mine = ({whole})blockIdx.x * 32 + lane;"]
         lines += [f"  const {whole} o = mine < {results} ? mine : {results - 1};"]

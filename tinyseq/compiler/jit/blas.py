@@ -1,4 +1,4 @@
-"""The address of NumPy's own matrix product: another library of products in the process would compete for the cores."""
+"""The address of NumPy's own matrix product: a second BLAS in the process would compete for the cores."""
 
 import ctypes
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ def _library() -> ctypes.CDLL | None:
     for folder in (package.parent / "numpy.libs", package / ".dylibs"):
         for file in sorted(folder.glob("libscipy_openblas64_*")):
             try:
-                return ctypes.CDLL(str(file))  # which NumPy has loaded: this is the same one
+                return ctypes.CDLL(str(file))  # NumPy has already loaded it: this returns the same one
             except OSError:
                 continue
     return None
@@ -34,14 +34,14 @@ def gemm(dtype: str) -> int | None:
 
 
 def threads() -> int:
-    """How many threads a product may use; 1 if that is not known."""
+    """How many threads a product may use; 1 if unknown."""
     function = getattr(_library(), "scipy_openblas_get_num_threads64_", None)
     return 1 if function is None else int(function())
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let each product use one thread, where several threads multiply at once. For the process: no two at a time."""
+    """Let each product use one thread while several threads multiply at once. This sets the whole process."""
     count, limit = threads(), getattr(_library(), "scipy_openblas_set_num_threads64_", None)
     if count == 1 or limit is None:
         yield

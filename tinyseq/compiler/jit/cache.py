@@ -1,7 +1,7 @@
-"""Kernels by their source: generated modules in a folder, where Numba keeps what it has compiled of them.
+"""Kernels by their source: generated modules in a folder, where Numba caches their compiled code.
 
 The folder is ``NUMBA_CACHE_DIR`` if that is set, and otherwise the user's cache folder. Several processes may use it at
-once. Where it cannot be written to, kernels are compiled anew in each process.
+once. If it is not writable, each process compiles its kernels anew.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ def folder() -> Path:
 
 @cache
 def _shared() -> str:
-    """What the meaning of a kernel's source depends on."""
+    """Everything else that a kernel's compiled code depends on."""
     import numba
 
     from tinyseq.compiler.jit import runtime
@@ -50,7 +50,7 @@ _HEAD = "import numpy as np\nfrom numba import cfunc, njit\n\nfrom tinyseq.compi
 
 @cache
 def kernel(source: str) -> Any:
-    """The compiled C function of the source of a function ``kernel(args, bases)``; it has an ``.address``."""
+    """Compile the source of a function ``kernel(args, bases)`` to a C function; it has an ``.address``."""
     head, line, rest = source.partition(":\n")
     return _compiled("cfunc(KERNEL", f"{head}{line}    wide()\n{rest}", "kernel")
 
@@ -72,7 +72,7 @@ def from_runtime(name: str) -> Any:
 
 
 def _compiled(decorator: str, source: str, name: str) -> Any:
-    """A function of a generated module, which is written if it is new."""
+    """A function of a generated module; the module is written if it is new."""
     text = f'{_shared()}{_HEAD}@{decorator}, cache=True, error_model="numpy")\n{source}'
     module = f"tinyseq_kernel_{_digest(text)}"
     try:
@@ -91,7 +91,7 @@ def _imported(name: str, text: str) -> ModuleType:
         handle, draft = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
         with os.fdopen(handle, "w", encoding="utf-8") as lines:
             lines.write(text)
-        os.utime(draft, (0, 0))  # Numba compares the time: it is the same whichever process writes the file
+        os.utime(draft, (0, 0))  # Numba compares the time: make it the same whichever process writes the file
         os.replace(draft, file)
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None

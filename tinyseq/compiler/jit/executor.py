@@ -1,4 +1,4 @@
-"""Execution of a program with Numba: loops and products are kernels, and all else are NumPy's functions.
+"""Execution of a program with Numba: loops and products become kernels; everything else calls NumPy.
 
 The generated Python function of each pass has one call for each run of kernels: a compiled driver calls them one after
 another.
@@ -34,7 +34,7 @@ class Memory:
     """What one run writes to.
 
     Attributes:
-        bases: the addresses that kernels add their offsets to: of the pool first.
+        bases: the addresses that kernels add their offsets to; the pool's comes first.
         views: arrays in the pool, for NumPy's functions.
     """
 
@@ -69,7 +69,7 @@ class Executor:
         self.sizes = [self._plan.size]
         self._code: list[int] = []
         self._threads = threads.count()
-        self._bases: dict[int, int] = {}  # the place in the table of each root outside of the pool
+        self._bases: dict[int, int] = {}  # for each root outside the pool, its place in the table
         self._views: dict[tuple[Any, ...], int] = {}
         self._names: dict[str, Any] = {"asarray": np.asarray, "Changed": Changed, "drive": cache.from_runtime("drive")}
         self._names |= {"address": address, "empty": np.empty, "placed": placed, "team": threads.team}
@@ -98,7 +98,7 @@ class Executor:
         return item.out in self._products or item.out in self._tiled or item.out in self._plan.copies
 
     def _kind(self, number: int) -> str:
-        """The kind of memory that a value lies in."""
+        """The kind of memory that a value is stored in."""
         return self._plan.kind.get(self._plan.places[number].root if number in self._plan.places else number, NUMPY)
 
     def _objects(self, items: list[Item]) -> set[int]:
@@ -107,7 +107,7 @@ class Executor:
         return self._sources({number for call in calls for number in call.reads})
 
     def _sources(self, numbers: set[int]) -> set[int]:
-        """Values, and those that they are views of."""
+        """Values, together with those that they are views of."""
         by_number = {step.out: step for step in self.program.steps}
         found, left = set[int](), list(numbers)
         while left:
@@ -138,7 +138,7 @@ class Executor:
         guards = dict(program.guards) if first else {}
         lines += [_guard(number, truth) for number, truth in guards.items() if number in program.inputs]
         lines += [line for item in items if self._is_kernel(item) for line in self._fresh(item)]
-        waiting: list[Work] = []  # the kernels since the last line of Python
+        waiting: list[Work] = []  # the kernels added since the last line of Python
         for item in items:
             if isinstance(item, Group) or self._is_kernel(item):
                 waiting += self._works(item)
@@ -168,7 +168,7 @@ class Executor:
         return [*lines, f" drive(code, bases, {start}, {len(self._code)})"] if len(self._code) > start else lines
 
     def _table(self, works: list[Work]) -> Array:
-        """Add works to the code as threads share them: where each part begins and ends in each segment."""
+        """Add work that threads share to the code; returns where each part begins and ends in each segment."""
         segments = shared(works, self._threads)
         table = [len(segments), self._threads]
         for segment in segments:
@@ -180,7 +180,7 @@ class Executor:
         return np.array(table, np.int64)
 
     def _checked(self, number: int, target: str = "") -> list[str]:
-        """Lines that give an array the strides of its example, and put its address in the table."""
+        """Lines that give an array its example's strides, and put its address in the table."""
         value = self.program.values[number]
         if not value.size:
             return []
@@ -192,7 +192,7 @@ class Executor:
         return [f" bases[{self._base(root)[0]}] = address(v{root})"] if root in self._in_kernels else []
 
     def _fresh(self, item: Item) -> list[str]:
-        """Lines that make the new arrays that an item writes to."""
+        """Lines that allocate the new arrays that an item writes to."""
         lines = []
         for number in item.writes if isinstance(item, Group) else [item.out]:
             value, order = self.program.values[number], layout(self.program.values[number])
@@ -200,7 +200,7 @@ class Executor:
                 shape = tuple(value.shape[axis] for axis in order)
                 back = tuple(map(int, np.argsort(order)))
                 made, straight = f"empty({shape}, {self._named(value.dtype)}", (*range(value.ndim),)
-                if back == straight:  # no view: a gradient that is one would be copied, as another may hold its memory
+                if back == straight:  # not a view, which would be copied as a gradient: another may hold its memory
                     lines.append(f" v{number} = {made})")
                 elif back == straight[::-1]:
                     lines.append(f' v{number} = empty({shape[::-1]}, {self._named(value.dtype)}, "F")')
@@ -250,7 +250,7 @@ class Executor:
     def _kernel(
         self, shape: tuple[int, ...], places: list[Place], types: list[Any], lines: list[str], written: list[str]
     ) -> Work:
-        """A loop over a shape that reads the first places, and writes the named values to the others."""
+        """A loop over a shape that reads from the first places, and writes the named values to the others."""
         reads, shape = len(places) - len(written), shape or (1,)
         places = [place._replace(shape=shape, strides=broadcast(place, shape)) for place in places]
         along = places[reads].strides
@@ -345,7 +345,7 @@ def _guard(number: int, truth: bool) -> str:
 
 
 def prepared(program: Program) -> tuple[list[Item], list[Item]]:
-    """The program as steps and loops, in the order in which they run; the program's steps have that order too."""
+    """The program as steps and loops, in the order in which they run; the program's steps get that order, too."""
     able = lambda step: form(program, step) is not None
     multiply_tables(program)
     lay_out_in_rows(program)
@@ -357,7 +357,7 @@ def prepared(program: Program) -> tuple[list[Item], list[Item]]:
     early, late = split_stacks(program), split_joins(program)
     pack_weights(program)
     forward, backward = fuse(program, able)
-    sums = {step.out for step in program.steps if sums_of(program, step)}  # over rows that several threads compute
+    sums = {step.out for step in program.steps if sums_of(program, step)}  # over rows shared by several threads
     items = sunk(forward, early), risen(sunk(backward, sums), late)
     flat = [item.steps if isinstance(item, Group) else [item] for half in items for item in half]
     program.steps = [step for steps in flat for step in steps]

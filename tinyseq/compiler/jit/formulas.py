@@ -14,7 +14,7 @@ _F32 = np.dtype(np.float32)
 _FLOATS = (_F32, np.dtype(np.float64))
 _BOOL = np.dtype(np.bool_)
 
-# the code of one element: of any type in _FLOATS, and the same to the last bit as NumPy's
+# the code for one element: for any type in _FLOATS, and equal to NumPy's result to the last bit
 _ARITHMETIC: dict[Callable[..., Any], str] = {
     np.add: "{} + {}",
     np.subtract: "{} - {}",
@@ -82,7 +82,7 @@ def _form_of(function: Callable[..., Any], kinds: tuple[Any, ...], result: Any) 
 
 
 def _kind(program: Program, arg: Any) -> Any:
-    """The type of an operand as NumPy's rules for results take it: Python's numbers have no precision of their own."""
+    """The type of an operand as NumPy's promotion rules see it: Python numbers have no precision of their own."""
     if type(arg) is Ref:
         value = program.values[arg.number]
         kind = None if type(value) is tuple else value.dtype
@@ -94,7 +94,7 @@ def _kind(program: Program, arg: Any) -> Any:
 
 
 def body(program: Program, group: Group) -> tuple[list[str], dict[int, str]]:
-    """The code of a group's steps for one element, and the name of each value; reads are r0, r1, ..."""
+    """The code of a group's steps for one element, and the name of each value; reads are named r0, r1, ..."""
     names = {number: f"r{place}" for place, number in enumerate(group.reads)}
     lines = []
     for place, step in enumerate(group.steps):
@@ -121,14 +121,14 @@ def _name(kind: Any) -> str:
 
 
 class Operand(NamedTuple):
-    """An array of a loop: its type, and the bytes from one element to the next along each axis of the loop."""
+    """An array of a loop: its type, and its stride in bytes along each axis of the loop."""
 
     dtype: Any
     strides: tuple[int, ...]
 
     @property
     def along(self) -> str:
-        """How a kernel goes along the innermost axis."""
+        """How a kernel steps along the innermost axis."""
         step = self.strides[-1]
         return "same" if step == 0 else "each" if step == self.dtype.itemsize else "strided"
 
@@ -137,8 +137,8 @@ class Operand(NamedTuple):
 def kernel_source(lines: tuple[str, ...], reads: tuple[Operand, ...], writes: tuple[tuple[str, Operand], ...]) -> str:
     """The source of a kernel: loops over all axes, with the code of one element inside.
 
-    Its numbers are the length of each axis, and then for each array the place of its base address, the offset, and the
-    strides that are not in the source.
+    Its numbers are the length of each axis, and then for each array the place of its base address, its offset, and
+    those strides that are not in the source.
     """
     operands = [*reads, *(operand for _, operand in writes)]
     axes = len(operands[0].strides)
@@ -175,7 +175,7 @@ def kernel_source(lines: tuple[str, ...], reads: tuple[Operand, ...], writes: tu
 
 
 def kernel_numbers(sizes: Sequence[int], arrays: Sequence[tuple[int, int, Operand]]) -> list[int]:
-    """The numbers of a kernel, from the lengths of the axes, and of each array the place of its base and its offset."""
+    """The numbers of a kernel, from the lengths of the axes, and each array's base place and offset."""
     found = [*sizes]
     for base, offset, operand in arrays:
         found += [base, offset, *operand.strides[:-1]]
@@ -186,7 +186,7 @@ def kernel_numbers(sizes: Sequence[int], arrays: Sequence[tuple[int, int, Operan
 def axes_of(
     shape: tuple[int, ...], strides: Sequence[tuple[int, ...]], leader: int
 ) -> tuple[list[int], list[tuple[int, ...]]]:
-    """The axes of a loop: in the order of the leading array's memory, and as few as possible.
+    """The axes of a loop: in the order of the first array's memory, and as few as possible.
 
     Returns:
         The length of each axis, and each array's strides along them.

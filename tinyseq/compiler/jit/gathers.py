@@ -1,8 +1,8 @@
-"""Products with rows that are gathered from a small table: the table is multiplied, and the rows of that are gathered.
+"""Products with rows gathered from a small table: multiply the table first, then gather rows of the product.
 
-The input of a language model of characters is a table with a row for each character, so that most columns of it are
-the same few: ``W @ table[ids].T`` is ``(table @ W.T)[ids].T``. Backwards, the gradients of equal characters are added
-up before they are multiplied. With fewer rows than positions there is less to multiply.
+The input of a character model is gathered from a table with one row for each character, so the same few rows occur
+again and again: ``W @ table[ids].T`` is ``(table @ W.T)[ids].T``. In the backward pass, the gradients of equal
+characters are added up before they are multiplied. With fewer rows than positions there is less to multiply.
 """
 
 from collections.abc import Callable
@@ -20,10 +20,10 @@ from tinyseq.compiler.steps import Ref, Step, blank, kind_of
 
 
 def places_of(ids: Array, count: int) -> Array:
-    """The numbers of rows as kernels take them: of int64, side by side, and none of them negative.
+    """Row indices in the form that kernels take: int64, contiguous and not negative.
 
     Raises:
-        IndexError: there is no such row.
+        IndexError: an index is out of range.
     """
     if ids.min() < -count or ids.max() >= count:
         raise IndexError(f"an index is out of range for {count} rows")
@@ -36,28 +36,28 @@ def picked(table: Array, places: Array) -> Array:
 
 
 def summed(values: Array, places: Array, count: int) -> Array:
-    """A table (V, M) of zeros, with each column of ``values`` (M, T B) added to the row that its place names."""
+    """A table (V, M) of zeros, with each column of ``values`` (M, T B) added to the row that its place gives."""
     found = np.zeros((count, values.shape[0]), values.dtype)
     np.add.at(found, places.reshape(-1), values.T)
     return found
 
 
 def named(table: Array, places: Array) -> Array:
-    """The table, with zeros in rows that no place names: nothing times inf would be NaN."""
+    """The table, with zeros in rows that no place refers to: a count of 0 times inf would be NaN."""
     is_named = np.zeros((len(table), 1), bool)
     is_named[places] = True
     return np.where(is_named, table, np.zeros((), table.dtype))
 
 
 class Rows(NamedTuple):
-    """A kernel that copies or adds rows by their places.
+    """A kernel that copies rows from places, or adds rows at places.
 
     Attributes:
         code: its source.
-        rows: the length of the first axis of the places, or 1 if all are for one thread, as any row may be added to.
-        sizes: how many places there are for each of these, the length of a row, the number of rows in the table.
-        steps: of the values the bytes from one row to the next, and from one element of a row to the next.
-        axes: of the values, the places and the result that along which parts of the rows are cut.
+        rows: the length of the first axis of the places; 1 if one thread must do them all, as any row may be added to.
+        sizes: the number of places for each of these, the length of a row, and the number of rows in the table.
+        steps: the values' strides in bytes from row to row, and within a row.
+        axes: the axes of the values, the places and the result along which the rows are split into parts.
     """
 
     code: str
@@ -68,21 +68,21 @@ class Rows(NamedTuple):
 
     @property
     def cost(self) -> float:
-        """About how many nanoseconds it takes."""
+        """Roughly how many nanoseconds it takes."""
         return 0.2 * self.rows * self.sizes[0] * self.sizes[1]
 
     def source(self, rows: int) -> str:
-        """The source of the kernel, which is that of all places."""
+        """The source of the kernel, which does not depend on how many places there are."""
         return self.code
 
     def numbers(self, rows: int, places: list[tuple[int, int]]) -> list[int]:
-        """The kernel's numbers, from the base and the offset of the values, the places and the result."""
+        """The kernel's numbers, from the base and offset of the values, the places and the result."""
         each, *sizes = self.sizes
         return [rows * each, *sizes, *self.steps, *(number for place in places for number in place)]
 
 
 def rows_of(program: Program, step: Step) -> Rows | None:
-    """How a kernel computes a step; None if it copies and adds no rows by their places."""
+    """How a kernel computes a step; None if the step neither gathers rows nor adds them up."""
     if step.function not in (picked, summed):
         return None
     values, places, out = (program.values[number] for number in (*step.reads, step.out))
@@ -123,8 +123,8 @@ class Gather(NamedTuple):
 
     Attributes:
         table, places: its operands.
-        rows: its result, but for the values.
-        checks: the step that makes the places.
+        rows: the shape, type and layout of its result.
+        checks: the step that checks the indices, and makes the places.
     """
 
     table: Ref
@@ -134,7 +134,7 @@ class Gather(NamedTuple):
 
 
 def multiply_tables(program: Program) -> None:
-    """Multiply tables in place of the rows gathered from them, where that is less to do."""
+    """Multiply tables instead of the rows gathered from them, where that is less work."""
     rewritten = _Rewritten(program)
     forward = [new for step in program.steps[: program.forward] for new in rewritten.forward(step)]
     if not rewritten.changed:
@@ -148,11 +148,11 @@ def multiply_tables(program: Program) -> None:
 
 
 class _Rewritten:
-    """The steps that take the place of others.
+    """The steps that replace others.
 
     Attributes:
         changed: results with another layout.
-        sums: steps of the backward pass that add up gradients.
+        sums: the steps of the backward pass that add up gradients.
     """
 
     def __init__(self, program: Program) -> None:
@@ -178,7 +178,7 @@ class _Rewritten:
         return [turned, product, Step(step.out, picked, (Ref(table), found.places), {})]
 
     def _gather(self, step: Step) -> list[Step]:
-        """A step that gathers, and one that checks its places if the table has at most half as many rows."""
+        """Replace a step that gathers, and one that checks its places, if the table has at most half as many rows."""
         table, ids = (self._values[number] for number in step.reads)
         plain = table.dtype in (np.float32, np.float64) and ids.dtype.kind in "iu" and table.ndim == ids.ndim == 2
         if not (plain and table.size and 2 * table.shape[0] <= ids.size):
@@ -198,7 +198,7 @@ class _Rewritten:
             self._sums[owner] = self.sums[-1], found
 
     def backward(self, step: Step) -> list[Step]:
-        """The gradients of the matrix, of the table, and of a bias, from sums where there are such."""
+        """The gradients of the matrix, the table and a bias, computed from sums where there are any."""
         return self._of_matrix(step) or self._of_table(step) or self._of_bias(step) or [step]
 
     def _of_matrix(self, step: Step) -> list[Step] | None:
@@ -212,7 +212,7 @@ class _Rewritten:
         return [turned, used, step._replace(args=(Ref(turned.out), Ref(used.out)))]
 
     def _of_table(self, step: Step) -> list[Step] | None:
-        """The columns of ``A @ d``, each added to the row that its place names, become ``sums @ A.T``."""
+        """The columns of ``A @ d``, each added to the row that its place gives, become ``sums @ A.T``."""
         values = step.args[0] if _is_called(step, scattered) else None
         product = self._products.get(self._root[values.number]) if type(values) is Ref else None
         sums = self._sums_of(product.args[1]) if product is not None else None
@@ -240,7 +240,7 @@ class _Rewritten:
         return [Step(step.out, np.sum, (Ref(sums[0].out),), {"axis": 0})]
 
     def _multiplied(self, step: Step, view: Callable[[Array], Array]) -> Gather | None:
-        """The gathered rows that a matrix is multiplied with, in a certain view of all of them."""
+        """The gathered rows that a matrix is multiplied with, seen through some view of all of them."""
         if not _is_called(step, np.matmul) or self._values[step.reads[0]].ndim != 2:
             return None
         found, x = self._gathers.get(self._root[step.reads[1]]), self._values[step.reads[1]]
@@ -248,13 +248,13 @@ class _Rewritten:
         return found if alike else None
 
     def _sums_of(self, d: Ref) -> tuple[Step, Gather] | None:
-        """The sums of a matrix of gradients."""
+        """The summed rows of a matrix of gradients."""
         found = self._sums.get(self._root[d.number])
         same = found is not None and self._values[found[0].args[0].number] == self._values[d.number]
         return found if same else None
 
     def _is_all(self, ref: Ref) -> bool:
-        """Whether a value has all elements of the memory that it lies in."""
+        """Whether a value fills all of the memory that it is stored in."""
         return bool(self._values[ref.number].size == self._values[self._root[ref.number]].size)
 
     def _turned(self, ref: Ref) -> Step:

@@ -1,4 +1,4 @@
-"""A join whose operands lie in a longer join too becomes a view of that: its operands are written once less."""
+"""A join whose operands are also in a longer join becomes a view of that one, so its operands are written only once."""
 
 import operator
 from typing import Any
@@ -11,11 +11,11 @@ from tinyseq.compiler.steps import Ref, Step, blank, kind_of
 
 
 def share_joins(program: Program) -> None:
-    """Multiply slices of one long join in place of short ones, in the backward pass.
+    """Multiply slices of one long join instead of short ones, in the backward pass.
 
     A recurrent network's weight gradient is a sum over time steps: a product of joined gradients and joined states. The
-    order of the steps does not matter as long as both have the same. So where the gradients are joined for all steps,
-    as those of the input are, these products take slices of that, and join the states in its order.
+    order of the steps does not matter as long as both have the same. So if the gradients are joined for all steps,
+    as the input's are, these products take slices of that join, and join the states in its order.
     """
     backward = program.steps[program.forward :]
     made = {step.out: step for step in backward}
@@ -48,7 +48,7 @@ def _columns(program: Program, step: Step) -> bool:
 
 
 def _factors(step: Step, made: dict[int, Step]) -> tuple[Step, Step] | None:
-    """For a product of one step's result and the transpose of another's these two, if they are of the backward pass."""
+    """For a product of one step's result and another's transpose, these two steps."""
     if step.function is not np.matmul or [type(arg) for arg in step.args] != [Ref, Ref]:
         return None
     one, turned = (made.get(number) for number in step.reads)
@@ -59,7 +59,7 @@ def _factors(step: Step, made: dict[int, Step]) -> tuple[Step, Step] | None:
 
 
 def _slice(program: Program, part: Step, whole: Step) -> tuple[tuple[Any, ...], bool] | None:
-    """Where a join's operands stand in another join, forward or backward, without others between them."""
+    """Where a join's operands occur in another join, forward or reversed, with none between them."""
     mine, longer = part.reads, whole.reads
     for turned in (False, True):
         wanted = mine[::-1] if turned else mine
@@ -72,7 +72,7 @@ def _slice(program: Program, part: Step, whole: Step) -> tuple[tuple[Any, ...], 
 
 
 def in_order(steps: list[Step]) -> list[Step]:
-    """The steps in their order, but each after those whose results it reads."""
+    """The steps in their order, except that each comes after those whose results it reads."""
     missing = {step.out for step in steps}
     found: list[Step] = []
     while missing:

@@ -1,4 +1,4 @@
-"""Where the values of a program lie: in planned memory, in the caller's arrays, or in arrays that NumPy makes."""
+"""Where a program's values are stored: in planned memory, in the caller's arrays, or in arrays that NumPy makes."""
 
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ class Place(NamedTuple):
     strides: tuple[int, ...]
 
     def part(self, axis: int | None, start: int, stop: int) -> "Place":
-        """The elements from one on, before another, along an axis; all if that is None."""
+        """The elements from start to stop along an axis; all if the axis is None."""
         if axis is None:
             return self
         shape = (*self.shape[:axis], stop - start, *self.shape[axis + 1 :])
@@ -38,12 +38,12 @@ class Place(NamedTuple):
 
 
 def region_of(root: int, whole: Array, view: Array) -> Place:
-    """The place of a view, if the whole is the memory of a root."""
+    """The place of a view of a root that fills its memory."""
     return Place(root, address(view) - address(whole), view.shape, view.strides)
 
 
 def address(array: Array) -> int:
-    """Where an array's first element lies."""
+    """The address of an array's first element."""
     return int(array.__array_interface__["data"][0])
 
 
@@ -51,12 +51,12 @@ class Plan:
     """The places of all values.
 
     Attributes:
-        kind: of each root: GIVEN at each run, POOL for planned memory, FRESH for new arrays that the caller gets, or
+        kind: for each root, GIVEN at each run, POOL for planned memory, FRESH for new arrays that the caller gets, or
             NUMPY for what a NumPy function returns.
-        places: of each value that has one.
+        places: the place of each value that has one.
         stores: further places that a loop writes a result to, in joined arrays.
         copies: by the number of a joined array, its parts that are copied from elsewhere.
-        silent: results that lie in joined arrays only.
+        silent: results that are stored only inside joined arrays.
         pool: the offset of each POOL root.
         size: the bytes of the pool.
     """
@@ -71,8 +71,8 @@ class Plan:
         self._multiplied = {
             item.out: at for at, item in enumerate(self._items) if isinstance(item, Step) and item.out in products
         }
-        self._inside: dict[int, Place] = {}  # joined arrays, and results of products, that lie in a longer one
-        self._stored: dict[int, list[tuple[int, list[Any]]]] = {}  # of each join the stored parts, and their indices
+        self._inside: dict[int, Place] = {}  # joined arrays, and results of products, that are stored in a longer array
+        self._stored: dict[int, list[tuple[int, list[Any]]]] = {}  # for each join, the stored parts and their indices
         self.kind = self._kinds()
         self.stores: dict[int, list[Place]] = {}
         self.copies: dict[int, list[tuple[int, Place]]] = {}
@@ -84,7 +84,7 @@ class Plan:
         self.pool, self.size = self._assigned()
 
     def is_join(self, step: Step) -> bool:
-        """Whether a step joins arrays of one type, so that its parts can be written where they belong."""
+        """Whether a step joins arrays of one type, so that its parts can be written directly into the result."""
         value, parts = self._program.values[step.out], step.args[0] if step.args else None
         if type(value) is tuple or value.dtype not in LOOPED:
             return False
@@ -145,7 +145,7 @@ class Plan:
             self.stores.setdefault(leaf, []).append(region_of(step.out, whole, region))
 
     def _lies_inside(self, number: int, region: Place, at: int) -> bool:
-        """Whether a part can have its place in a joined array, laid out as it is: then nothing is written twice."""
+        """Whether a part can be stored in a joined array with its own layout, so that nothing is written twice."""
         alike = self.kind.get(number) == self.kind[region.root] == POOL
         if not alike or number in self._inside or region.strides != self._program.values[number].strides:
             return False
@@ -161,7 +161,7 @@ class Plan:
         return all(self._is_there(number, self._loops[leaf], at) for leaf, _ in self._stored[part])
 
     def _in_joins_only(self) -> set[int]:
-        """Results that nothing but joins read, which have them in their own memory."""
+        """Results that only joins read, which hold them in their own memory."""
         wanted, readers = self._program.wanted(), self._program.readers()
 
         def elsewhere(number: int, reader: Step) -> bool:
@@ -181,7 +181,7 @@ class Plan:
         return found
 
     def _resolved(self, place: Place) -> Place:
-        """A place by the array that owns the memory."""
+        """A place relative to the array that owns the memory."""
         while (within := self._inside.get(place.root)) is not None:
             place = place._replace(root=within.root, offset=place.offset + within.offset)
         return place
@@ -195,7 +195,7 @@ class Plan:
             places[number] = self._resolved(Place(number, 0, value.shape, value.strides))
             for place in self.stores.get(number, ()) if kind == POOL else ():
                 if number not in self._inside and place.strides == value.strides and self.kind[place.root] == POOL:
-                    places[number] = place  # it lies in the joined array itself
+                    places[number] = place  # it is stored in the joined array itself
                     self.stores[number].remove(place)
                     break
         for step in self._program.steps:
@@ -222,7 +222,7 @@ class Plan:
         return [self.places[number].root for number in (*reads, item.out) if number in self.places]
 
     def _assigned(self) -> tuple[dict[int, int], int]:
-        """The offset of each planned value in the pool; memory is used again after a value's last use."""
+        """The offset of each planned value in the pool; memory is reused after a value's last use."""
         first, last = dict[int, int](), dict[int, int]()
         for at, item in enumerate(self._items):
             for root in self.touched(item):

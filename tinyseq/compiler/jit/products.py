@@ -17,13 +17,13 @@ class Product(NamedTuple):
     Attributes:
         function: the address of BLAS's function.
         double: whether it is of float64.
-        order: 1 if the first operand is stored column by column, and 2 more if the second is.
+        order: 1 if the first operand is stored column by column, plus 2 if the second is.
         sizes: rows, columns, and terms in each sum.
         stack: the number of matrices in each stack.
         leading: the elements from one row (or column) to the next, of the operands and the result.
         steps: the bytes from one matrix of the stack to the next.
-        turned: whether the transposes are multiplied, the second first: then the result is stored column by column.
-        axes: of the operands and the result that along which parts of the rows of the result, in memory, are cut.
+        turned: whether the transposes are multiplied in reverse order, so that the result is stored column by column.
+        axes: the axes of the operands and the result along which the result's rows in memory are split into parts.
     """
 
     function: int
@@ -38,16 +38,16 @@ class Product(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """The number of rows; 1 if they cannot be cut."""
+        """The number of rows; 1 if they cannot be split."""
         return self.sizes[0] if self.axes[2] is not None else 1
 
     @property
     def cost(self) -> float:
-        """About how many nanoseconds it takes; infinite if it should have all threads of BLAS."""
+        """About how many nanoseconds it takes; infinite if it should use all of BLAS's threads."""
         return 2e-2 * prod(self.sizes) if self.axes[2] is not None else inf
 
     def numbers(self, rows: int, places: list[tuple[int, int]]) -> list[int]:
-        """The kernel's numbers, from the base and the offset of the operands and the result."""
+        """The kernel's numbers, from the base and offset of the operands and the result."""
         if self.turned:
             places = [places[1], places[0], places[2]]
         rows = self.sizes[0] if self.axes[2] is None else rows
@@ -58,7 +58,7 @@ class Product(NamedTuple):
 
 
 def product_of(program: Program, step: Step, root: dict[int, int]) -> Product | None:
-    """How BLAS computes a step; None if it is no product, or one that NumPy computes otherwise."""
+    """How BLAS computes a step; None if it is not a product, or one that NumPy computes in another way."""
     if step.function is not np.matmul or step.settings or [type(arg) for arg in step.args] != [Ref, Ref]:
         return None
     values = [*(program.values[arg.number] for arg in step.args), program.values[step.out]]
@@ -69,7 +69,7 @@ def product_of(program: Program, step: Step, root: dict[int, int]) -> Product | 
         return None  # NumPy knows that A A^T is symmetric
     function = blas.gemm(dtype.name)
     if min(*values[2].shape[-2:], values[0].shape[-1]) < 2 or function is None:
-        return None  # NumPy takes products with a vector
+        return None  # NumPy handles products with a vector
     found = _laid_out(values, function, False)
     return found or _laid_out([_transposed(values[place]) for place in (1, 0, 2)], function, True)
 
@@ -81,7 +81,7 @@ def _transposed(value: Kind) -> Kind:
 
 
 def _laid_out(values: Sequence[Kind], function: int, turned: bool) -> Product | None:
-    """A product by the layouts of its operands and its result, if that is stored row by row."""
+    """A product from the layouts of its operands and its result, if the result is stored row by row."""
     (m, n), k, dtype = values[2].shape[-2:], values[0].shape[-1], values[2].dtype
     order, leading, steps = 0, list[int](), list[int]()
     for bit, value in enumerate(values):
@@ -103,5 +103,5 @@ def _laid_out(values: Sequence[Kind], function: int, turned: bool) -> Product | 
     )
     behind = [m * length * dtype.itemsize for length in leading]
     if not (order & 1 or steps[1]) and steps[0] == behind[0] and steps[2] == behind[2]:
-        m, stack = m * stack, 1  # the rows of all matrices lie behind each other
+        m, stack = m * stack, 1  # the rows of all matrices follow one another
     return Product(function, dtype == np.float64, order, (m, n, k), stack, tuple(leading), tuple(steps), turned, axes)

@@ -1,4 +1,4 @@
-"""Values that the backward pass computes again, so that fewer are kept: cheap functions of one value that is costly."""
+"""Values that the backward pass recomputes, so that fewer are kept: cheap functions of one expensive value."""
 
 from collections.abc import Callable
 
@@ -13,10 +13,10 @@ _CHEAP = (np.add, np.subtract, np.multiply, np.divide, np.square, np.negative)
 
 
 def keep_less(program: Program, able: Able) -> None:
-    """Keep one value for the backward pass in place of several that follow from it.
+    """Keep one value for the backward pass instead of several that follow from it.
 
-    A sigmoid is e / (1 + e), and its slope that by 1 + e again: e alone is kept. Each step that reads one of them has
-    them computed for itself, so that this is done in its loop.
+    A sigmoid is e / (1 + e), and its slope is that divided by 1 + e again, so only e is kept. Each step that reads one
+    of them recomputes it, in its own loop.
     """
     backward = program.steps[program.forward :]
     readers: dict[int, list[Step]] = {}
@@ -42,7 +42,7 @@ def keep_less(program: Program, able: Able) -> None:
 
 
 def _families(program: Program, able: Able) -> dict[int, list[Step]]:
-    """For each costly value of the forward pass the steps that compute something of the same shape from it alone."""
+    """For each expensive value of the forward pass, the steps that compute a value of the same shape from it alone."""
     source: dict[int, int] = {}
     found: dict[int, list[Step]] = {}
     for step in program.steps[: program.forward]:
@@ -78,5 +78,5 @@ def _computed_again(program: Program, family: list[Step], number: int) -> list[S
 
 
 def _after(changes: dict[Ref, Ref]) -> Callable[[Ref], Ref]:
-    """What takes the place of a reference."""
+    """What replaces a reference."""
     return lambda ref: changes.get(ref, ref)

@@ -1,9 +1,9 @@
-"""Products whose results lie row by row of the batch: layouts that suit fast kernels and save copies.
+"""Products whose results are stored sequence by sequence: a layout that suits fast kernels and saves copies.
 
-A recurrent network's states are columns (H, B), and NumPy's products lay a result out row by row: the numbers of one
-unit for the whole batch side by side. The other order, all numbers of one sequence side by side, is as good for the
-recurrence, whatever the batch, and the steps laid behind each other are then one matrix, without a copy: the products
-for all steps at once become single ones.
+A recurrent network's states are columns (H, B), and NumPy stores the result of a product row by row: the numbers of one
+unit, for the whole batch, are adjacent. The other order, with all numbers of one sequence adjacent, is just as good for
+the recurrence, whatever the batch size, and consecutive steps then form one matrix without a copy: the products for all
+steps at once become single ones.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from tinyseq.compiler.passes import layout, lifetimes
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Kind, Ref, Step, kind_of
 
-FEWEST = 3  # products with one matrix; fewer are no recurrence
+FEWEST = 3  # products with one matrix; with fewer it is not treated as a recurrence
 
 
 def lay_out_in_rows(program: Program) -> None:
@@ -29,7 +29,7 @@ def lay_out_in_rows(program: Program) -> None:
     changed = set[int]()
 
     def chosen(step: Step) -> Kind | None:
-        """In rows: the products of the recurrence, those of their results, and those for all steps at once."""
+        """The products to store in rows: those of the recurrence, of their results, and for all steps at once."""
         value: Kind = program.values[step.out]
         if step.function is not np.matmul:
             return _as_operand(program, step, changed) or _as_most(program, step, changed)
@@ -43,7 +43,7 @@ def lay_out_in_rows(program: Program) -> None:
 
 
 def _as_operand(program: Program, step: Step, changed: set[int]) -> Kind | None:
-    """The kind of an elementwise result, laid out as the first operand that is laid out anew."""
+    """The kind of an elementwise result, laid out like its first operand with a new layout."""
     value = program.values[step.out]
     if not isinstance(step.function, np.ufunc) or type(value) is tuple or step.function.signature is not None:
         return None
@@ -58,7 +58,7 @@ def _as_operand(program: Program, step: Step, changed: set[int]) -> Kind | None:
 def _as_most(program: Program, step: Step, changed: set[int]) -> Kind | None:
     """The kind of matrices joined side by side, in rows if most of them are.
 
-    The first of many states is often the caller's, and laid out otherwise: NumPy would have all others turned to it.
+    The first state is often the caller's, and laid out differently: NumPy would adapt all the others to it.
     """
     if not joins_columns(step) or program.values[step.out].ndim != 2:
         return None
@@ -77,7 +77,7 @@ def joins_columns(step: Step) -> bool:
 
 
 def in_rows(value: Kind) -> Kind:
-    """The same with the numbers along the axis before the last side by side."""
+    """The same kind, with the numbers along the second-to-last axis adjacent."""
     *outer, m, n = value.shape
     return kind_of(np.empty((*outer, n, m), value.dtype).swapaxes(-1, -2))
 
@@ -88,7 +88,7 @@ def _in_rows(program: Program, ref: Ref) -> bool:
 
 
 def is_product(program: Program, step: Step) -> bool:
-    """Whether a step is a product of two matrices, none of which has a single row or column."""
+    """Whether a step is a product of two matrices, neither of which has a single row or column."""
     if step.function is not np.matmul or [type(arg) for arg in step.args] != [Ref, Ref]:
         return False
     return all(len(shape) == 2 and min(shape) > 1 for shape in _shapes(program, step))
@@ -106,9 +106,9 @@ def _shapes(program: Program, step: Step) -> list[tuple[int, ...]]:
 
 
 def _stack_parts(program: Program) -> None:
-    """Stack arrays where they are joined along the first axis and then get an axis of their own.
+    """Stack arrays that are joined along the first axis and then given an axis of their own.
 
-    For rows of the batch, the first is a copy and the second none.
+    With rows of the batch, a join is a copy; a stack needs none.
     """
     read = Counter(number for step in program.steps for number in step.reads)
     joins = {step.out: step for step in program.steps if step.function is np.concatenate}

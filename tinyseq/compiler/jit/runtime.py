@@ -1,7 +1,7 @@
 """What generated kernels are made of. Imported only where Numba is installed.
 
-A kernel is a C function of two addresses: its numbers (sizes, strides, and where its arrays lie), and the table of base
-addresses. Every array lies at an offset from one of these bases.
+A kernel is a C function of two addresses: its numbers (sizes, strides, and where its arrays are), and the table of base
+addresses. Every array is at an offset from one of these bases.
 """
 
 import sys
@@ -18,8 +18,8 @@ NUMBERS = types.int64[::1]
 DRIVER = types.void(NUMBERS, NUMBERS, types.int64, types.int64)
 SHARE = types.void(types.int64[:, ::1], NUMBERS, NUMBERS, NUMBERS)
 SERVE = types.void(types.int64[:, ::1], types.int64)
-SPINS = 2_000  # looks at what another thread writes, before this one lets others run in between
-LINGER = 4_000  # looks for more to do, before a thread sleeps
+SPINS = 2_000  # how often a thread polls what another writes before it yields the processor
+LINGER = 4_000  # how often a thread looks for more work before it sleeps
 give_way = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32())
 F = np.float32
 
@@ -35,7 +35,7 @@ def pointer(context, address, like):
 
 
 def _aliases(module: ir.Module) -> tuple[Any, Any]:
-    """Marks of loads and stores: no kernel writes to what it reads, so that LLVM may vectorise."""
+    """Metadata of loads and stores: no kernel writes to what it reads, so LLVM may vectorise."""
     domain = module.add_metadata([ir.MetaDataString(module, "tinyseq")])
     scopes = [module.add_metadata([ir.MetaDataString(module, name), domain]) for name in ("reads", "writes")]
     return module.add_metadata([scopes[0]]), module.add_metadata([scopes[1]])
@@ -72,10 +72,10 @@ def store(context, target, index, value):
 
 @intrinsic
 def wide(context):
-    """Let LLVM use the widest vectors that the processor has: by default it leaves half of AVX-512's idle."""
+    """Let LLVM use the widest vectors that the processor has: by default it uses only half the width of AVX-512."""
 
     def build(context, builder, signature, args):
-        set.add(builder.function.attributes, '"prefer-vector-width"="512"')  # llvmlite knows no attributes with values
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')  # unknown to llvmlite: it has a value
         return context.get_dummy_value()
 
     return types.void(), build
@@ -120,7 +120,7 @@ def fma(context, x, y, z):
 
 @intrinsic
 def power_of_two(context, exponent):
-    """2 to a whole number between -126 and 127, in float32."""
+    """2 to the power of a whole number between -126 and 127, in float32."""
 
     def build(context, builder, signature, args):
         whole = ir.IntType(32)
@@ -176,7 +176,8 @@ def gemm(context, function, order, m, n, k, a, lda, b, ldb, c, ldc, like):
 def tile(context, x, row, term, panel, y, across, terms, more, rows, vectors, lanes):
     """A tile of a product, in registers: y[i] = sum over t of x[i, t] panel[t], or y[i] + that if ``more`` is not 0.
 
-    All are addresses and distances in bytes; ``rows``, ``vectors`` (of the panel) and ``lanes`` (of a vector) literals.
+    Arguments are addresses and distances in bytes; ``rows``, ``vectors`` (of the panel) and ``lanes`` (of a vector) are
+    literals.
     """
     count, width, lanes_ = rows.literal_value, vectors.literal_value, lanes.literal_value
     whole, number = ir.IntType(64), ir.FloatType()
@@ -245,8 +246,8 @@ def larger(x, y):
 def exp32(x):
     """exp in float32, within 1 unit in the last place: 2**n exp(r) with the nearest whole n (Cody and Waite).
 
-    The polynomial is that of Cephes (Moshier). 2**n is multiplied in two parts, so that results become inf and
-    denormal where they should.
+    The polynomial is that of Cephes (Moshier). 2**n is multiplied in two parts, so that results overflow to inf and
+    become denormal where they should.
     """
     within = choose(x > F(-104.0), choose(x < F(89.0), x, F(89.0)), F(-104.0))
     n = np.floor(fma(within, F(1.44269504088896341), F(0.5)))
@@ -273,7 +274,7 @@ def tanh32(x):
 
 @intrinsic
 def word(context, address):
-    """The whole number at an address, as all threads see it."""
+    """Atomically load a whole number, as all threads see it."""
 
     def build(context, builder, signature, args):
         return builder.load_atomic(builder.inttoptr(args[0], ir.IntType(64).as_pointer()), "seq_cst", 8)
@@ -283,7 +284,7 @@ def word(context, address):
 
 @intrinsic
 def put(context, address, value):
-    """Write a whole number to an address, after all that was written before."""
+    """Write a whole number to an address, after everything that was written before."""
 
     def build(context, builder, signature, args):
         builder.store_atomic(args[1], builder.inttoptr(args[0], ir.IntType(64).as_pointer()), "seq_cst", 8)
@@ -294,7 +295,7 @@ def put(context, address, value):
 
 @intrinsic
 def swap(context, address, old, new):
-    """Write a number to an address if another stands there; whether it did. No two threads can both succeed."""
+    """Write a number to an address if it holds an expected one; returns whether it did. Only one thread can succeed."""
 
     def build(context, builder, signature, args):
         place = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
@@ -305,7 +306,7 @@ def swap(context, address, old, new):
 
 @njit
 def run(code, bases, start, stop):
-    """Call kernel after kernel: each entry has its length, the kernel's address, and its numbers."""
+    """Call one kernel after another: each entry holds its length, the kernel's address, and the kernel's numbers."""
     place, end = code + 8 * start, code + 8 * stop
     while place < end:
         call(word(place + 8), place + 16, bases)
@@ -319,7 +320,7 @@ def run_part(code, bases, table, segment, part):
     run(code, bases, word(place), word(place + 8))
 
 
-# The source of the next ones is copied into modules in the cache folder, as Numba caches what lies beside it.
+# The source of the following functions is copied into modules in the cache folder: Numba caches next to the source.
 
 
 def drive(code, bases, start, stop):
@@ -330,7 +331,7 @@ def drive(code, bases, start, stop):
 def share(post, code, bases, table):
     """Run the code by a table: the numbers of segments and parts, and the start and stop of each part in each segment.
 
-    The first line of ``post`` says what is run. Each further line belongs to a part: whether it is offered (1), taken
+    The first line of ``post`` says what to run. Each further line belongs to a part: whether it is offered (1), taken
     by its thread (2) or taken back (3); whether its thread sleeps; and how many segments are done.
     """
     line, segments, parts, mine = post.ctypes.data, table[0], table[1], 1
@@ -352,14 +353,14 @@ def share(post, code, bases, table):
                 tries += 1
                 if tries > SPINS:
                     give_way()
-                if tries > 2 * SPINS and swap(own, 1, 3):  # its thread does not come
+                if tries > 2 * SPINS and swap(own, 1, 3):  # its thread has not started it
                     mine |= 1 << part
                     run_part(code.ctypes.data, bases.ctypes.data, table.ctypes.data, segment, part)
                     put(own + 16, segment + 1)
 
 
 def serve(post, part):
-    """Run what is offered to a part, until nothing has been for a while."""
+    """Run what is offered to a part, until nothing has been offered for a while."""
     line, own, tries = post.ctypes.data, post.ctypes.data + 64 * (part + 1), 0
     put(own + 8, 0)
     while True:

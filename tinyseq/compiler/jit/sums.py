@@ -1,4 +1,4 @@
-"""Sums over all axes but one, as a bias's gradient over steps and sequences: row is added to row."""
+"""Sums over all axes but one, such as a bias's gradient over steps and sequences: rows are added up."""
 
 from typing import Any, NamedTuple
 
@@ -13,9 +13,9 @@ class Sums(NamedTuple):
 
     Attributes:
         dtype: of the numbers.
-        rows: the length of a row: it can be cut.
+        rows: the length of a row, along which the work can be split.
         counts, steps: how many rows there are along two axes, and the bytes from one to the next.
-        axes: of the values and the result that along which rows lie.
+        axes: the axes of the values and the result that rows lie along.
     """
 
     dtype: Any
@@ -26,7 +26,7 @@ class Sums(NamedTuple):
 
     @property
     def cost(self) -> float:
-        """About how many nanoseconds it takes."""
+        """Roughly how many nanoseconds it takes."""
         return 0.3 * self.rows * self.counts[0] * self.counts[1]
 
     def source(self, rows: int) -> str:
@@ -44,12 +44,12 @@ class Sums(NamedTuple):
 """
 
     def numbers(self, rows: int, places: list[tuple[int, int]]) -> list[int]:
-        """The kernel's numbers, from the base and the offset of the values and the result."""
+        """The kernel's numbers, from the base and offset of the values and the result."""
         return [rows, *self.counts, *self.steps, *(number for place in places for number in place)]
 
 
 def sums_of(program: Program, step: Step) -> Sums | None:
-    """How a kernel computes a step; None if it is no such sum, or its rows do not lie in the order of memory."""
+    """How a kernel computes a step; None if it is not such a sum, or its rows are not contiguous."""
     if step.function is not np.sum or [*map(type, step.args)] != [Ref] or step.settings.keys() != {"axis"}:
         return None
     value, axis = program.values[step.args[0].number], step.settings["axis"]

@@ -1,12 +1,12 @@
-"""Parts of a pass for several threads, which meet only where one needs what another has written.
+"""Parts of a pass for several threads, which wait for each other only where one needs what another has written.
 
-In a recurrent network every sequence of a batch has states of its own. So a thread that has computed its rows of one
-loop or product has all that it needs for these rows of the next, and the threads run through all steps without waiting
-for each other. Nothing here knows of sequences, though. Each loop and product is cut along its outermost axis in
-memory, and the bytes that the parts read and write are compared: where a part touches what another has written, all
-wait for each other first.
+In a recurrent network, every sequence of a batch has its own states. So a thread that has computed its rows of one loop
+or product has all that it needs for the same rows of the next, and the threads run through all steps without waiting
+for each other. Nothing here depends on sequences, though. Each loop and product is split along its outermost axis in
+memory, and the bytes that the parts read and write are compared: if a part touches what another has written, all
+threads first wait for each other.
 
-The threads are made when they are first needed, and stay. What they run is compiled and holds no lock of Python's.
+The threads are started when they are first needed, and stay. What they run is compiled, and does not hold Python's GIL.
 Results do not depend on which of them computes what, or when.
 """
 
@@ -24,13 +24,13 @@ from tinyseq.backend import Array
 from tinyseq.compiler.jit import blas
 from tinyseq.compiler.jit.cache import from_runtime
 
-ENOUGH = 150_000.0  # nanoseconds of work from which on threads are woken
-LEAST = 300.0  # nanoseconds of work that is worth cutting
-WORDS = 8  # in a line of the cache: what one thread writes lies in a line of its own
+ENOUGH = 150_000.0  # the least work, in nanoseconds, for which threads are woken
+LEAST = 300.0  # the least work, in nanoseconds, that is worth splitting
+WORDS = 8  # in a cache line: what one thread writes is in a line of its own
 
 
 class Span(NamedTuple):
-    """Bytes from one on, before another, in the memory at a base."""
+    """Bytes from start to stop, in the memory at a base."""
 
     base: int
     start: int
@@ -54,9 +54,9 @@ class Work(NamedTuple):
     """A loop or a product.
 
     Attributes:
-        call: the call for its rows from one on, before another.
-        rows: the length of the axis along which it can be cut.
-        cost: about how many nanoseconds it takes; infinite if it has threads of its own.
+        call: returns the call for its rows from start to stop.
+        rows: the length of the axis along which it can be split.
+        cost: roughly how many nanoseconds it takes; infinite if it uses threads of its own.
     """
 
     call: Callable[[int, int], Call]
@@ -69,7 +69,7 @@ class Work(NamedTuple):
 
 
 class Touched:
-    """The memory that one part has touched, as spans that do not meet."""
+    """The memory that one part has touched, as disjoint spans."""
 
     def __init__(self) -> None:
         self._starts: dict[int, list[int]] = {}
@@ -85,7 +85,7 @@ class Touched:
         return False
 
     def add(self, spans: list[Span]) -> None:
-        """Note that these bytes are touched."""
+        """Record that these bytes are touched."""
         for base, start, stop in spans:
             starts, stops = self._starts.setdefault(base, []), self._stops.setdefault(base, [])
             first, last = bisect_left(stops, start), bisect_right(starts, stop)
@@ -95,7 +95,7 @@ class Touched:
 
 
 def stretches(works: Sequence[Work]) -> Iterator[tuple[list[Work], bool]]:
-    """Consecutive works in runs, each with whether threads should share it: BLAS has threads of its own."""
+    """Consecutive work grouped into runs, each with whether threads should share it: BLAS has threads of its own."""
     run = list[Work]()
     for work in [*works, None]:
         if work is not None and work.cost < float("inf"):
@@ -127,7 +127,7 @@ def shared(works: Sequence[Work], count: int) -> list[list[list[Call]]]:
 
 
 def _meet(calls: list[Call], read: list[Touched], written: list[Touched]) -> bool:
-    """Whether a part would touch what another has written, or write what another has read."""
+    """Whether a part would touch what another has written, or overwrite what another has read."""
     for part, call in enumerate(calls):
         for other in range(len(read)):
             if other != part and (written[other].meets(call.reads + call.writes) or read[other].meets(call.writes)):
@@ -136,17 +136,17 @@ def _meet(calls: list[Call], read: list[Touched], written: list[Touched]) -> boo
 
 
 def count() -> int:
-    """How many threads share a pass: as many as NumPy's products use, if Numba may use them, too."""
+    """How many threads share a pass: as many as NumPy's products use, if Numba may use that many."""
     from numba import config
 
     return min(blas.threads(), int(getattr(config, "NUMBA_NUM_THREADS", 1)))
 
 
 class Team:
-    """Threads that run parts of a program beside the calling one. One call at a time: others wait.
+    """Threads that run parts of a program alongside the calling one. One call at a time; others wait.
 
     Args:
-        count: the number of threads, with the calling one.
+        count: the number of threads, including the calling one.
     """
 
     def __init__(self, count: int) -> None:
@@ -158,7 +158,7 @@ class Team:
         self._wakes = [threading.Lock() for _ in range(count - 1)]
         for part, wake in enumerate(self._wakes, 1):
             wake.acquire()
-            # a daemon: it may wait for ever, as a thread that has not begun its part has it taken back
+            # a daemon: it may wait for ever, since a part that its thread has not begun is taken back
             threading.Thread(target=_serve, args=(serve, self._post, part, wake), daemon=True).start()
 
     def run(self, code: Array, bases: Array, table: Array) -> None:
@@ -183,4 +183,4 @@ def team(count: int) -> Team:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=team.cache_clear)  # a forked process has none of its parent's threads
+    os.register_at_fork(after_in_child=team.cache_clear)  # a forked process does not have its parent's threads

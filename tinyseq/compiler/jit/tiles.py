@@ -1,8 +1,8 @@
-"""Products of a recurrence, tile by tile in registers: one matrix multiplies at each step, and is packed for it once.
+"""Products of a recurrence, tile by tile in registers: one matrix is used at every step, and packed only once.
 
-A general product packs its operands at every call. Here the weights are packed when a pass begins, so that at each step
-the processor does nothing but multiply. A tile of the result, of a few rows and one panel of columns, stays in
-registers while its sums grow (Goto and van de Geijn, 2008).
+A general product packs its operands at every call. Here the weights are packed when a pass begins, so that each step
+does nothing but multiply. A tile of the result, a few rows of one panel of columns, stays in registers while its sums
+accumulate (Goto and van de Geijn, 2008).
 """
 
 import operator
@@ -21,12 +21,12 @@ from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Kind, Ref, Step, blank, kind_of
 
-DEPTH = 256  # terms of a sum before the next tile: a panel of so many rows fits the first cache
-LOWEST = 8  # rows: with fewer, the weights are read from memory more than they are multiplied
+DEPTH = 256  # terms of a sum before the next tile: a panel with so many rows fits the L1 cache
+LOWEST = 8  # rows: with fewer, reading the weights from memory takes longer than multiplying
 
 
 class Machine(NamedTuple):
-    """What a processor's vectors hold.
+    """A processor's vector registers.
 
     Attributes:
         lanes: float32 numbers in a vector.
@@ -37,11 +37,11 @@ class Machine(NamedTuple):
     registers: int
 
     def panel(self, columns: int) -> int:
-        """The width of the panels that a number of columns can be cut into: two vectors or one; 0 if there is none."""
+        """The width of the panels that the columns can be split into: two vectors or one; 0 if neither fits."""
         return next((width for width in (2 * self.lanes, self.lanes) if columns % width == 0), 0)
 
     def rows(self, rows: int, panel: int) -> int:
-        """The rows of a tile: as many as registers hold, in tiles of nearly equal height."""
+        """The height of a tile: as many rows as the registers hold, with tiles of nearly equal height."""
         vectors = panel // self.lanes
         tiles = -(-rows // ((self.registers - vectors - 1) // vectors))
         return -(-rows // tiles)
@@ -49,10 +49,10 @@ class Machine(NamedTuple):
 
 @cache
 def machine() -> Machine | None:
-    """This processor, if it multiplies and adds in one instruction on vectors of at least 8 numbers."""
+    """This processor's vectors, if it has fused multiply-add on at least 8 numbers; otherwise None."""
     try:
         from llvmlite import binding
-    except ImportError:  # comes with Numba
+    except ImportError:  # it comes with Numba
         return None
     features = binding.get_host_cpu_features()
     if features.get("avx512f"):
@@ -61,26 +61,26 @@ def machine() -> Machine | None:
 
 
 def panel_for(columns: int) -> int:
-    """The width of panels to pack a matrix into that is multiplied again and again; 0 to leave it to BLAS."""
+    """The width of the panels for a matrix that is multiplied again and again; 0 to leave it to BLAS."""
     found = machine()
     return 0 if found is None else found.panel(columns)
 
 
 def packed_product(panels: Array, x: Array) -> Array:
-    """The product of a matrix, packed as (M / width, K, width), and another (K, N)."""
+    """The product of a matrix, packed as (M / width, K, width), and a matrix (K, N)."""
     count, terms, width = panels.shape
     return panels.transpose(0, 2, 1).reshape(count * width, terms) @ x
 
 
 class Tiled(NamedTuple):
-    """A product with a packed matrix; it computes the transpose, whose rows are those of the batch.
+    """A product with a packed matrix; it computes the transpose, which has a row for each sequence.
 
     Attributes:
-        rows, columns, terms: of the result, and in each of its sums.
-        width: that of the panels.
+        rows, columns, terms: the size of the result, and the number of terms in each of its sums.
+        width: the width of the panels.
         steps: bytes from one row of the first operand to the next, from one term to the next, and from row to row of
             the result.
-        axes: of the panels, the other operand and the result that along which parts of the rows are cut.
+        axes: the axes of the panels, the other operand and the result along which the rows are split into parts.
     """
 
     rows: int
@@ -92,7 +92,7 @@ class Tiled(NamedTuple):
 
     @property
     def cost(self) -> float:
-        """About how many nanoseconds it takes."""
+        """Roughly how many nanoseconds it takes."""
         return 2e-2 * self.rows * self.columns * self.terms
 
     def source(self, rows: int) -> str:
@@ -102,12 +102,12 @@ class Tiled(NamedTuple):
         return kernel_source(made.rows(rows, self.width), self.width, made.lanes)
 
     def numbers(self, rows: int, places: list[tuple[int, int]]) -> list[int]:
-        """The kernel's numbers, from the base and the offset of the panels, the other operand and the result."""
+        """The kernel's numbers, from the base and offset of the panels, the other operand and the result."""
         return [rows, self.columns, self.terms, *self.steps, *(number for place in places for number in place)]
 
 
 def tiled_of(program: Program, step: Step) -> Tiled | None:
-    """How tiles compute a step; None if it is no product with a packed matrix."""
+    """How tiles compute a step; None if it is not a product with a packed matrix."""
     if step.function is not packed_product:
         return None
     panels, x, out = (program.values[number] for number in (*step.reads, step.out))
@@ -116,7 +116,7 @@ def tiled_of(program: Program, step: Step) -> Tiled | None:
 
 
 def kernel_source(tall: int, width: int, lanes: int) -> str:
-    """The source of a kernel with tiles of ``tall`` rows or one less, and panels of a width."""
+    """The source of a kernel with tiles of ``tall`` rows or one fewer, and panels of some width."""
     low = max(tall - 1, 1)
     return f"""def kernel(args, bases):
     m, n, k = args[0], args[1], args[2]
@@ -200,7 +200,7 @@ def split_joins(program: Program) -> set[int]:
 
 
 def _could_be_parted(program: Program, step: Step, join: Step) -> bool:
-    """Whether a product is with all of a join, as it lies, and each part is worth a product."""
+    """Whether a product is with a whole join in its own layout, and each part is large enough for a product."""
     values, columns = program.values, program.values[step.args[0].number].shape[0]
     whole = values[step.args[1].number] == values[join.out] and in_rows(values[join.out]) == values[join.out]
     plain = all(values[number].dtype == np.float32 for number in (*step.reads, step.out))
@@ -219,7 +219,7 @@ def _could_be_split(program: Program, step: Step) -> bool:
 
 
 def _picks_one(step: Step) -> bool:
-    """Whether a step is an array along the first axis of another."""
+    """Whether a step picks one array along the first axis of another."""
     if step.function is not operator.getitem or type(step.args[0]) is not Ref:
         return False
     index = step.args[1]
@@ -227,7 +227,7 @@ def _picks_one(step: Step) -> bool:
 
 
 def sunk(items: list[Item], products: set[int]) -> list[Item]:
-    """The items with some products just before what reads them."""
+    """The items, with some products moved to just before their readers."""
     found, waiting = list[Item](), dict[int, Step]()
     for item in items:
         if isinstance(item, Step) and item.out in products:
@@ -241,7 +241,7 @@ def sunk(items: list[Item], products: set[int]) -> list[Item]:
 
 
 def risen(items: list[Item], products: set[int]) -> list[Item]:
-    """The items with some products just after what they read."""
+    """The items, with some products moved to just after what they read."""
     place: dict[int, int] = {}
     after: dict[int, list[Item]] = {}
     found = list[Item]()

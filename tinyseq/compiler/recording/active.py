@@ -15,8 +15,8 @@ class RecordingError(RuntimeError):
     """Raised if something in the function cannot be recorded and replayed.
 
     Attributes:
-        perhaps_on_the_way_to_another: whether the library was checking the arguments at that point. Then it may have
-            been about to raise another error, and have read them for its message.
+        perhaps_on_the_way_to_another: whether the library was checking the arguments at that point. It may then have
+            read them for the message of another error that it was about to raise.
     """
 
     perhaps_on_the_way_to_another = False
@@ -29,7 +29,7 @@ class Active(Protocol):
     on_device: bool
 
     def call(self, function: Callable[..., Any], args: Any, settings: dict[str, Any], fixed: bool = True) -> Any:
-        """Record a call that returns arrays; whether their shapes follow from those of its arguments is given."""
+        """Record a call that returns arrays; ``fixed`` says if their shapes follow from the arguments'."""
 
     def truth(self, array: Any) -> bool:
         """The truth value of an array, which must be the same at each replay."""
@@ -43,7 +43,7 @@ def reading(what: str) -> RecordingError:
     active = ACTIVE.get()
     error = RecordingError(
         f"{what} reads a value while a step is being recorded, at {user_line()}; all replays would use that value. "
-        "Compute with ts.where in place of `if`, give numbers as arguments, and read values from what "
+        "Use ts.where instead of `if`, pass numbers as arguments, and read values from what "
         "the compiled function returns"
     )
     guards = [] if active is None else active.program.guards
@@ -55,21 +55,21 @@ def changing(what: str) -> RecordingError:
     """The error for code that changes an array or a tensor while recording."""
     return RecordingError(
         f"{what} changes values in place while a step is being recorded, at {user_line()}, which replays would not do; "
-        "compute new ones (ts.where, ts.index_set), and make updates outside of the compiled function"
+        "compute new ones (ts.where, ts.index_set), and make updates outside the compiled function"
     )
 
 
 def unrepeatable(what: str) -> RecordingError:
-    """The error for a function of which two recordings differ: then it depends on more than its arguments."""
+    """The error for a function whose two recordings differ, so that it depends on more than its arguments."""
     return RecordingError(
         f"two recordings of the same call differ, in {what}. A compiled function must do the same for the same "
         "arguments: draw random numbers from ts.random.generator().random(shape), keep nothing from one call to the "
-        "next, and give all else as arguments"
+        "next, and pass everything else as arguments"
     )
 
 
 def user_line() -> str:
-    """File and line of the innermost frame outside of this package and of NumPy."""
+    """File and line of the innermost frame outside this package and NumPy."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith((_NUMPY, _PACKAGE)):
         frame = frame.f_back

@@ -2,7 +2,7 @@
 
 The engine chooses its array library by the type of the arrays, so recorded arrays are one more library: ops
 and their rules run on them unchanged, and their calls are the program. A `Recorded` array has a shape, a
-type and a layout, and no value: reading that would fix it for all replays, so it is an error.
+type and a layout, but no value: reading one would fix it for all replays, so it is an error.
 """
 
 import operator
@@ -51,7 +51,7 @@ def _recorder() -> Active:
     return recorder
 
 
-# NumPy functions by how they are recorded; the shape of any other's result is checked at each replay.
+# NumPy functions by how they are recorded; for any other function, each replay checks the result's shape.
 _ABOUT = {"shape", "ndim", "size", "result_type", "can_cast", "isdtype", "iscomplexobj", "isrealobj"}
 _FILLED = {"zeros_like", "ones_like", "empty_like", "full_like"}
 _FIXED = {"where", "concatenate", "concat", "stack", "reshape", "transpose", "permute_dims", "matrix_transpose", "sum"}
@@ -86,7 +86,7 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
     """An array that records.
 
     Attributes:
-        ref: the value in the program; one object for all steps that take it.
+        ref: the value in the program; one object shared by all steps that read it.
         kind: its shape, type and layout.
         recorder: the recording that it belongs to.
     """
@@ -162,7 +162,7 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
         return f"<an array being recorded, {self.dtype}{self.shape}>"
 
     def get(self) -> "Recorded":
-        """The array on the host: computations of the library on it are recorded as well."""
+        """The array on the host: the library's computations on it are recorded as well."""
         return self
 
     def reshape(self, *shape: Any) -> Any:
@@ -233,7 +233,7 @@ class Recording(Namespace):
         def traced(*args: Any, **settings: Any) -> Any:
             try:
                 return function(self, *args, **settings)
-            except RecordingError:  # it reads values: then it is one step
+            except RecordingError:  # it reads values, so it becomes one step
                 return self.whole(function, *args, **settings)
 
         return traced

@@ -1,4 +1,4 @@
-"""What calls return, but for the values: it follows from the shapes, types and layouts of what they take."""
+"""What calls return, apart from the values: it follows from the shapes, types and layouts of the arguments."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,11 +11,11 @@ from tinyseq.compiler.steps import Ref, blank, key, kind_of, mapped, refs
 
 
 class Outcome(NamedTuple):
-    """What a call returns, but for the values.
+    """What a call returns, apart from the values.
 
     Attributes:
-        kind: of the result; of several ones a tuple.
-        several: the type of what holds several results; None for one.
+        kind: the kind of the result; a tuple if there are several.
+        several: the type of the container of several results; None for a single result.
         view: which of the references among the arguments the result is a view of.
     """
 
@@ -24,12 +24,12 @@ class Outcome(NamedTuple):
     view: int | None = None
 
     def owner(self, args: Any, settings: Any) -> Ref | None:
-        """The value in whose memory the result of a call with these arguments lies, if it is a view."""
+        """The value whose memory the result of a call with these arguments shares, if it is a view."""
         return None if self.view is None else [*refs((args, settings))][self.view]
 
 
 class Outcomes:
-    """What calls return whose results depend on no values; each is found once for all calls that are alike."""
+    """What calls return whose results depend on no values; found once for all equal calls."""
 
     def __init__(self) -> None:
         self._seen: dict[Any, Outcome] = {}
@@ -71,7 +71,7 @@ def zeros(kind: Any) -> Array:
 
 
 def _without_terms(x: Array, y: Array) -> Array:
-    """An array of the kind of a product, whose sums have no terms."""
+    """An array of the kind of a product, computed at no cost: its sums have no terms."""
     if min(x.ndim, y.ndim) < 2 or x.shape[-1] != y.shape[-2]:
         return np.asarray(np.matmul(x, y))
     return np.asarray(np.matmul(x[..., :0], y[..., :0, :]))

@@ -31,20 +31,20 @@ class Source(NamedTuple):
 class Recorder:
     """The recording of one call of a function.
 
-    Shapes and types follow from those of the arguments, so a value is computed only where something depends on it: a
+    Shapes and types follow from those of the arguments, so a value is computed only if something depends on it: a
     condition, an index, or the number of results.
 
     Args:
-        like: an earlier recording of the same call, which this one must be equal to; then nothing is computed.
+        like: an earlier recording of the same call, which this one must equal; nothing is then computed.
 
     Attributes:
         program: the steps so far.
         sources: tensors from outside, by the number of their value.
         draws: how random numbers were drawn, by the number of their value.
-        drawn: these values.
-        lines: where in the user's code each constant was used first, by its number.
-        on_device: whether an input is on a GPU, so that replays are.
-        examples: what is known of the values in this call: those that were given, and some that follow from them.
+        drawn: the values of random draws.
+        lines: where in the user's code each constant was first used, by its number.
+        on_device: whether an input is on a GPU, and therefore replays run there.
+        examples: the known values of this call: those that were given, and some that follow from them.
     """
 
     def __init__(self, like: "Recorder | None" = None) -> None:
@@ -62,7 +62,7 @@ class Recorder:
         self._made: dict[int, Tensor] = {}
 
     def value(self, example: Array) -> Recorded:
-        """A value of the program that is given."""
+        """A new value of the program that is given from outside."""
         kind = kind_of(example)
         found = Recorded(self.program.value(kind), kind, self)
         self.examples[found.number] = example
@@ -80,14 +80,14 @@ class Recorder:
         return found
 
     def input(self, example: Array) -> Recorded:
-        """A value that is given at each replay; of an array on a GPU the example is a copy."""
+        """A value that each replay is given; for an array on a GPU, the example is a copy."""
         self.on_device |= library_of(example) == "cupy"
         found = self.value(to_numpy(example))
         self.program.inputs.append(found.number)
         return found
 
     def call(self, function: Callable[..., Any], args: Any, settings: dict[str, Any], fixed: bool = True) -> Any:
-        """Record a call that returns arrays; whether their shapes follow from those of its arguments is given."""
+        """Record a call that returns arrays; ``fixed`` says if their shapes follow from the arguments'."""
         args, settings = (mapped(tree, Recorded, self.ref) for tree in (args, settings))
         program, place = self.program, len(self.program.steps)
         if self._like is None:
@@ -107,16 +107,16 @@ class Recorder:
         return Recorded(number, found.kind, self)
 
     def _again(self, place: int, function: Callable[..., Any], args: Any, settings: Any) -> Outcome:
-        """What the call at a place of this recording returned, if another recording has the same one there."""
+        """What the call at some place of this recording returned, if another recording has the same call there."""
         if place >= len(self.program.steps):
             raise unrepeatable("the list of its operations")
         step = self.program.steps[place]
         if step.function != function or key(step[2:4]) != key((args, settings)):
-            raise unrepeatable(f"{step}, or what it is computed with")
+            raise unrepeatable(f"{step}, or what it is computed from")
         return self._outcomes[place]
 
     def _outcome(self, function: Callable[..., Any], args: Any, settings: Any, fixed: bool) -> Outcome:
-        """What a call returns: tried with the values that it depends on, if there are such."""
+        """What a call returns: found by trying it with the values that it depends on, if there are any."""
         kinds = self.program.values
         if not fixed:
             return tried(function, args, settings, lambda ref: self.computed(ref.number))
@@ -128,7 +128,7 @@ class Recorder:
         return self._alike.of(function, args, settings, kinds)
 
     def computed(self, number: int) -> Any:
-        """The value in this call of what has been recorded."""
+        """The value, in this call, of something that has been recorded."""
         left, needed = [number], set[int]()
         while left:
             one = left.pop()
@@ -144,11 +144,11 @@ class Recorder:
         return self.examples[number]
 
     def _step(self, number: int) -> Step:
-        """The step with a result."""
+        """The step that computes a result."""
         return self.program.steps[bisect_left(self.program.steps, number, key=lambda step: step.out)]
 
     def let_go(self, *, for_good: bool) -> None:
-        """Let go of values that have been computed, and of all others too if no more is to be recorded."""
+        """Release values that have been computed, and all others too if nothing more will be recorded."""
         if for_good:
             self.examples, self._of_tensor, self._made, self.drawn = {}, {}, {}, {}
         steps = {step.out for step in self.program.steps}
@@ -156,7 +156,7 @@ class Recorder:
         self._outcomes.clear()
 
     def ref(self, array: Recorded) -> Ref:
-        """The reference to a recorded array, which must be of this recording."""
+        """The reference to a recorded array, which must belong to this recording."""
         if array.recorder is not self:
             raise RecordingError(
                 f"a tensor that was recorded in another call is used at {user_line()}; a compiled function must not "
@@ -175,7 +175,7 @@ class Recorder:
         else:
             if tensor.node is not None and not isinstance(tensor.node, Leaf):
                 raise RecordingError(
-                    f"the result of an op outside of the compiled function is used inside it, at {user_line()}; "
+                    f"the result of an op outside the compiled function is used inside it, at {user_line()}; "
                     "pass it as an argument, or detach() it"
                 )
             found = self.input(array)
@@ -184,7 +184,7 @@ class Recorder:
         return found
 
     def made(self, tensor: Tensor) -> None:
-        """Note that a tensor was created of a plain array while recording, so that no code outside can change it."""
+        """Note that a tensor was created from a plain array while recording, so no code outside can change it."""
         self._made[id(tensor)] = tensor
 
     def truth(self, array: Recorded) -> bool:
@@ -200,7 +200,7 @@ class Recorder:
         return guard[1]
 
     def random(self, size: Any = None, dtype: Any = np.float64) -> Recorded:
-        """Replaces the generator's method: numbers to be drawn anew at each replay."""
+        """Replaces the generator's method: returns numbers that each replay draws anew."""
         settings = (size, dtype)
         found = self.input(np.asarray(np.random.default_rng(0).random(*settings)))
         self.draws[found.number] = settings
@@ -209,32 +209,32 @@ class Recorder:
 
     @property
     def bit_generator(self) -> "Draws":
-        """Stands for the generator's, of which `tinyseq.random.state` asks the state."""
+        """Stands in for the generator's own, whose state `tinyseq.random.state` reads."""
         return Draws(self, len(self.draws))
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
         raise RecordingError(
-            f"a compiled function draws random numbers by {name}, at {user_line()}; only what "
-            "ts.random.generator().random(shape) gives is drawn anew at each replay, as by ts.nn.Dropout"
+            f"a compiled function draws random numbers by {name}, at {user_line()}; only the numbers that "
+            "ts.random.generator().random(shape) gives are drawn anew at each replay, as by ts.nn.Dropout"
         )
 
 
 class Draws:
-    """The random numbers of a recording from a place on, which `ts.checkpoint` asks for again."""
+    """The random numbers of a recording from some place on, for which `ts.checkpoint` asks again."""
 
     def __init__(self, recorder: Recorder, place: int) -> None:
         self._recorder, self._place = recorder, place
 
     @property
     def bit_generator(self) -> "Draws":
-        """Like the recorder's, for a function within one that is run again."""
+        """Like the recorder's, for a function inside one that is run again."""
         return self
 
     @property
     def state(self) -> "Draws":
-        """The place where they stand."""
+        """The current place."""
         return self.again()
 
     def again(self) -> "Draws":
@@ -260,9 +260,9 @@ _LOCK = RLock()
 def recording(recorder: Recorder) -> Iterator[None]:
     """Inside the block, reading a tensor's array returns the recorded one.
 
-    So nothing is missed: parameters, masks, and whatever else the function reads from outside become inputs, even where
-    an op has no other argument. The attribute of the class is a slot; a property replaces it inside the block, and in
-    other threads behaves like the slot.
+    So nothing is missed: parameters, masks, and whatever else the function reads from outside become inputs, even if an
+    op has no other argument. The class's attribute is a slot; inside the block a property replaces it, which behaves
+    like the slot in other threads.
     """
     slot: Any = Tensor.__dict__["_array"]
 

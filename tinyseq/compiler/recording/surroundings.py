@@ -1,8 +1,8 @@
 """The values that a function reads besides its arguments, and whether they are unchanged.
 
-Tensors are read at each replay. All else that a function reads (numbers, flags, arrays, the attributes of its modules)
-is part of the recording, so it is compared before each replay. What is compared is collected once, in flat lists:
-as long as each place holds the same object as before, no Python code runs for the single place.
+Tensors are read at each replay. Everything else that a function reads (numbers, flags, arrays, the attributes of its
+modules) is part of the recording, so it is compared before each replay. What is compared is collected once, in flat
+lists: as long as each place holds the same object as before, no Python code runs for individual places.
 """
 
 import functools
@@ -30,17 +30,17 @@ _MISSING = object()
 
 
 class Wrapper:
-    """Base of callables that read nothing else than what their function reads; what they keep is their own.
+    """Base class of callables that read nothing but what their function reads; what they keep is their own.
 
     Attributes:
-        function: what they call.
+        function: the function that they call.
     """
 
     function: Callable[..., object]
 
 
 class _Places:
-    """Places that are read by one function of an object and a name, and what they held."""
+    """Places that are read with one function of an object and a name, and what they held."""
 
     def __init__(self, read: Callable[[Any, Any, Any], Any]) -> None:
         self.read = read
@@ -62,8 +62,8 @@ class _Places:
 class Surroundings:
     """Everything outside that a function reads, with its current values.
 
-    That is: of a function its closure, globals and defaults; of an object its attributes and its class; of a class the
-    attributes that the user's code gives it; of one of the user's modules what the function reads of it.
+    That is: a function's closure, globals and defaults; an object's attributes and class; the attributes that the
+    user's code gives a class; and whatever the function reads from the user's own modules.
 
     Args:
         function: the function, or an object that is called.
@@ -99,7 +99,7 @@ class Surroundings:
                 self._found(part, depth)
 
     def unchanged(self) -> bool:
-        """Whether each place holds what it held."""
+        """Whether each place still holds what it held."""
         return (
             self._attributes.unchanged()
             and self._globals.unchanged()
@@ -133,14 +133,14 @@ class Surroundings:
                 self._measure(value)
 
     def _measure(self, value: Any) -> tuple[()]:
-        """Watch the length of what is not looked into."""
+        """Watch the length of a container whose contents are not watched."""
         if isinstance(value, list | dict | deque | set):
             self._sized.append(value)
             self._lengths.append(len(value))
         return ()
 
     def _parts(self, value: Any) -> Iterable[Any]:
-        """The values in a value, whose places are watched from now on."""
+        """The values inside a value; their places are watched from now on."""
         if isinstance(value, types.FunctionType):
             return self._of_function(value)
         if isinstance(value, types.MethodType):
@@ -227,7 +227,7 @@ def _of_library(module: str) -> bool:
 
 
 def _own(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes of a class that its methods may read, without what Python keeps there."""
+    """The attributes of a class that its methods may read, without those that Python itself adds."""
     kinds = (types.FunctionType, property, staticmethod, classmethod)
     return {
         name: value
@@ -237,7 +237,7 @@ def _own(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _content(holder: Any, _: str, default: Any) -> Any:
-    """What a variable of a closure, or one of a context, holds."""
+    """What a closure's variable, or a context variable, holds."""
     try:
         return holder.get() if isinstance(holder, ContextVar) else holder.cell_contents
     except (LookupError, ValueError):
@@ -246,7 +246,7 @@ def _content(holder: Any, _: str, default: Any) -> Any:
 
 @functools.lru_cache(maxsize=256)
 def _names(code: types.CodeType) -> tuple[str, ...]:
-    """The names that code uses, with those of the functions inside it."""
+    """The names that code uses, including those of functions inside it."""
     inner = [name for const in code.co_consts if isinstance(const, types.CodeType) for name in _names(const)]
     return tuple(dict.fromkeys([*code.co_names, *inner]))
 
@@ -277,13 +277,13 @@ def _same_all(then: list[Any], now: list[Any]) -> bool:
 
 
 def _same(then: Any, now: Any) -> bool:
-    """Whether another object is as good as the one before: an equal number or array, or a method of the same object."""
+    """Whether an object can replace the previous one: an equal number or array, or a method of the same object."""
     if then is now:
         return True
     if type(then) is not type(now):
         return False
     if isinstance(now, np.ndarray):
-        return _same_content(_described(then), _described(now))  # the one before is watched, too
+        return _same_content(_described(then), _described(now))  # the previous one is watched, too
     if isinstance(now, tuple):
         return len(then) == len(now) and all(map(_same, then, now))
     if isinstance(now, types.MethodType):

@@ -26,10 +26,10 @@ class Trace:
 
     Args:
         function, args, settings: the call.
-        like: an earlier trace of it, which this one must be equal to.
+        like: an earlier trace of it, which this one must equal.
 
     Attributes:
-        structure: what the function returned, with the numbers of results in place of tensors.
+        structure: what the function returned, with the numbers of results instead of tensors.
         edges: where each gradient goes: the number of the argument, or the source.
     """
 
@@ -49,7 +49,7 @@ class Trace:
         self._results.clear()
 
     def _replaced(self, tree: Any) -> Any:
-        """The arguments with recorded arrays in place of arrays."""
+        """The arguments, with recorded arrays instead of arrays."""
         if library_of(tree) == "cupy":
             tree = to_numpy(tree)
         if isinstance(tree, Tensor | np.ndarray):
@@ -68,7 +68,7 @@ class Trace:
         return tree
 
     def _flattened(self, tree: Any) -> Any:
-        """The returned value, with a `Result` in place of each tensor."""
+        """The returned value, with a `Result` instead of each tensor."""
         if isinstance(tree, Tensor):
             self._results.append(tree)
             return Result(len(self._results) - 1)
@@ -130,7 +130,7 @@ class Trace:
     def of_some(self, used: tuple[bool, ...]) -> tuple[Program, list[int | Source]]:
         """The program with the backward pass of some of the differentiable results, and its edges.
 
-        A gradient of zeros for the others would not do: 0 times inf is NaN, and leaves that only they depend on would
+        Gradients of zero for the others would be wrong: 0 times inf is NaN, and leaves that only they depend on would
         get a gradient.
         """
         program = self._whole.copy()
@@ -144,7 +144,7 @@ class Trace:
         return program, edges
 
     def check_repeated(self, other: "Trace") -> None:
-        """Raise if another recording, which was like this one up to its end, has ended otherwise."""
+        """Raise if another recording, which agreed with this one up to its end, ended differently."""
         mine, others = self.recorder.program, other.recorder.program
         sources = [[source.tensor for source in r.recorder.sources.values()] for r in (self, other)]
         alike = len(sources[0]) == len(sources[1]) and all(a is b for a, b in zip(*sources, strict=True))
@@ -153,7 +153,7 @@ class Trace:
             raise unrepeatable("the list of its operations")
 
     def let_go(self) -> None:
-        """Let go of what only recording needs: all of it, if no other backward pass can be asked for."""
+        """Release what only recording needs: all of it, if no other backward pass can be asked for."""
         self.recorder.let_go(for_good=not self._roots)
 
 
