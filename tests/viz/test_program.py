@@ -71,7 +71,7 @@ def test_settings_of_all_drawings_hold_and_what_is_told_goes_first(fast):
 
 
 def test_what_cannot_be_drawn_is_said(fast):
-    with pytest.raises(TypeError, match=r"a program is drawn of what ts.compile returned, got int"):
+    with pytest.raises(TypeError, match=r"program draws what ts.compile returned, got int"):
         program(3)
     layer = ts.nn.RNN(3, 4)
     long = ts.compile(lambda x: (layer(x)[0] ** 2).mean())

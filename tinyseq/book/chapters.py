@@ -1,6 +1,6 @@
 """Chapters: Markdown files whose code cells run in order, in one namespace.
 
-A chapter is one file of MyST Markdown, `NN-slug.md`. Between its prose stand cells, which are ```` ```{code-cell} ````
+A chapter is one file of MyST Markdown, `NN-slug.md`. Between its prose are cells, which are ```` ```{code-cell} ````
 blocks whose first lines may be options such as `:tags: [figure-unrolled]`, and the places of exercises, which are
 ```` ```{exercise} name ```` blocks. Notebooks, figures and tests read chapters through this file.
 """
@@ -23,7 +23,7 @@ class Prose(NamedTuple):
     """Markdown between cells.
 
     Attributes:
-        text: as it stands in the file.
+        text: as it is in the file.
     """
 
     text: str
@@ -44,12 +44,12 @@ class Cell(NamedTuple):
 
     @property
     def figure(self) -> str | None:
-        """The name of the figure that its last expression is, if it is one for slides."""
+        """The name of its figure, if its last expression is a figure for slides."""
         names = [tag.removeprefix("figure-") for tag in self.tags if tag.startswith("figure-")]
         return names[0] if names else None
 
     def split(self, file: str) -> tuple[ast.Module, ast.Expression | None]:
-        """Its statements, and its last expression apart, whose value is shown."""
+        """Its statements, and separately its last expression, whose value is shown."""
         tree = ast.parse("\n" * (self.line - 1) + self.code, file)
         last = tree.body[-1] if tree.body else None
         if not isinstance(last, ast.Expr):
@@ -120,7 +120,7 @@ class Chapter:
 
     @property
     def facts(self) -> dict[str, Cell | None]:
-        """The first cell after each fact, which checks it: for the key `hello`, that after the line `(fact-hello)=`."""
+        """The first cell after each fact, which checks it: for `hello`, the cell after the line `(fact-hello)=`."""
         found: dict[str, Cell | None] = {}
         for number, part in enumerate(self.parts):
             if isinstance(part, Prose):
@@ -129,10 +129,10 @@ class Chapter:
         return found
 
     def run(self) -> Iterator[tuple[Cell, dict[str, object]]]:
-        """Run the cells in order, in one namespace and in an empty folder that is thrown away afterwards.
+        """Run the cells in order, in one namespace and in an empty folder that is deleted afterwards.
 
         Yields:
-            After each cell: the cell, and the namespace as it is then.
+            After each cell: the cell, and the namespace at that point.
         """
         namespace: dict[str, object] = {"__name__": "__main__"}
         here = Path.cwd()
@@ -174,5 +174,5 @@ def chapters() -> list[Chapter]:
     folder = installed if installed.is_dir() else Path(__file__).parents[2] / "docs" / "book"
     found = sorted(folder.glob("[0-9][0-9]-*.md"))
     if not found:
-        raise FileNotFoundError(f"there are no chapters in {folder}: install tinyseq again, or run it from a clone")
+        raise FileNotFoundError(f"there are no chapters in {folder}: reinstall tinyseq, or run it from a clone")
     return [Chapter(path) for path in found]

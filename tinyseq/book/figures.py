@@ -13,7 +13,7 @@ from tinyseq.io.files import atomic_write
 from tinyseq.viz import Drawing, defaults
 
 FORMATS = ("svg", "pdf", "png")
-WHITE = "#ffffff"  # what a plot is drawn on unless it is dark
+WHITE = "#ffffff"  # the background of a plot unless it is dark
 LOOKS: dict[str, dict[str, Any]] = {  # what is appended to a figure's name, and the settings it is drawn with
     "": {"theme": "light"},  # the light ones first, as a plot that a cell has made is darkened in place
     "-numbers": {"theme": "light", "values": True},
@@ -31,17 +31,17 @@ def save_figures(
     `unrolled-numbers.svg` and `unrolled-numbers-dark.svg`; likewise for other formats.
 
     Args:
-        folder: where to; it is made if need be.
-        formats: of the files, from ``"svg"``, ``"pdf"`` and ``"png"``. The extra `plot` is needed, and for other
-            formats than SVG the extra `viz`.
-        chapter: the number of the one chapter to run; otherwise all are run.
+        folder: where to write; it is created if necessary.
+        formats: of the files, from ``"svg"``, ``"pdf"`` and ``"png"``. They need the extra `plot`, and formats other
+            than SVG the extra `viz`.
+        chapter: the number of a chapter to run; by default all are run.
 
     Yields:
         Each file that was written.
 
     Raises:
         ValueError: a format is not one of these, or there is no such chapter.
-        OSError: the files cannot be written there.
+        OSError: the files cannot be written.
     """
     unknown = [kind for kind in formats if kind not in FORMATS]
     if unknown or not formats:

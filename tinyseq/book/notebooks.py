@@ -17,7 +17,7 @@ ELSEWHERE = re.compile(r"\[([^\]]*)\]\((?!https?:)\.\./[\w./-]+\.md(?:#[\w-]+)?\
 
 
 def notebook(chapter: Chapter) -> str:
-    """A chapter as a Jupyter notebook, in which no cell has been run.
+    """A chapter as a Jupyter notebook whose cells have not been run.
 
     An exercise becomes its task, a cell to write in, a cell that checks it, and a solution to unfold.
 
@@ -29,7 +29,7 @@ def notebook(chapter: Chapter) -> str:
         >>> text = notebook(chapters()[0])
     """
     last = max((i for i, part in enumerate(chapter.parts) if isinstance(part, Cell)), default=-1)
-    # What is to be written may have the name of a function that the chapter's own cells use, so these come first.
+    # The function to write may have the name of one that the chapter's own cells use, so these cells come first.
     chapters_own = [part for part in chapter.parts[: last + 1] if not isinstance(part, Exercise)]
     early = [part for part in chapter.parts[: last + 1] if isinstance(part, Exercise)]
     return notebook_text(cell for part in [*chapters_own, *early, *chapter.parts[last + 1 :]] for cell in _cells(part))
@@ -39,13 +39,13 @@ def save_notebooks(folder: str | os.PathLike[str]) -> list[Path]:
     """Write every chapter of the book as a notebook.
 
     Args:
-        folder: where to; it is made if need be.
+        folder: where to write; it is created if necessary.
 
     Returns:
         The files.
 
     Raises:
-        OSError: they cannot be written there.
+        OSError: the files cannot be written.
 
     Example:
         >>> import tempfile
@@ -76,7 +76,7 @@ def _cells(part: Prose | Cell | Exercise) -> Iterator[tuple[str, str]]:
 
 
 def _plain(text: str) -> str:
-    """MyST as the Markdown that Jupyter knows: no targets, notes as quotations, links to the other notebooks only."""
+    """MyST as the Markdown that Jupyter knows: no targets, notes as block quotes, and links only to other notebooks."""
 
     def quoted(match: re.Match[str]) -> str:
         kind, title, body = match.groups()

@@ -1,4 +1,4 @@
-"""Pictures of what the other rooms computed: graphs by time step, trellises, curves and heat maps."""
+"""Pictures of what the rooms below computed: graphs by time step, trellises, curves and heat maps."""
 
 from tinyseq.viz import plots
 from tinyseq.viz.computation.cell import cell

@@ -16,8 +16,8 @@ from tinyseq.viz.rendering.settings import TEXT_SIZE, defaults, in_type
 from tinyseq.viz.rendering.style import ACCENT, INK, LINE, STATE, clean
 
 MOST_BOXES = 400
-MOST_LINES = 12  # in a box of several elementwise steps
-LEGEND = "red boxes: elementwise steps that one loop can compute; an arrow from a view comes from what it views"
+MOST_LINES = 12  # the most in a box of several elementwise steps
+LEGEND = "red boxes: elementwise steps that one loop can compute; views are drawn as what they view"
 
 
 def program(
@@ -36,10 +36,10 @@ def program(
         compiled: what `tinyseq.compile` returned, after a call; or its program.
         title: a heading above the picture.
         legend: whether to explain the boxes below it.
-        font_size: the size of type in points; 11 by default.
+        font_size: the font size in points; 11 by default.
         size: (width, height) in inches; the picture is scaled to fit.
 
-    What is None is taken from `defaults`, as is the theme; without these, there is no legend.
+    Parameters that are None are taken from `defaults`, as is the theme; without these, there is no legend.
 
     Returns:
         The drawing; ``drawing.dot`` is its text.
@@ -58,7 +58,7 @@ def program(
     """
     found = compiled.program if isinstance(compiled, Compiled) else compiled
     if not isinstance(found, Program):
-        raise TypeError(f"a program is drawn of what ts.compile returned, got {type(found).__name__}")
+        raise TypeError(f"program draws what ts.compile returned, got {type(found).__name__}")
     passes = fuse(found, lambda step: isinstance(step.function, np.ufunc) and step.function.signature is None)
     boxes = [item for items in passes for item in items if isinstance(item, Group) or item.view is None]
     if len(boxes) > MOST_BOXES:
@@ -110,7 +110,7 @@ def _dot(found: Program, passes: Sequence[Sequence[Step | Group]], title: str, l
 
 
 def _whole(title: str, legend: bool) -> str:
-    """What holds for the whole picture: its size, its paper, and its title or the explanation of its boxes."""
+    """Attributes of the whole picture: its size, its paper, and its title or the explanation of its boxes."""
     told = "".join(f' {name}="{value}"' for name, value in paper().items())
     words = "\\n".join(_escaped(line) for line in (title, LEGEND * legend) if line)
     return f'{told} labelloc=t label="{words}"' if words else told

@@ -35,9 +35,9 @@ def cell(
     font_size: float | None = None,
     size: tuple[float, float] | None = None,
 ) -> Drawing:
-    """Draw one step of a recurrent cell: x_t and the states of step t - 1 come in, the states of step t go out.
+    """Draw one step of a recurrent cell: x_t and the states of step t - 1 go in, the states of step t come out.
 
-    The step is recorded and drawn, so that any cell can be shown, also your own. Weights are named, and not drawn.
+    The step is recorded and drawn, so any cell can be shown, including your own. Weights are named, but not drawn.
 
     Args:
         what: the name of a cell, such as ``"lstm"``; a module such as `tinyseq.nn.LSTMCell`; or a function
@@ -46,13 +46,13 @@ def cell(
         values: whether to write the first elements of each value on its box.
         title: the title below the step; by default the cell's name.
         legend: whether to explain the boxes.
-        font_size: the size of type in points; 11 by default.
+        font_size: the font size in points; 11 by default.
         size: (width, height) in inches; the picture is scaled to fit.
 
-    What is None is taken from `defaults`; without these, there are no values and no legend.
+    Parameters that are None are taken from `defaults`; without these, there are no values and no legend.
 
     Raises:
-        ValueError: there is no cell of this name, a setting is out of range, or no state is handed to the next step.
+        ValueError: there is no cell of this name, a setting is out of range, or no state is passed on to the next step.
         TypeError: ``what`` cannot be called with the inputs, or returns no tensors.
 
     Example:
@@ -67,7 +67,7 @@ def cell(
     if not inputs and isinstance(function, RecurrentCell):
         inputs = (np.linspace(-1.0, 1.0, function.input_size, dtype=str(function.weight_ih.dtype))[None], None)
     if len(inputs) != 2:
-        raise TypeError(f"cell needs x and the state of the step before, to call {name} with; got {len(inputs)} inputs")
+        raise TypeError(f"cell needs x and the previous state to call {name} with; got {len(inputs)} inputs")
     content = one_step(_recorded(function, *inputs), name if title is None else title or " ")
     with defaults(values=values, legend=legend, font_size=font_size, size=size) as chosen:
         paint = partial(Painter, content, values=bool(chosen.values), legend=bool(chosen.legend))
@@ -80,7 +80,7 @@ def _callable(what: Any) -> tuple[Callable[..., Any], str]:
     if isinstance(found, str):
         found = cell_named(found)
     if isinstance(found, CellRecord):
-        with drawn_from(np.random.default_rng(0)):  # drawing changes no random numbers of the user
+        with drawn_from(np.random.default_rng(0)):  # drawing does not change the user's random numbers
             function = what if isinstance(what, RecurrentCell) else RecurrentCell(found.name, INPUT, HIDDEN)
         return function, found.title
     if not callable(what):
@@ -110,7 +110,7 @@ def one_step(content: Sheet, title: str) -> Sheet:
     """A folded sheet with the states of the step before at its left, and those of the step at its right."""
     shown = [column for column in content.columns if column.kind == "step"]
     if not shown or not any(arrow.delay for arrow in content.arrows):
-        raise ValueError("no state is handed to the next step: the step must return the state that it takes")
+        raise ValueError("no state is passed on to the next step: the step must return the state that it takes")
     column = shown[0]
     start, end = Column(column.phase, column.step - 1, "start"), Column(column.phase, column.step + 1, "between")
     inside = [box for box in content.boxes if box.column == column]

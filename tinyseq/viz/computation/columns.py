@@ -45,7 +45,7 @@ class Loop(NamedTuple):
 
     Attributes:
         phase: the index of its phase, from 0.
-        level: how many layers of loops of its phase lie below it.
+        level: how many layers of loops of its phase are below it.
         backward: whether it runs from the last step to the first.
     """
 
@@ -196,7 +196,7 @@ class Plan:
         Args:
             wanted: the steps to draw; negative ones count from the end of each phase.
             each: if None are wanted, how many of each phase to draw: the first ones and the last. None for all of them
-                if there are at most 8, else 4 of each phase.
+                if there are at most 8, otherwise 4 of each phase.
         """
         if each is None and sum(map(len, self.steps)) > MOST_COLUMNS:
             each = FEW_COLUMNS

@@ -45,25 +45,25 @@ def graph(
     """Draw how a tensor was computed.
 
     Args:
-        loss: the result; with ``gradients`` a single number. Draw it before calling `backward`, or call that with
+        loss: the result; with ``gradients`` a single number. Draw it before calling `backward`, or call `backward` with
             ``retain_graph=True``. No ``.grad`` is changed. The drawing keeps the graph, for the HTML page.
         view: ``"unrolled"``: one column per time step, with every parameter drawn once. ``"folded"``: the body of the
             loop once, with the states passed to the next step. ``"flat"``: every op as it was recorded.
         steps: the time steps to draw, negative ones counted from the end; or how many (the first ones and the last).
-            By default all if there are at most 8, else 0, 1, 2, ..., T - 1; and fewer, down to the first and the last,
-            if these cannot be read on a screen.
-        depth: draw modules nested more deeply than this as single boxes. By default every op is shown, if that can
-            be read on a screen of 1280 x 720.
+            By default all if there are at most 8, otherwise 0, 1, 2, ..., T - 1; or fewer, down to the first and the
+            last, if these are not legible on a screen.
+        depth: draw modules nested more deeply than this as single boxes. By default every op is shown, if that is
+            legible on a screen of 1280 x 720.
         gradients: colour every box by the norm of the gradient of the loss with respect to its value.
         values: write the first elements of each value on its box, if the graph still holds it.
         title: a heading above the picture.
-        legend: whether to explain boxes and colours, and a picture that is flat for want of steps, below it.
+        legend: whether to explain, below the picture, boxes and colours, and why it is flat if no op has a time step.
         inputs: the input at each time step, such as the letters of a word, shown instead of x₀, x₁, ...
         names: names for parameters and other leaves, such as ``{"W": w, "U": u}``. By default, those in their module.
-        font_size: the size of type in points; 11 by default.
+        font_size: the font size in points; 11 by default.
         size: (width, height) in inches; the picture is scaled to fit.
 
-    What is None is taken from `defaults`; without these, there is a legend, and no gradients and values.
+    Parameters that are None are taken from `defaults`; without these, there is a legend, but no gradients or values.
 
     Raises:
         ValueError: the tensor has no graph, a setting is out of range, or the drawing would be too large; the message
@@ -89,7 +89,7 @@ def graph(
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """Inside the block, no cyclic garbage is collected: there is none, and looking for it takes half of the time."""
+    """Inside the block, no cyclic garbage is collected: there is none, and looking for it would take half the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -120,7 +120,7 @@ def _drawn(
 
     legend = chosen.legend is not False
     shown = content(computation)
-    if gradients:  # of what may be shown: those of thousands of steps would fill the memory
+    if gradients:  # only of what may be shown: the gradients of thousands of steps would fill the memory
         computation.differentiate(loss, {vertex for box in shown.boxes for vertex in box.vertices})
     note = NO_STEPS if legend and shown.view != view else ""
     paint = partial(Painter, values=bool(chosen.values), title=title, legend=legend, inputs=inputs, note=note)
@@ -162,7 +162,7 @@ def _wanted(steps: int | Iterable[int] | None) -> list[int] | None:
 
 
 def _with_gradients(loss: Tensor, names: Mapping[str, Tensor] | None) -> tuple[Record, Tensor | None]:
-    """A tensor's computation with gradients, and the tensor; without them, and None, if there are none."""
+    """A tensor's computation with gradients, and the tensor; or the computation without gradients, and None."""
     try:
         return (record(loss, True, names), loss) if loss.size == 1 else (record(loss, names=names), None)
     except RuntimeError:

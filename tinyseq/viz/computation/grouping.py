@@ -49,7 +49,7 @@ class Grouping:
     Attributes:
         weights: for each parameter, rearranged or not, the leaves that it is made of.
         inside: for each vertex that is part of another one's box, that other vertex.
-        hosts: those others.
+        hosts: those other vertices.
         passed: the vertices that only rearrange data.
         mixed: those of them that also rearrange parameters.
         boxed: the vertices that have a box of their own, except for parameters.
@@ -98,7 +98,7 @@ class Grouping:
         return sorted(members, key=lambda member: member.id)
 
     def ends(self, source: Source | None, step: int | None) -> list[End]:
-        """The values that a value is made of, behind all rearrangements.
+        """The values that a value is made of, before all rearrangements.
 
         Args:
             source: the value; None for a constant, which is made of none.
@@ -191,9 +191,9 @@ class Grouping:
         return found
 
     def _weights_of_single_steps(self) -> Iterator[int]:
-        """Leaves without a name that are parameters of a loop of a single step: no other step tells.
+        """Leaves without a name that are parameters of a loop of a single step, where no other step shows them.
 
-        They are what all else is multiplied with, the larger of two leaves, or what is only added to a result.
+        They are what everything else is multiplied by, the larger of two leaves, or what is only added to results.
         """
         for vertex in (op for ops in self.plan.single_steps for op in ops):
             if not (vertex.kind == "product" or vertex.operator == "+"):
@@ -208,7 +208,7 @@ class Grouping:
                 yield leaves[0].id
 
     def _rearranged(self, vertex: int) -> Vertex:
-        """What a vertex is a rearrangement of, but for an index, as x[t] is data; the vertex itself for others."""
+        """What a vertex is a rearrangement of, except for an index, since x[t] is data; other vertices themselves."""
         found = self.vertices[vertex]
         while found.kind in REARRANGING and found.operator != "[]" and len({*found.made_of}) == 1:
             found = self.vertices[found.made_of[0]]

@@ -68,7 +68,7 @@ class Wording:
         return found | {box.slot: found[other.slot] for box, other in alike if given[box] == given[other]}
 
     def _data_of(self, box: Box) -> int:
-        """What tells the array of an input that no op has made."""
+        """The identity of an input's array that no op has made."""
         return id(self.record.constant(box.arguments[0].vertex, box.arguments[0].position))
 
     # -- boxes ---------------------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ class Wording:
         return [name, *map(small, told), small(uses)]
 
     def _about(self, leaf: Vertex, alone: bool) -> str:
-        """A parameter's name, shape and dtype, without a name that the line above has said already."""
+        """A parameter's name, shape and dtype; without the name if the line above already says it."""
         about = shape_text(leaf.shape) + f" {leaf.dtype}" * (not self.dtype)
         said = leaf_name(leaf) == self.names[leaf.id] and (alone or not about)
         return about.strip() if said else f"{leaf_name(leaf)} {about}".strip()
@@ -120,7 +120,7 @@ class Wording:
         return self.symbol(arrow.tail, arrow.delay, self._letters(arrow)).removesuffix(" = 0")
 
     def _letters(self, arrow: Arrow) -> tuple[str, ...]:
-        """The letters of the states that an arrow carries; a closed module may hand on one of several."""
+        """The letters of the states that an arrow carries; a closed module may pass on one of several."""
         own = self.sheet.carried.get(arrow.value[0]) if arrow.value else None
         return own or self.sheet.states.get(arrow.tail.slot, ())
 
@@ -169,7 +169,7 @@ class Wording:
 
     def _is_zero(self, box: Box) -> bool:
         known = [value for argument in box.arguments if (value := self.values.constant(argument)) is not None]
-        return bool(known) and not any(map(np.any, known))  # one is enough: some ops keep no value
+        return bool(known) and not any(map(np.any, known))  # one step is enough: some ops keep no value
 
     def title(self, column: Column) -> str:
         """The heading of a column, with the module of its phase if there are several phases."""
@@ -222,7 +222,7 @@ class Wording:
             right = self._weights(multiplied[-1]) if both else self._operand(box)
             return f"{weights[0]} {next(iter(told.values())) if told and '·' in right else right}" + " + b" * many
         if first.operator == "[]" and weights:
-            letter = "y" if self.inputs else "x"  # if there is an input x, an id must not look like it
+            letter = "y" if self.inputs else "x"  # an id must not look like an input x
             return f"{weights[0]}[{self._word(box) or letter + self._index(box)}]"
         if last.operator == "+" and (many or self._starts_at_zero(box)):
             return "sum" + called
@@ -283,14 +283,14 @@ class Wording:
         return self._carries(arrows[0]) if named else "·"
 
     def _scaled(self, box: Box, scaled: Vertex) -> str:
-        """The label of a sum and a factor: a mean if that is one over the count."""
+        """The label of a sum and a factor: a mean if the factor is one over the count."""
         argument = next(a for a in box.arguments if a.vertex == scaled.id and not a.ends)
         factors = {self._factor(alike) for alike in self.sheet.alike(box, argument)}
         factor = factors.pop()
         return "sum, scaled" if factors or not factor else f"{factor} × sum" if factor != "mean" else factor
 
     def _factor(self, argument: Argument) -> str:
-        """The number by which a sum is multiplied, or "mean"; empty if it is an array, or not known."""
+        """The number by which a sum is multiplied, or "mean"; empty if it is an array, or unknown."""
         scaled, value = self.vertices[argument.vertex], self.values.constant(argument)
         summed = self.vertices[scaled.made_of[0]]
         if value is None or value.size != 1 or (scaled.operator == "/" and not value):
@@ -316,12 +316,12 @@ class Wording:
         return [found.get(a) or self._weights(a) or self.constant(box, a) for a in box.arguments]
 
     def constant(self, box: Box, argument: Argument) -> str:
-        """A constant: its number, or a letter if it is an array or unknown, or in a folded loop differs by step."""
+        """A constant: its number, or a letter if it is an array or unknown, or differs by step in a folded loop."""
         found = {self._number(alike) for alike in self.sheet.alike(box, argument)}
         return (found.pop() if len(found) == 1 else "") or self._unknown(box, argument)
 
     def _number(self, argument: Argument) -> str:
-        """The number that all elements of a constant are; empty if they differ, or if it is not known."""
+        """The number that all elements of a constant equal; empty if they differ or are unknown."""
         value = self.values.constant(argument)
         alike = value is not None and value.size > 0 and bool((value == value.flat[0]).all())
         return signed(float(value.flat[0])) if alike else ""
@@ -339,7 +339,7 @@ class Wording:
 
     @cached_property
     def constant_letter(self) -> str:
-        """The letter for constants that are arrays, or that no op has kept: y, if nothing else is called so."""
+        """The letter for constants that are arrays, or that no op has kept: y, if nothing else has this name."""
         looked_up = any(vertex.operator == "[]" and vertex.index for vertex in self.vertices)  # by an id y, as in E[y]
         taken = {name[0] for name in self.names.values()} | ({"y"} if looked_up and self.inputs else set())
         return next((letter for letter in "ykmdu" if letter not in taken), "constant ")

@@ -78,9 +78,9 @@ def _begins(box: Box) -> bool:
 
 
 def _numbers(content: Sheet, depth: int) -> dict[int, int]:
-    """Which of the modules with one name each op is in, numbered from 0.
+    """For each op, which of several modules of the same name it is in, numbered from 0.
 
-    Layers of one class that are in no model have the same name; each has parameters of its own, of the same names.
+    Layers of one class outside a model have the same name; each has its own parameters, with the same names.
     """
     vertices, weights = content.record.vertices, content.grouping.weights
     leaves: dict[Scope, set[int]] = {}

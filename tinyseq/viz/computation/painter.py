@@ -314,7 +314,7 @@ class Painter:
         return {other: high.x - low.x + 2 * (math.ceil(beyond) - TITLE_SIDES) for other, (low, high) in frames.items()}
 
     def _beside_wires(self, arrow: Arrow, curve: list[Point], label: Text) -> list[Point]:
-        """Places for the label of a wire that leads back into its loop: outside of all in its gutter, at its turn."""
+        """Places for the label of a wire that leads back into its loop: outermost in its gutter, where it turns."""
         assert arrow.tail.column
         left = curve[3].x < curve[0].x
         gutter = self.layout.grid.strips[arrow.tail.column] + (not left)

@@ -22,7 +22,7 @@ from tinyseq.backend import Array
 from tinyseq.inspect.paths import ones
 
 Shape = tuple[int, ...]
-MOST_OPS = 400_000  # that a drawing looks at, which takes some seconds
+MOST_OPS = 400_000  # the most that a drawing looks at, which takes some seconds
 Source = tuple[int, int]  # a vertex's id, and which of its outputs
 
 
@@ -126,7 +126,7 @@ class Record:
         return dtypes.pop() if len(dtypes) == 1 else ""
 
     def value(self, source: Source) -> Any:
-        """A known value: of the result, or saved for the backward pass by its own op or one that uses it; else None."""
+        """A known value: the result's, or one saved for the backward pass by its op or a user of it; or None."""
         vertex, output = source
         if vertex == len(self.vertices) - 1 and not output:
             return self.result
@@ -142,7 +142,7 @@ class Record:
         return None
 
     def constant(self, vertex: int, position: int) -> Any:
-        """A known constant argument, an array or a number; else None."""
+        """A known constant argument, an array or a number; or None."""
         return None if self.vertices[vertex].parents[position] else self.argument(vertex, position)
 
     def argument(self, vertex: int, position: int) -> Any:
@@ -151,7 +151,7 @@ class Record:
         return arguments[position] if position < len(arguments) else None
 
     def differentiate(self, result: Tensor, wanted: Iterable[int]) -> None:
-        """Find the gradients of the result with respect to vertices, where there are any; no ``.grad`` is changed."""
+        """Compute the gradients of the result with respect to vertices, if there are any; no ``.grad`` is changed."""
         chosen: dict[Parent, int] = {self.items[vertex]: vertex for vertex in wanted}
         found = Accumulator(ones(result).items(), kept=chosen, hooks=False)
         nodes = [item for item in reversed(self.items) if isinstance(item, Node)]
@@ -206,7 +206,7 @@ def record(result: Tensor, gradients: bool = False, names: Mapping[str, Tensor] 
     labels = _labels(names or {}, ids)
     vertices = tuple([_vertex(i, item, ids, labels, sources) for item, i in ids.items()])
     named = [(tensor.node, tensor._array) for tensor in (names or {}).values()]
-    # values that were changed since, as by an optimiser, are not those that the ops have read
+    # values changed since, for example by an optimiser, are not those that the ops have read
     given = {ids[leaf]: array for leaf, array in named if isinstance(leaf, Leaf) and not leaf.mutated}
     given |= {ids[node]: array for node, made in joins.items() if made.node and (array := made.array()) is not None}
     joined_by = {ids[node]: made for node, made in joins.items()}
@@ -218,7 +218,7 @@ def record(result: Tensor, gradients: bool = False, names: Mapping[str, Tensor] 
 
 def _computed(result: Tensor) -> tuple[list[Node], dict[Node, Joined], dict[tuple[Node, int], Node]]:
     """The nodes that a tensor was computed from; what is known of constants that some of them joined; and which node
-    joined a constant argument, which the graph does not say."""
+    joined a constant argument, since the graph does not say so."""
     if result.node is None:
         raise ValueError("there is no graph to draw: nothing that the tensor was computed from has requires_grad=True")
     nodes = readable([result.node])

@@ -198,8 +198,8 @@ class _Maker:
             self.sheet.arrows.append(Arrow(parameter, box, (parameter.vertices[0], 0)))
 
     def _hand_over(self, box: Box, phase: int) -> None:
-        """Connect a box of a folded loop with what the loop begins with, if another loop or what follows one makes it:
-        a decoder with its encoder's last state."""
+        """Connect a box of a folded loop with what the loop begins with, if another loop, or something after one, makes
+        it: a decoder with its encoder's last state."""
         first = self.record.vertices[self.grouping.roles[box.slot][0]]
         members = self.grouping.members(first)
         if first.id == box.vertices[-1] or first.step is None or len(members) != len(box.vertices):
@@ -215,7 +215,7 @@ class _Maker:
         return next((box for box in self.sheet.boxes if box.slot == self.slots[end.vertex]), None)
 
     def _recall_states(self, boxes: list[Box]) -> None:
-        """The states of loops of one step, which no line to another step tells."""
+        """The states of loops of one step, which no line to another step shows."""
         found, cells = states_of_single_steps(self.plan, self.grouping, Values(self.sheet))
         slots = {
             state: ("begins", state) if isinstance(state, tuple) else self.slots[state] for state in found.values()
@@ -296,7 +296,7 @@ class _Maker:
                 self.sheet.arrows.append(Arrow(data, box))
 
     def _only_begins(self, box: Box) -> bool:
-        """Whether a box before the loops is used by nothing but their steps."""
+        """Whether a box before the loops is used only by their steps."""
         heads = (arrow.head.column for arrow in self.sheet.arrows if arrow.tail is box)
         return box.zone == "before" and all(head and head.kind == "step" for head in heads)
 
@@ -340,7 +340,7 @@ class _Maker:
 
 
 def _identity(array: Any) -> Hashable:
-    """What tells a constant from another one: its elements, or if these are all the same the array itself."""
+    """What distinguishes a constant from others: its elements, or if these are all the same, the array itself."""
     plain = to_numpy(array)
     return plain.shape, plain.tobytes() if (plain != plain.ravel()[:1]).any() else id(owner(array))
 

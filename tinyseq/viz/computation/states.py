@@ -32,7 +32,7 @@ class Given(NamedTuple):
     Attributes:
         place: where it is used.
         value: its value; None for one that was computed, or that is not known.
-        identity: what tells it from others: the array, or where it was computed; None if the op has kept no array.
+        identity: what distinguishes it: the array, or where it was computed; None if the op has kept no array.
         shape: its shape.
     """
 
@@ -159,7 +159,7 @@ class _Step:
                     )
                     if hasattr(kept, "dtype"):
                         yield Given(place, value, id(owner(kept)), value.shape)
-                    elif kept is None:  # of its op's shape, if nothing tells
+                    elif kept is None:  # its op's shape, if nothing else is known
                         yield Given(place, value, None, vertex.shape)
                 elif not {parent[0]} & (self.grouping.weights.keys() | self.plan.tracks.keys()):
                     source = self.vertices[parent[0]]
@@ -182,7 +182,7 @@ class _Step:
         return found
 
     def _multiplied(self, vertex: int | None) -> bool:
-        """Whether a weight is applied to what an op computes, which is no cell then."""
+        """Whether a weight is applied to what an op computes, which is then not a cell."""
         users = (self.vertices[user] for user in (self.grouping.users[vertex] if vertex is not None else ()))
         return any(user.kind == "product" and self._leaves([user]) for user in users)
 

@@ -118,9 +118,9 @@ class Values:
         return self._at_step(plain, argument.vertex, step)
 
     def told(self, vertex: int, position: int) -> Any:
-        """A constant that its op has not kept, from the result and the other argument: the 1 of 1 - z; else None.
+        """A constant that its op has not kept, from the result and the other argument: the 1 of 1 - z; otherwise None.
 
-        None also if the result could be rounded from much different ones, as of a function that is close to its bound.
+        Also None if very different constants could round to the same result, as near the bound of a function.
         """
         parents = [parent for parent in self.vertices[vertex].parents if parent]
         if len(parents) != 1 or not self._inverse(vertex, position):
@@ -131,7 +131,7 @@ class Values:
         return found[0]
 
     def _result(self, vertex: int) -> Any:
-        """The result of an op with its neighbours, if it was kept or another op's tells it: x of √x; else None."""
+        """The result of an op with its neighbours, if it was kept or follows from another op's: x of √x; or None."""
         kept = self.record.value((vertex, 0))
         found = None if kept is None else _with_neighbours(kept)
         for user in (self.vertices[user] for user in self.record.users[vertex] if found is None):
@@ -142,7 +142,7 @@ class Values:
         return found
 
     def _undone(self, vertex: int, position: int, result: Any, others: list[Any]) -> Any:
-        """An argument of an op by its result and the others; None if these are not known, or do not tell it."""
+        """An argument of an op from its result and the others; None if these are unknown, or do not determine it."""
         inverse = self._inverse(vertex, position)
         if inverse is None or any(array is None for array in (result, *others)):
             return None
@@ -150,7 +150,7 @@ class Values:
             return inverse(*map(_exact, (result, *others)))
 
     def _inverse(self, vertex: int, position: int) -> Callable[..., NDArray[np.float64]] | None:
-        """What an argument of an op is by the result and the others, if its record says so."""
+        """An argument of an op from the result and the others, if the op's record says how."""
         declared = self.vertices[vertex].declared
         return declared.inverse[position] if declared and position < len(declared.inverse) else None
 

@@ -16,7 +16,7 @@ from tinyseq.viz.rendering.settings import defaults, in_type
 from tinyseq.viz.rendering.style import ACCENT, LINE, QUIET, STATE, Text, clean, label_size, number, small
 
 MOST_STATES = 40
-MOST_SYMBOLS = 6  # shown for each state, the most probable ones
+MOST_SYMBOLS = 6  # the most probable ones are shown for each state
 SMALLEST = 5e-4  # less probable arcs and emissions are left out
 BENDS = (0.35, 0.2, 0.55, 0.75, -0.6, -0.8, -1.0, 0.0, 1.2)  # of arcs, in radians; the first that is clear
 MOST_ARCS, MOST_ARCS_EACH = 24, 3  # in total, or per state: the most probable transitions are drawn
@@ -40,10 +40,10 @@ def automaton(
         hmm: a model with n = 2 and the same transitions at every step.
         values: False leaves out the probabilities.
         title: a heading above the picture.
-        font_size: the size of type in points; 11 by default.
+        font_size: the font size in points; 11 by default.
         size: (width, height) in inches; the picture is scaled to fit.
 
-    ``values``, ``font_size`` and ``size`` are taken from `defaults` where they are None.
+    ``values``, ``font_size`` and ``size`` are taken from `defaults` if they are None.
 
     Raises:
         ValueError: n is not 2, the transitions vary, there are more than 40 states, or a setting is out of range.
@@ -189,7 +189,7 @@ class _Painter:
             self.canvas.nodes.append(chip._replace(center=place))
 
     def _in_the_way(self, spot: Point, size: Size, own: Sequence[Point]) -> tuple[bool, int]:
-        """Whether a label would lie on a state or a label, and how many other arcs it would cover."""
+        """Whether a label would overlap a state or another label, and how many other arcs it would cover."""
         return not self.room.is_free(spot, size), self.ways.crossings(spot, size, own)
 
 

@@ -170,7 +170,7 @@ def lattice(
     start = {cell: float(steps[0][cell.history]) for cell in columns[0]}
     stop = {} if end is None else {cell: float(end[cell.history[-1]]) for cell in columns[-1]}
     if isinstance(hmm.emissions, Given):
-        symbols = [f"o{t + 1}" for t in range(length)]  # given scores have no names
+        symbols = [f"o{t + 1}" for t in range(length)]  # scores that are given have no names
     else:
         symbols = [_shown(hmm, item, datum) for item, datum in zip(x, rows.data, strict=True)]
     numbers, said = (total, left_out, impossible, hmm.n), (names, symbols)

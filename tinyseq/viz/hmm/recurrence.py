@@ -104,7 +104,7 @@ class Recurrence:
 
 
 def exponential(log_score: float) -> float:
-    """The exponential; infinity on overflow, as scores need not be logs of probabilities."""
+    """The exponential; infinity on overflow, since scores need not be logs of probabilities."""
     return math.exp(log_score) if log_score < 700 else math.inf
 
 

@@ -32,7 +32,7 @@ from tinyseq.viz.rendering.style import (
 )
 
 MOST_LABELLED = 60  # arcs with probabilities written on them
-MOST_EXPLAINED = 12  # steps of a trellis whose cells have room for the probabilities of observations
+MOST_EXPLAINED = 12  # steps: up to these, cells have room for the probabilities of observations
 MOST_ARCS = 1500  # if there are more, only the best arc into each cell is drawn
 LINE_WIDTH, BETWEEN_LINES = 1200.0, 60.0  # points: the width at which a trellis wraps, and the space between its lines
 BEST = Paint("#fbe1ea", ACCENT)
@@ -70,11 +70,11 @@ def trellis(
     """Draw the trellis of one sequence: a column for each observation, a row for each state.
 
     In a model with n > 2 a row is a history, the last n - 1 states, sorted by the newest state. Histories that are
-    impossible at every step are left out. If there are many others, those of the marked paths are drawn, and the 16
-    that are closest to the best of a step.
+    impossible at every step are left out. If many others remain, those of the marked paths are drawn, and the 16
+    that come closest to the best one at some step.
 
     Each cell shows its score, as a probability or, if that is too small, as a natural log; each arc shows its
-    transition probability. A trellis of more than 12 steps has the probabilities of observations on its page instead.
+    transition probability. For more than 12 steps, the probabilities of observations are on the HTML page instead.
     In the max semiring the best arc into each cell is dark and the best path is bold; in the log semiring the thickness
     of an arc is its share of the sum. Impossible cells are grey, and arcs of probability 0 are left out.
 
@@ -88,10 +88,10 @@ def trellis(
             probabilities stay.
         candidates: in the max semiring, also list the products that compete for each cell, the losing ones crossed out.
         title: the heading.
-        font_size: the size of type in points; 11 by default.
+        font_size: the font size in points; 11 by default.
         size: (width, height) in inches; the picture is scaled to fit.
 
-    ``values``, ``font_size`` and ``size`` are taken from `defaults` where they are None.
+    ``values``, ``font_size`` and ``size`` are taken from `defaults` if they are None.
 
     Raises:
         TypeError: k is not an integer.
@@ -107,7 +107,7 @@ def trellis(
     """
     k = whole("k", k)
     if candidates and semiring != "max":
-        raise ValueError(f"candidates lose only in the max semiring, got semiring={semiring!r}")
+        raise ValueError(f"candidates=True needs the max semiring, got semiring={semiring!r}")
     if semiring == "max" and hmm.emissions.is_one(x) and len(x):
         decodings = [hmm.viterbi(x)] if k == 1 else hmm.kbest(x, k)
     else:

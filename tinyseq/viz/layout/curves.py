@@ -83,7 +83,7 @@ def passes(piece: Sequence[tuple[float, float]], center: Point, size: Size, apar
     sides = [(middle - length / 2, middle + length / 2) for middle, length in zip(center, size, strict=True)]
     for (low, high), places in zip(sides, zip(*piece, strict=True), strict=True):
         if max(places) <= low or min(places) >= high:
-            return False  # curves lie within their four points
+            return False  # a curve lies within the hull of its four points
     if all(low < place < high for (low, high), place in zip(sides, piece[-1], strict=True)):
         return True
     return math.dist(piece[0], piece[-1]) > apart and any(passes(half, center, size, apart) for half in halves(piece))

@@ -11,7 +11,7 @@ class Room:
     """Keeps track of occupied space.
 
     Args:
-        boxes: centres and sizes of what is there already.
+        boxes: centres and sizes of what is already there.
         gap: the distance that labels keep from it, horizontally and vertically.
     """
 
@@ -35,7 +35,7 @@ class Room:
                 self.lines.setdefault(cell, []).append(piece)
 
     def crossings(self, center: Point, size: Size, own: Sequence[Point]) -> int:
-        """How many pieces of lines run through a rectangle, besides those of a curve of its own."""
+        """How many pieces of lines run through a rectangle, apart from those of its own curve."""
         mine = list(pieces(own))
         near = [piece for cell in _cells(center, size) for piece in self.lines.get(cell, ()) if piece not in mine]
         return sum(passes(piece, center, size) for piece in near)

@@ -75,7 +75,7 @@ class Grid:
         return self.ways.get((pattern_of(column), tail, head), []) if column else []
 
     def is_long(self, arrow: Arrow) -> bool:
-        """Whether an arrow runs beside its column, for want of a lane."""
+        """Whether an arrow runs beside its column because it has no lane."""
         tail, head = arrow.tail, arrow.head
         inside = arrow.kind == "data" and tail.column and tail.column == head.column
         return bool(inside and tail.column and (pattern_of(tail.column), tail.slot, head.slot) in self.long)

@@ -11,9 +11,9 @@ from tinyseq.viz.layout.rows import Edge, Lane, Slot, spread
 
 SWEEPS = 6
 MOST_MOVES = 20_000  # of slots and lanes in all sweeps; large columns get fewer sweeps
-WRONG_SIDE = 100  # crossings that it is worth to have a slot on the side it wants
+WRONG_SIDE = 100  # how many crossings it is worth to have a slot on its preferred side
 LARGE = 200  # slots and lanes in a column that is arranged only once
-MOST_TRIES, MOST_ITEMS = 12, 600  # of orders to begin with, and of slots and lanes in all of them
+MOST_TRIES, MOST_ITEMS = 12, 600  # the number of initial orders, and of slots and lanes in all of them
 
 Links = dict[Slot | Lane, list[Slot | Lane]]
 Order = dict[int, list[Slot | Lane]]  # of each row, from the left
@@ -57,7 +57,7 @@ def arranged(
             below.setdefault(high, []).append(low)
     network = _Network(above, below, size, pull, gap)
     orders = [{level: list(row) for level, row in items.items()}]
-    draw = random.Random(0).sample  # other orders to begin with, the same in every run
+    draw = random.Random(0).sample  # other initial orders, the same in every run
     for _ in range(min(MOST_TRIES, MOST_ITEMS // len(size)) if len(size) <= LARGE else 0):
         orders.append({level: draw(row, len(row)) for level, row in items.items()})
     best, fewest = (orders[0], dict[Slot | Lane, float]()), math.inf
@@ -129,7 +129,7 @@ class _Network(NamedTuple):
     def crossings(self, items: Order) -> int:
         """How many edges cross: between neighbouring rows, and in a row on the way to or from its sides.
 
-        Slots that are not on the sides they want count much more.
+        Slots that are not on their preferred side count much more.
         """
         count = 0
         for level, row in items.items():

@@ -60,7 +60,7 @@ def _inputs_first(inputs: Mapping[Slot, list[Slot]]) -> list[Slot]:
 def spread(
     items: Sequence[Item], wish: Mapping[Item, float], size: Mapping[Item, float], gap: float
 ) -> dict[Item, float]:
-    """Places in a row, in the given order, as close to the wishes as the sizes allow (least squares)."""
+    """Places in a row, in the given order, as close to the wanted ones as the sizes allow (least squares)."""
     offsets, offset = [], 0.0
     for i, item in enumerate(items):
         offset += (size[items[i - 1]] + size[item]) / 2 + gap if i else 0.0

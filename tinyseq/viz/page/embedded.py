@@ -7,19 +7,19 @@ from pathlib import Path
 from tinyseq.arguments import whole
 from tinyseq.io import atomic_write, check_output
 
-LEAST_HEIGHT = 240  # pixels, in which the controls of a page leave some room for its picture
+LEAST_HEIGHT = 240  # pixels: the least height at which a page's controls leave room for its picture
 
 
 class Page:
-    """A playable page that notebooks show in a frame.
+    """An interactive page that notebooks show in a frame.
 
-    The page is whole and separate: it makes no requests, and several on one web page do not disturb each other.
-    In a frame, the wheel zooms only while the picture has the focus, so that the page around it can be scrolled.
+    The page is self-contained: it makes no requests, and several on one web page do not interfere with each other.
+    In a frame, the wheel zooms only while the picture has the focus, so the page around it can be scrolled.
 
     Args:
         text: the HTML text of the page.
-        title: the name of the frame, for those who cannot see it.
-        height: of the frame, in pixels, at least 240.
+        title: the name of the frame, for screen readers.
+        height: the height of the frame in pixels, at least 240.
 
     Attributes:
         text: the HTML text of the page, without a frame.

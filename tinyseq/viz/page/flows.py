@@ -1,4 +1,4 @@
-"""Where the gradient of each box comes from: what each of its uses sends back, and each use's term of a weight."""
+"""Where the gradient of each box comes from: what each of its uses sends back, and the terms of weights' gradients."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from tinyseq.inspect.paths import add, ones, visits
 from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.columns import Column
 
-Place = Box | Column | None  # a box; the gap of a step that is not shown, None if it has no gap
+Place = Box | Column | None  # a box; for a step that is not shown, its gap, or None if it has none
 Pairs = Iterable[tuple[Parent, Any]]
 
 
@@ -89,7 +89,7 @@ class _Reader:
         return before[-1] if before else None
 
     def _ends(self, pairs: Pairs) -> Iterator[tuple[Parent, Array]]:
-        """Gradients, behind all rearrangements."""
+        """Gradients, past all rearrangements."""
         pairs = list(pairs)
         passing = list(self.passed & {owner(parent) for parent, _ in pairs})
         for node in passing:  # which grows

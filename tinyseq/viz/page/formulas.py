@@ -19,7 +19,7 @@ from tinyseq.viz.computation.record import Shape, Source
 from tinyseq.viz.page.order import needs_of, reached, reversed_of
 from tinyseq.viz.rendering.style import number, subscript
 
-LETTERS = "abdekmpqsuvw"  # the others mean something
+LETTERS = "abdekmpqsuvw"  # the other letters have a meaning
 MOST_OPERANDS, MOST_NUMBERS = 4, 3  # written out
 
 
@@ -221,7 +221,7 @@ def summed(rules: list[str]) -> str:
 
 
 def first_number(name: str, array: Any) -> tuple[str, float | None]:
-    """What a quiz asks for: a number, or the first one of an array; nothing if that is 0 or not finite."""
+    """What a quiz asks for: a number, or an array's first one; nothing if that is 0 or not finite."""
     value = float(array.ravel()[0])
     if not (value and math.isfinite(value)):
         return "", None

@@ -1,7 +1,7 @@
-"""The order in which boxes are played: as a lecture goes through a network, step by step.
+"""The order in which boxes are played: the way a lecture goes through a network, step by step.
 
-Forward, each loop runs from its first step to its last, and everything that a step's state leads to within the step,
-such as its output and its loss, follows at once. Backward is the same order, reversed: from the last step to the first.
+Forward, each loop runs from its first step to its last, and whatever depends on a step's state within the step, such
+as its output and its loss, follows at once. Backward is the same order, reversed: from the last step to the first.
 """
 
 import math
@@ -14,9 +14,9 @@ from tinyseq.viz.computation.columns import Column
 def forward_order(content: Sheet) -> list[Box]:
     """All boxes except for parameters, each one after those that it needs.
 
-    A box of a loop has the turn of its step; what its step's state leads to within the step follows at once; all else
-    comes just before its first use. Closed modules may need each other, since each stands for several ops: then one of
-    them comes first.
+    A box of a loop is played with its step; what depends on the step's state within the step follows at once; all other
+    boxes come just before their first use. Closed modules may need each other, as each stands for several ops: one of
+    them then comes first.
     """
     needs, loop_of = needs_of(content), content.plan.loop_of
     users = reversed_of(needs)
@@ -38,7 +38,7 @@ def forward_order(content: Sheet) -> list[Box]:
 def _turns(content: Sheet) -> Iterator[list[tuple[int, Column]]]:
     """The steps of the loops in the order of the lectures.
 
-    The layers of a stack take each step together, unless one of them runs backward: then each loop runs by itself,
+    The layers of a stack take each step together, unless one of them runs backward; then each loop runs by itself,
     after those that it needs.
     """
     loops = content.plan.loops

@@ -1,4 +1,4 @@
-"""The computation of a sheet, played as in a lecture: forward step by step, and back from the last step."""
+"""The computation of a sheet, played as in a lecture: forward step by step, then back from the last step."""
 
 import re
 from typing import Any

@@ -48,9 +48,9 @@ class Event:
     """One moment of an act.
 
     Attributes:
-        boxes: those that light up.
+        boxes: the boxes that light up.
         text: what happens.
-        formula, result: the formula with numbers, and what it comes to.
+        formula, result: the formula with numbers, and its value.
         given: numbers that the formula refers to.
         parts, total: the parts of the result if it is a sum of several, and their sum, packed.
         asked, answer: what a quiz asks for, and the number.
@@ -90,7 +90,7 @@ class Story:
         values: small values and gradients of boxes, packed.
         parameters: the part of each parameter's gradient that is shown.
         acts: the acts that can be played.
-        fills: whether labels are results, which must stay hidden until their moment.
+        fills: whether labels are results, which stay hidden until they are computed.
         shaded: whether boxes have the colours of their gradients.
     """
 
@@ -146,7 +146,7 @@ def packed_values(content: Sheet, wording: Wording) -> dict[str, dict[str, Any]]
     left = MOST_VALUES
     for box in content.boxes:
         if box.kind == "parameter":
-            continue  # these have a panel of their own
+            continue  # these have their own panel
         gradients = wording.values.gradients(box)
         parts = {"value": wording.values.value(box), "gradient": gradients[0] if len(gradients) == 1 else None}
         shown = {name: part for name, array in parts.items() if (part := strip(array))}

@@ -1,4 +1,4 @@
-"""A page on vanishing gradients: an RNN beside an LSTM, computed in the browser, with sliders for what matters."""
+"""A page on vanishing gradients: an RNN beside an LSTM, computed in the browser, with sliders for what matters most."""
 
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ class Networks(NamedTuple):
     """What the page computes with.
 
     Attributes:
-        rnn, lstm: layers with their default start, in float64.
+        rnn, lstm: layers with their default initialisation, in float64.
         x: (100, 1, 4), random letters, one-hot.
         y: (100, 1, H), what the states should be: random signs, halved.
     """
@@ -38,19 +38,19 @@ def vanishing(hidden_size: int = 16, seed: int = 0, height: int = 620) -> Page:
     """A page that shows how gradients vanish, or explode, in an RNN and in an LSTM, with sliders.
 
     The length of the sequence, the scale of the recurrent weights, the bias of the forget gates, and whether there is a
-    loss at every step or at the last one, can be changed. Both networks start as `tinyseq.nn.RNN` and
-    `tinyseq.nn.LSTM` do by default, and read the same random letters. The browser computes all gradients.
+    loss at every step or at the last one, can be changed. Both networks are initialised as `tinyseq.nn.RNN` and
+    `tinyseq.nn.LSTM` are by default, and read the same random letters. The browser computes all gradients.
 
     Args:
         hidden_size: the size of the states, at most 64.
-        seed: of the weights and the data.
-        height: of the frame in a notebook, in pixels, at least 240.
+        seed: the random seed of the weights and the data.
+        height: the height of the frame in a notebook, in pixels, at least 240.
 
     Returns:
         The page; `save` writes it to a file.
 
     Raises:
-        TypeError, ValueError: an argument is not a whole number, or out of range.
+        TypeError, ValueError: an argument is not a whole number, or is out of range.
 
     Source: the discussion of vanishing gradients in the lectures; Hochreiter and Schmidhuber (1997); Gers and others
     (2000) on the forget gate.
@@ -94,8 +94,8 @@ def factors(hidden_size: int = 16, seed: int = 0, steps: int = 30) -> dict[str, 
         steps: the length of the sequence, at least 2.
 
     Returns:
-        That of dL/dh of the RNN and of dL/dc of the LSTM at different starts; and that of the direct path from cell to
-        cell, which is the geometric mean of the forget gates.
+        The factor for dL/dh of the RNN, and for dL/dc of the LSTM with different initialisations; and that of the
+        direct path from cell to cell, which is the geometric mean of the forget gates.
 
     Example:
         >>> found = factors()

@@ -53,7 +53,7 @@ def new_axes(title: str, x: str, y: str, *, grid: bool = True, width: float = 6.
 
 
 def new_panels(title: str, x: str, names: Sequence[str], *, width: float, height: float) -> "list[Axes]":
-    """Axes below each other in a new figure, with a common x axis.
+    """Axes one below the other in a new figure, with a common x axis.
 
     Args:
         title: above the first.
@@ -96,7 +96,7 @@ def finished(axes: "Axes") -> "Figure":
 
 
 def saved(draw: "Callable[P, Figure]") -> Callable[Concatenate[Path, P], None]:
-    """Let a function that draws a figure write it to a file, its new first argument; without matplotlib it says so."""
+    """Turn a function that draws a figure into one that writes it to a file, its new first argument."""
 
     @wraps(draw)
     def written(path: Path, /, *args: P.args, **settings: P.kwargs) -> None:
@@ -165,7 +165,7 @@ def table(values: ArrayLike, name: str, sides: str, square: bool = False) -> Flo
 
 
 def legend(axes: "Axes", outside: bool = False) -> None:
-    """A legend within the axes, or outside, on the right, also if it is long; none if legends are turned off."""
+    """A legend inside the axes, or to the right of them if it is long or asked for; none if legends are turned off."""
     outside = outside or len(axes.get_legend_handles_labels()[0]) > MOST_INSIDE
     if current().legend is False:
         return
@@ -191,7 +191,7 @@ def write_symbols(axes: "Axes", symbols: Sequence[object], count: int, argument:
 
 
 def note(axes: "Axes", text: str, at: tuple[float, float], shift: tuple[float, float], **settings: Any) -> None:
-    """A remark in small type, so many points from a place, whose coordinates are those of `xycoords`."""
+    """A remark in small type, at an offset in points from a place in the coordinates `xycoords`."""
     axes.annotate(text, at, shift, textcoords="offset points", fontsize=in_type(8), color=MUTED, **settings)
 
 

@@ -107,7 +107,7 @@ def learning_curve(points: Sequence[CurvePoint], *, title: str = "Accuracy by si
 def gradient_flow(
     norms: Mapping[str, ArrayLike] | GradientFlow, *, title: str = "Gradient flow back through time"
 ) -> "Figure":
-    """Plot the norm of the gradient at every time step, on a logarithmic scale: a line that falls to the left vanishes.
+    """Plot the norm of the gradient at every time step on a logarithmic scale. A curve that falls to the left vanishes.
 
     Args:
         norms: what `tinyseq.inspect.gradient_flow` returns; or names of states, such as ``"h"`` and ``"c"``, with the
@@ -165,8 +165,8 @@ def durations(
 
     Args:
         expected: what `HMM.durations` returns, or None.
-        observed: what `tinyseq.hmm.observed_durations` returns, or None. Where both name a state, they share its
-            colour, so that a model that is too simple can be seen.
+        observed: what `tinyseq.hmm.observed_durations` returns, or None. A state named in both has one colour, so
+            that a model that is too simple stands out.
         title: the heading.
 
     Raises:

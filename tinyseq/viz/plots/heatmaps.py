@@ -41,7 +41,7 @@ def lag_heatmap(norms: ArrayLike | LagTable, *, title: str = "Terms of the weigh
     Args:
         norms: what `tinyseq.inspect.grad_by_lag` returns, or the terms' norms (T, T), loss step first. The entries
             above the diagonal are zero: later uses do not change earlier losses. Truncating backpropagation at k drops
-            the terms with j - i > k. A table's losses may be those of some steps only.
+            the terms with j - i > k. A table may hold the losses of some steps only.
         title: the title.
 
     Raises:
@@ -243,7 +243,7 @@ def _of_sequence(values: ArrayLike, name: str, sequence: int) -> Floats:
 def alignment(
     weights: ArrayLike, source: Sequence[object], target: Sequence[object], *, title: str = "Influence of inputs"
 ) -> "Figure":
-    """Plot how much each output depends on each input: attention weights, or else norms of gradients.
+    """Plot how much each output depends on each input: attention weights, or norms of gradients.
 
     Args:
         weights: (outputs, inputs), for example what `tinyseq.inspect.influence` returns.

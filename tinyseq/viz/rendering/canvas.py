@@ -18,7 +18,7 @@ from tinyseq.viz.rendering.svg import PAD, svg_text, taken
 
 WINDOW = 1280, 720  # pixels, in which a whole picture should be readable
 LEAST_LETTERS = 8.0  # pixels
-CLOSER = 2.0  # at most how many times larger letters become when parts stand closer together
+CLOSER = 2.0  # the most that letters grow when parts move closer together
 PIXELS = 96 / 72  # for each point of a picture in its own size
 
 

@@ -104,12 +104,12 @@ class Drawing:
         return path
 
     def page(self, height: int = 560) -> Page:
-        """The playable page of the drawing, for a notebook or a web page.
+        """The interactive page of the drawing, for a notebook or a web page.
 
         As the last expression of a cell, it is shown in a frame. It is made now, so the graph may be freed afterwards.
 
         Args:
-            height: of the frame, in pixels, at least 240.
+            height: the height of the frame in pixels, at least 240.
 
         Returns:
             The page; its `text` is the HTML text that `save` writes to an .html file.

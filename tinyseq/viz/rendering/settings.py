@@ -1,4 +1,4 @@
-"""Settings of pictures: what a function is told, or else what holds within a `with` block."""
+"""Settings of pictures: a function's own arguments, or else those of the surrounding `with` block."""
 
 import math
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 Theme = Literal["light", "dark"]
 Squeeze = Literal["", "height", "width", "both"]
 TEXT_SIZE, SMALL_SIZE = 11.0, 9.0  # points
-SMALL_IN_LARGE = 10.0  # the least size in pictures that are shown reduced
+SMALL_IN_LARGE = 10.0  # the smallest size in pictures that are scaled down
 SIZES = 5.0, 48.0  # of type
 
 
@@ -48,13 +48,13 @@ def defaults(
 ) -> Iterator[Settings]:
     """Settings for all drawings and plots that are made within a `with` block.
 
-    What a function is told itself goes first; then the innermost block. None leaves a setting as it is.
+    A function's own arguments come first, then the innermost block. None leaves a setting as it is.
 
     Args:
         theme: ``"light"``, for white paper; or ``"dark"``, with the same hues on a dark background. HTML pages follow
             the reader's system.
         values: True writes numbers: the values on the boxes of graphs, the counts in a confusion matrix. False leaves
-            out those that a trellis or an automaton shows by itself, so that students can fill them in.
+            out those that a trellis or an automaton shows by default, so that students can fill them in.
         gradients: whether graphs are coloured by their gradients.
         legend: whether there are legends.
         font_size: the size of type in points; 11 by default, with small type in proportion.
@@ -97,18 +97,18 @@ def using(settings: Settings) -> Iterator[None]:
 
 
 def current() -> Settings:
-    """The settings that hold now."""
+    """The current settings."""
     return _CURRENT.get()
 
 
 def in_type(points: float) -> float:
-    """A length that grows with the type, such as the height of a line."""
+    """A length that scales with the font size, such as the height of a line."""
     size = current().font_size
     return points if size is None else points * size / TEXT_SIZE
 
 
 def tight(points: float, squeezed: float) -> float:
-    """A space between things, or that of a picture which is too large for a screen."""
+    """A space between things; smaller in a picture that is too large for a screen."""
     return squeezed if current().squeeze else points
 
 

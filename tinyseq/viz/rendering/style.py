@@ -71,7 +71,7 @@ class Text(NamedTuple):
     """One line of a label. In a formula, letters after an underscore are set as an index, as in W_hh.
 
     Its size is that in type of 11 points, and grows with the type. A page hides a line with the role of a value or a
-    gradient until that is known. A text may stand beside the one before, on the same line.
+    gradient until that is known. A text may also go on the same line as the previous one.
     """
 
     text: str

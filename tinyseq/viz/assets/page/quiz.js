@@ -25,7 +25,7 @@ function reply(given) {
   const { answer } = moments[now() - 1];
   const right = given !== null && isNear(given, answer);
   if (!right && given !== null) {
-    byId("verdict").textContent = Number.isNaN(given) ? "A number, please." : "Not yet: try again, or show it.";
+    byId("verdict").textContent = Number.isNaN(given) ? "Please enter a number." : "Not yet: try again, or show it.";
     return;
   }
   posed += 1;
@@ -33,7 +33,7 @@ function reply(given) {
   done.add(now());
   asking = false;
   byId("quiz").hidden = true;
-  byId("verdict").textContent = `${right ? "Right" : "It is"}: ${shortly(answer, 4)}. ${answered} of ${posed} answered.`;
+  byId("verdict").textContent = `${right ? "Right" : "It is"}: ${shortly(answer, 4)}. ${answered} of ${posed} right.`;
   stage();
 }
 /** Sentences of trellises end in their result. */
@@ -50,7 +50,7 @@ function quiz() {
   byId("quizzing").setAttribute("aria-pressed", String(quizzing));
   [answered, posed] = [0, 0];
   done.clear();
-  byId("verdict").textContent = quizzing ? "Go forward: numbers are asked for before they are shown." : "";
+  byId("verdict").textContent = quizzing ? "Step forward: you are asked for each number before it is shown." : "";
   if (quizzing && now() >= moments.length) slider.value = "0";
   ask();
   stage();
