@@ -1,12 +1,19 @@
 """Every function that NumPy exports, on tensors: NumPy's value with its gradient, or an error that names the cure."""
 
+import inspect
 import os
+import typing
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from numpy_calls import VALUES, Call, Wrong, arrays, calls, functions, leaves, nesting, outcome, refused
 
 import tinyseq as ts
+from tinyseq.autograd.declare import FUNCTIONS as OURS
+from tinyseq.autograd.declare import NUMPY_FORMS
+from tinyseq.autograd.numpy_functions.calls import _Ours, _taken
+from tinyseq.autograd.tensor import TensorLike
 
 MOST = 120 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 16
 FUNCTIONS = functions()
@@ -91,3 +98,57 @@ def test_nothing_is_left_out():
     tried = [name for name in FUNCTIONS if calls(name, FUNCTIONS[name], 1)]
     assert len(tried) > 0.75 * len(FUNCTIONS)  # the others take no floating-point numbers
     assert {"numpy.pad", "numpy.add.reduce", "numpy.linalg.norm", "numpy.fft.fft", "numpy.apply_along_axis"} <= {*tried}
+
+
+WRITINGS = [
+    TensorLike,
+    "TensorLike",
+    ts.Tensor,
+    "ts.Tensor",
+    ts.Tensor | float,
+    float | ts.Tensor,
+    typing.ForwardRef("Tensor") | float,
+    typing.Annotated[TensorLike, "of any shape"],
+]
+
+
+@pytest.mark.parametrize("written", WRITINGS, ids=str)
+def test_a_tensor_is_known_however_its_type_is_written(written, monkeypatch):
+    def one(x, axis: int = 0):
+        return x + 1.0
+
+    def several(xs):
+        return xs[0] + xs[1]
+
+    def many(*xs):
+        return xs[0] + xs[1]
+
+    x = ts.tensor([1.0, 2.0], requires_grad=True)
+    inner = typing.ForwardRef("Tensor") if isinstance(written, str) else written
+    for function, numpy, arguments, annotation in [
+        (one, np.i0, [x], written),
+        (several, np.column_stack, [[x, x]], Sequence[inner]),
+        (several, np.column_stack, [[x, x]], list[inner]),
+        (many, np.broadcast_arrays, [x, x], written),
+    ]:
+        parameter = next(iter(inspect.signature(function).parameters))
+        function.__annotations__[parameter] = annotation
+        monkeypatch.setitem(NUMPY_FORMS, numpy.__name__, function)
+        _taken.cache_clear()
+        assert numpy(*arguments).node is not None, f"{annotation} is not seen to take tensors"
+
+
+@pytest.mark.parametrize("written", [TensorLike | None, str | TensorLike, int, "ts.Tensor | None"], ids=str)
+def test_what_may_be_something_else_is_a_setting(written):
+    def function(x: TensorLike, y):
+        return x
+
+    function.__annotations__["y"] = written
+    assert _Ours(function).inputs == ["x"]
+
+
+def test_each_function_takes_a_tensor_first():
+    for function in {*OURS.values(), *NUMPY_FORMS.values()}:
+        taken = _Ours(function)
+        first = next(iter(inspect.signature(function).parameters))
+        assert taken.variadic or getattr(function, "op", None) or taken.inputs[0] == first, function.__name__

@@ -143,9 +143,9 @@ def test_titles():
     [
         (lambda: ts.viz.cell("lstn"), ValueError, "cell must be one of rnn"),
         (lambda: ts.viz.cell(3), TypeError, "what must be the name of a cell, a module or a function, got int"),
-        (lambda: ts.viz.cell(leaky), TypeError, "needs x and the state of the step before"),
+        (lambda: ts.viz.cell(leaky), TypeError, "needs x and the previous state"),
         (lambda: ts.viz.cell(leaky, np.ones(2)), TypeError, "got 1 inputs"),
-        (lambda: ts.viz.cell(lambda x, h: WEIGHT @ x, np.ones(2), ts.zeros(2)), ValueError, "no state is handed"),
+        (lambda: ts.viz.cell(lambda x, h: WEIGHT @ x, np.ones(2), ts.zeros(2)), ValueError, "no state is passed on"),
         (lambda: ts.viz.cell(lambda x, h: 3, np.ones(2), ts.zeros(2)), TypeError, "must return a tensor"),
         (lambda: ts.viz.cell("lstm", font_size=0), ValueError, "font_size must be"),
     ],

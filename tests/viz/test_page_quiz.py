@@ -57,7 +57,7 @@ def test_answers_are_right_to_within_two_percent(given, right, quiz):
     seen = answer(quiz, given.format(quiz.run("moments[now() - 1].answer")))
     assert seen["asking"] != right
     assert seen["verdict"].startswith(
-        "Right" if right else ("Not yet" if any(map(str.isdigit, given)) or "{" in given else "A number")
+        "Right" if right else ("Not yet" if any(map(str.isdigit, given)) or "{" in given else "Please enter a number")
     )
 
 

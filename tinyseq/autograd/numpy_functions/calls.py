@@ -10,9 +10,10 @@ Where no gradient is needed, NumPy computes on the values. Otherwise:
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from types import NoneType, UnionType
+from typing import Annotated, Any, ForwardRef, NamedTuple, Union, get_args, get_origin
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from tinyseq.autograd.declare import FUNCTIONS, NUMPY_FORMS, NUMPY_NAMES, OPS
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.numpy_functions.moves import NotMoved, moved
 from tinyseq.autograd.ops.moves.joined import remember
-from tinyseq.autograd.tensor import Tensor, TensorLike
+from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import NAMESPACES
 
 Function = Callable[..., Any]
@@ -36,7 +37,7 @@ CURES = {
 
 def array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """`Tensor.__array_ufunc__`."""
-    if method == "__call__" and not kwargs:  # the commonest calls
+    if method == "__call__" and not kwargs:  # the most common calls
         ours = _OURS[ufunc]
         if ours is not None and (self.node is not None or getattr(self._array.dtype, "kind", "f") == "f"):
             return ours(*inputs)
@@ -172,18 +173,36 @@ class _Ours:
             self.inputs, self.settings, self.variadic = list(record.inputs), dict(record.defaults), record.variadic
             self.required = list(record.required)
             return
-        parameters = inspect.signature(function).parameters.values()
+        parameters = inspect.signature(function, eval_str=True).parameters.values()
         single = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-        self.inputs = [p.name for p in single if p.annotation in (TensorLike, Sequence[TensorLike])]
+        self.sequence = any(_of_tensors(p.annotation) for p in single)
+        self.inputs = [p.name for p in single if _of_tensor(p.annotation) or _of_tensors(p.annotation)]
         self.settings = {p.name: p.default for p in single if p.name not in self.inputs}
-        self.variadic = any(p.kind is p.VAR_POSITIONAL and p.annotation == TensorLike for p in parameters)
-        self.sequence = any(p.annotation == Sequence[TensorLike] for p in single)
+        self.variadic = any(p.kind is p.VAR_POSITIONAL and _of_tensor(p.annotation) for p in parameters)
         if self.variadic:  # arguments before *tensors, such as einsum's subscripts, are positional too
             self.settings = {name: d for name, d in self.settings.items() if d is not inspect.Parameter.empty}
         self.required = [name for name, d in self.settings.items() if d is inspect.Parameter.empty]
 
 
 _taken = cache(_Ours)
+
+
+def _of_tensor(annotation: Any) -> bool:
+    """Whether a parameter is a tensor, however its type is written; one that may also be something else is a setting."""
+    parts = _alternatives(annotation)
+    return not parts.isdisjoint({Tensor, ForwardRef("Tensor")}) and parts.isdisjoint({None, NoneType, str, slice})
+
+
+def _of_tensors(annotation: Any) -> bool:
+    """Whether a parameter is a sequence of tensors."""
+    origin = get_origin(annotation)
+    return isinstance(origin, type) and issubclass(origin, Iterable) and _of_tensor(get_args(annotation)[0])
+
+
+def _alternatives(annotation: Any) -> set[Any]:
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    return set(get_args(annotation)) if get_origin(annotation) in (Union, UnionType) else {annotation}
 
 
 def _bound(
