@@ -12,7 +12,7 @@ from tinyseq.backend import Array
 T = TypeVar("T")
 
 
-_NESTED = (tuple, list, dict)  # what references may be nested in
+_NESTED = (tuple, list, dict)  # containers that references may be nested in
 
 
 class Ref(NamedTuple):
@@ -43,7 +43,7 @@ class Kind(NamedTuple):
 
     @property
     def nbytes(self) -> int:
-        """Its bytes, without gaps."""
+        """Its size in bytes, without gaps."""
         return self.size * int(self.dtype.itemsize)
 
 
@@ -53,7 +53,7 @@ def kind_of(array: Array) -> Kind:
 
 
 def blank(kind: Kind) -> Array:
-    """An array of a kind, with arbitrary values: views of it show what views of the value are."""
+    """An array of this kind, with arbitrary values: views of it show how views of the value are laid out."""
     spans = [(length - 1) * stride for length, stride in zip(kind.shape, kind.strides, strict=True)]
     before, after = -sum(span for span in spans if span < 0), sum(span for span in spans if span > 0)
     memory = np.empty(before + after + kind.dtype.itemsize if kind.size else 0, np.uint8)
@@ -74,12 +74,12 @@ class Step(_Operation):
 
     Attributes:
         fixed: whether the shape of the result follows from those of the arguments; otherwise it is checked.
-        view: the value in whose memory the result lies, if it is a view.
+        view: the value whose memory the result shares, if it is a view.
     """
 
     @cached_property
     def reads(self) -> tuple[int, ...]:
-        """The numbers of the values that it takes."""
+        """The numbers of the values that it reads."""
         found = list[int]()
         for part in (*self.args, *self.settings.values()):
             if type(part) is Ref:
@@ -99,7 +99,7 @@ class Step(_Operation):
 
 
 def about(array: Array) -> tuple[Any, ...]:
-    """What must be the same at each replay: library, shape, type, and if the elements are not in order, the strides."""
+    """What each replay must repeat: library, shape and type, and for arrays that are not contiguous the strides."""
     return type(array), array.shape, array.dtype, None if array.flags.c_contiguous else array.strides
 
 
@@ -121,7 +121,7 @@ def of_type(tree: Any, kind: type[T]) -> Iterator[T]:
 
 
 def mapped(tree: Any, kind: type, change: Callable[[Any], Any]) -> Any:
-    """Nested arguments with each object of a type changed."""
+    """Nested arguments with each object of a type replaced."""
     if type(tree) is kind:
         return change(tree)
     if isinstance(tree, tuple | list):
@@ -133,7 +133,7 @@ def mapped(tree: Any, kind: type, change: Callable[[Any], Any]) -> Any:
 
 
 def key(tree: Any, numbers: dict[int, int] | None = None) -> Any:
-    """A hashable stand-in for nested arguments: equal for those with equal results, to the last bit."""
+    """A hashable key for nested arguments: equal if they give equal results, to the last bit."""
     kind = type(tree)
     if kind is Ref:
         return kind, tree.number if numbers is None else numbers[tree.number]
@@ -146,7 +146,7 @@ def key(tree: Any, numbers: dict[int, int] | None = None) -> Any:
     if isinstance(tree, np.ndarray | np.generic):
         return kind, tree.dtype.str, tree.shape, tree.tobytes()
     if kind in (int, float, bool, complex, str, type(None), type(Ellipsis)):
-        return kind, repr(tree)  # 0.0 differs from -0.0 here, and 1 from True
+        return kind, repr(tree)  # here 0.0 differs from -0.0, and 1 from True
     return kind, tree if callable(getattr(tree, "__hash__", None)) else id(tree)
 
 

@@ -188,7 +188,7 @@ _taken = cache(_Ours)
 
 
 def _of_tensor(annotation: Any) -> bool:
-    """Whether a parameter is a tensor, however its type is written; one that may also be something else is a setting."""
+    """Whether a parameter is a tensor, however its type is written; what may also be something else is a setting."""
     parts = _alternatives(annotation)
     return not parts.isdisjoint({Tensor, ForwardRef("Tensor")}) and parts.isdisjoint({None, NoneType, str, slice})
 
