@@ -80,3 +80,13 @@ def test_what_cannot_be_drawn_is_said(fast):
         program(long)
     with pytest.raises(RuntimeError, match="no recording yet"):
         program(ts.compile(lambda x: x))
+
+
+def test_a_program_with_too_many_boxes_is_refused_with_another_way():
+    fast = ts.compile(lambda x: [ts.sort(x * float(k)) for k in range(1, 500)][-1].sum() + sum(x[k] for k in range(3)))
+    fast(ts.ones(3))
+    assert program(fast).dot  # of what is needed, there is little
+    many = ts.compile(lambda x: ts.stack([ts.sort(x * float(k)) for k in range(1, 500)]).sum())
+    many(ts.ones(3))
+    with pytest.raises(ValueError, match="at most 400 are drawn.*print the program"):
+        program(many)

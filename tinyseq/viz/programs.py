@@ -63,7 +63,8 @@ def program(
     boxes = [item for items in passes for item in items if isinstance(item, Group) or item.view is None]
     if len(boxes) > MOST_BOXES:
         raise ValueError(
-            f"the program has {len(boxes)} boxes; at most {MOST_BOXES} are drawn. Compile fewer steps for a drawing"
+            f"the program has {len(boxes)} boxes; at most {MOST_BOXES} are drawn. Compile fewer time steps for a "
+            "drawing, or print the program, which writes steps that repeat as a loop"
         )
 
     def drawing(tell: Callable[[], Told] | None = None) -> Drawing:
