@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from gallery import GALLERY
 from geometry import SCROLLED, faults
-from zoo import ZOO, letters
+from zoo import ZOO, letters, zone_out
 
 import tinyseq as ts
 from tinyseq.nn.recurrent.layers import Recurrent
@@ -72,6 +72,10 @@ NAMES = {
     "encoder_and_decoder_of_looked_up_letters": {"E[x₀]", "E[x₂]", "W ·", "D ·"},
     "gates_without_the_state": {"x₀", "x₁", "×"},
     "two_sequences_concatenated": {"[h₀; x₁; x′₁]"},
+    "zoneout": {"where → h₀", "where → c₀"},
+    "forward_pass_with_probabilities": {"÷ → h₀", "+ → L₀"},
+    "copying_by_a_gate": {"− → L₀", "− → L₂"},
+    "losses_of_one_element": {"+ → L₀", "W x₀", "U h₀", "V h₀"},
 }
 
 
@@ -100,6 +104,11 @@ def test_a_folded_decoder_shows_the_state_that_its_encoder_hands_over(name):
 
     made = record(ZOO[name].loss())
     assert handed(sheet(made)) == handed(sheet(made, fold=True))
+
+
+def test_a_single_step_may_take_a_mask_of_booleans():
+    content = sheet(record(zone_out(1)))
+    assert {Wording(content).lines(box)[0].text for box in content.boxes if box.kind == "initial"} == {"h₋₁", "c₋₁"}
 
 
 def test_rows_that_are_the_same_in_all_steps_are_parts_of_a_parameter_and_others_are_looked_up():

@@ -676,6 +676,67 @@ def decoder_of_one_step():
     return ts.sum(h * h)
 
 
+def zone_out(steps):
+    """Some units of h and c keep their values, as a boolean mask of each step says."""
+    ts.manual_seed(0)
+    cell, rng, loss = ts.nn.LSTMCell(2, 3), np.random.default_rng(0), 0
+    x, state = rng.standard_normal((steps, 1, 2)).astype("float32"), [ts.zeros(1, 3, dtype="float32") for _ in "hc"]
+    for t in range(steps):
+        with ts.step(t):
+            made = cell(ts.tensor(x[t]), tuple(state))
+            state = [ts.where(rng.random((1, 3)) < 0.3, *pair) for pair in zip(state, made, strict=True)]
+            loss += (state[0] ** 2).mean()
+    return loss
+
+
+@network(initial=2)
+def zoneout():
+    return zone_out(STEPS)
+
+
+@network(inputs=0, initial=0)
+def forward_pass_with_probabilities():
+    """The forward algorithm, scaled at each step; its tables are computed from parameters before the loop."""
+    transition, emission, initial = (
+        weight(3, *rest, name=name) for name, rest in {"a": [3], "b": [4], "pi": []}.items()
+    )
+    transition, emission, initial = (ts.softmax(table, axis=-1) for table in (transition, emission, initial))
+    likelihood = 0.0
+    for t, symbol in enumerate((0, 2, 1)):
+        with ts.step(t):
+            alpha = (alpha @ transition if t else initial) * emission[:, symbol]  # noqa: F821
+            total = alpha.sum()
+            alpha = alpha / total
+            likelihood = likelihood + np.log(total)
+    return -likelihood
+
+
+@network(inputs=0)
+def copying_by_a_gate():
+    """A mixture of the next letter's distribution and of the letter that was read; log-probabilities are subtracted."""
+    table, u, v, gate = weight(4, 3, name="E"), weight(3, 3, name="U"), weight(4, 3, name="V"), weight(3, name="g")
+    ids, h, loss = letters(STEPS + 1), ts.zeros(3), 0
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(table[int(ids[t])] + u @ h)
+            share = ts.sigmoid(gate @ h)
+            likely = share * ts.softmax(v @ h) + (1 - share) * np.eye(4)[ids[t]]
+            loss -= ts.log(likely[int(ids[t + 1])])
+    return loss / STEPS
+
+
+@network()
+def losses_of_one_element():
+    """Each loss has the shape (1,), and so has their sum."""
+    w, u, v = weight(3, 2, name="W"), weight(3, 3, name="U"), weight(1, 3, name="V")
+    x, h, loss = data(STEPS, 2), ts.zeros(3), 0
+    for t in range(STEPS):
+        with ts.step(t):
+            h = np.tanh(np.dot(w, x[t]) + np.dot(u, h))
+            loss += (np.dot(v, h) - 1) ** 2
+    return loss.sum()
+
+
 def model(states, symbols=4, n=2, seed=0):
     """A hidden Markov model with random tables."""
     rng = np.random.default_rng(seed)

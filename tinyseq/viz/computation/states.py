@@ -45,11 +45,15 @@ class Given(NamedTuple):
         """Whether it is an array of zeros."""
         return self.value is not None and not self.value.any()
 
+    def is_uniform(self) -> bool:
+        """Whether all its elements are the same, as those of a state of zeros; a mask has them, too."""
+        return self.value is not None and bool((self.value == self.value.ravel()[:1]).all())
+
     def is_same(self, other: "Given") -> bool:
         """Whether it is the same value as another argument: the same array, or if one is not kept or holds different
         numbers, an array like it."""
         kept = self.identity is not None and other.identity is not None
-        if kept and (self.identity == other.identity or self.value is None or not np.ptp(self.value)):
+        if kept and (self.identity == other.identity or self.value is None or self.is_uniform()):
             return self.identity == other.identity
         known = self.value is not None and other.value is not None and self.shape == other.shape
         return known and np.allclose(self.value, other.value, atol=1e-6)

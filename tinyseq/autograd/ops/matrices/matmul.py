@@ -297,6 +297,8 @@ def dot(x: TensorLike, y: TensorLike) -> Tensor:
     x, y = constant(x), constant(y)
     if not x.shape or not y.shape:
         return x * y
+    if y.ndim <= 2:  # what @ computes, and is drawn and explained as
+        return matmul(x, y)
     return tensordot(x, y, (x.ndim - 1, max(y.ndim - 2, 0)))
 
 
