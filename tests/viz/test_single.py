@@ -111,10 +111,10 @@ def test_names_say_that_a_loop_runs_backward(said, steps):
 
 
 # Without a name that says so, a single step does not run backward, and attention over one step belongs to no step;
-# others have a fixed number of steps.
+# others have a fixed number of steps. Where a mask mixes a cell with its sum, a single step hands on the sum.
 NOT_ALONE = {
     *("backward_in_time", "rows_backward_in_time", "both_directions_by_hand"),
-    "attention_before_the_loop",
+    *("attention_before_the_loop", "zoneout"),
     *("constants_of_each_step", "attention_after_the_loop"),
 }
 
@@ -145,7 +145,7 @@ def parameters(loss):
 
 
 # A leaf could also be an input or a state if it is indexed, or multiplied or added to something element by element.
-EITHER = {"chain_of_scores", "letters_looked_up", "peepholes"}
+EITHER = {"chain_of_scores", "letters_looked_up", "peepholes", "copying_by_a_gate"}
 
 
 @pytest.mark.parametrize("name", sorted(set(zoo.ZOO) - EITHER - {"constants_of_each_step"}))

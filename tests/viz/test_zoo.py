@@ -108,7 +108,10 @@ def test_a_folded_decoder_shows_the_state_that_its_encoder_hands_over(name):
 
 def test_a_single_step_may_take_a_mask_of_booleans():
     content = sheet(record(zone_out(1)))
-    assert {Wording(content).lines(box)[0].text for box in content.boxes if box.kind == "initial"} == {"h₋₁", "c₋₁"}
+    assert {Wording(content).lines(box)[0].text for box in content.boxes if box.kind == "initial"} == {
+        "h₋₁ = 0",
+        "c₋₁ = 0",
+    }
 
 
 def test_rows_that_are_the_same_in_all_steps_are_parts_of_a_parameter_and_others_are_looked_up():

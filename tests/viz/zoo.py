@@ -685,7 +685,7 @@ def zone_out(steps):
         with ts.step(t):
             made = cell(ts.tensor(x[t]), tuple(state))
             state = [ts.where(rng.random((1, 3)) < 0.3, *pair) for pair in zip(state, made, strict=True)]
-            loss += (state[0] ** 2).mean()
+            loss += (state[0] ** 2).mean() + (state[1] ** 2).mean()
     return loss
 
 

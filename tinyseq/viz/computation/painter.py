@@ -127,6 +127,7 @@ class Painter:
             self._lay_out(depth, below, widths, grid)
             grid = self.layout.grid
             self.words, crowded, narrow = self._words_on_arrows()
+            narrow |= self._crossed_titles()
             if not crowded and not narrow:
                 break
             below |= {slot: below.get(slot, 0.0) + MORE_ROOM * 3**attempt for slot in crowded}
@@ -163,9 +164,8 @@ class Painter:
         for column, (low, high) in self.layout.frames.items():
             framed = column.name if column.kind == "step" else ""
             if framed:
-                self.canvas.frames.append(
-                    self._clear_title(Frame(framed, low, high, self.titles[column], COLUMN, False))
-                )
+                frame = Frame(framed, low, high, self.titles[column], COLUMN, False)
+                self.canvas.frames.append(self._clear_title(frame) or frame)
                 self.canvas.frames += [frame for frame in self.frames if frame.inside == framed]
             self._draw([box for box in self.sheet.boxes if box.column == column], framed)
         self._draw([box for box in self.sheet.boxes if not box.column], "")
@@ -179,15 +179,24 @@ class Painter:
             title.append(small(f"numbers of t = {column.step}"))
         return title
 
-    def _clear_title(self, frame: Frame) -> Frame:
-        """A frame of a column, with its title beside the arrows that enter from below."""
+    def _crossed_titles(self) -> dict[Column, float]:
+        """The width of each column that has no place for its title beside the arrows that enter from below."""
+        found: dict[Column, float] = {}
+        for column, title in self.titles.items():
+            frame = Frame(column.name, *self.layout.frames[column], title, COLUMN, False)
+            if self._clear_title(frame) is None:
+                found |= self._wider(column, label_size(title)[0] / 2)
+        return found
+
+    def _clear_title(self, frame: Frame) -> Frame | None:
+        """A frame of a column, with its title beside the arrows that enter from below, if there is room for it."""
         width, height = label_size(frame.lines)
         arrows = (curve for arrow, curve in self.layout.curves.items() if arrow.tail.zone == "before")
         near = [piece for curve in arrows for piece in pieces(curve)]
         asides = range(0, int(frame.high.x - frame.low.x - width) // 2, 2)
         tries = (frame._replace(aside=side * aside) for aside in asides for side in (1, -1))
         size = width + 4, height
-        return next((other for other in tries if not any(passes(piece, other.title_at, size) for piece in near)), frame)
+        return next((other for other in tries if not any(passes(piece, other.title_at, size) for piece in near)), None)
 
     def _draw(self, boxes: Sequence[Box], inside: str) -> None:
         for box in boxes:

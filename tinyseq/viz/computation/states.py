@@ -5,6 +5,7 @@ the hidden state. In a loop by hand, they are zeros that a weight is applied to;
 the step, if the step has another input, too.
 """
 
+import math
 from collections.abc import Hashable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -260,11 +261,17 @@ def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[
     made = [box for box in sheet.boxes if box.slot in slots and box.kind in {"op", "result"}]
     carriers = [box for box in made if box not in computed]
     loops = {box: sheet.plan.loop_of.get(box.vertices[-1], 0) for box in carriers}
-    totals = {box for box in carriers if _is_total(sheet, box) and box.slot not in hidden}
+    heads: dict[Slot, set[Slot]] = {}
+    for arrow in sheet.arrows:
+        if arrow.head.column and arrow.head.column.kind == "step":
+            heads.setdefault(arrow.tail.slot, set()).add(arrow.head.slot)
+    summed = {slot for slot in slots - hidden if heads.get(slot) == {slot}}
+    totals = {box for box in carriers if box.slot in summed and _adds_up(sheet, box)}
+    others = slots - {box.slot for box in totals}
     carrying = {loop for box, loop in loops.items() if box not in totals}
     for box, loop in loops.items():
         box.kind = box.kind if box in totals and box.kind == "result" else "state"
-        alone = len(slots) == 1 and box.slot not in cells
+        alone = len(others) == 1 and box.slot not in cells
         letter, alike = "h" if box.slot in hidden or alone else "c", carrying - summing
         if box in totals:
             letter, alike = "L", {loop}
@@ -276,10 +283,10 @@ def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[
         box.kind = "state"
 
 
-def _is_total(sheet: Sheet, box: Box) -> bool:
-    """Whether a state is a running sum of losses."""
+def _adds_up(sheet: Sheet, box: Box) -> bool:
+    """Whether a state that nothing else takes is a running sum of losses, or of log-probabilities subtracted."""
     last = sheet.record.vertices[box.vertices[-1]]
-    return last.operator == "+" and not last.shape
+    return last.operator in {"+", "-"} and math.prod(last.shape) == 1
 
 
 def distinct(sheet: Sheet, letter: str, loop: int, alike: set[int]) -> str:
