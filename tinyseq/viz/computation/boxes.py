@@ -54,6 +54,11 @@ class Box:
     uses: int = 0
     module: tuple[str, ...] = ()
 
+    @property
+    def step(self) -> int | None:
+        """The time step of its column; None outside the columns, and beside those of steps."""
+        return self.column.step if self.column and self.column.kind == "step" else None
+
 
 class Arrow(NamedTuple):
     """An arrow between two boxes.
@@ -140,8 +145,8 @@ class Sheet:
 
     def step_of(self, box: Box) -> int | None:
         """The time step of a box; None outside the loops."""
-        if box.column and box.column.kind == "step":
-            return box.column.step
+        if box.step is not None:
+            return box.step
         return self.record.vertices[box.vertices[-1]].step if box.vertices else None
 
     def joins(self, box: Box) -> bool:

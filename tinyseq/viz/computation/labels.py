@@ -164,7 +164,7 @@ class Wording:
 
     def _word(self, box: Box) -> str:
         """The user's name for the input at a box's time step."""
-        step = box.column.step if box.column and box.column.kind == "step" and not self.sheet.folded else -1
+        step = -1 if box.step is None or self.sheet.folded else box.step
         return self.words[step] if 0 <= step < len(self.words) else ""
 
     def _is_zero(self, box: Box) -> bool:
@@ -255,7 +255,7 @@ class Wording:
             found = self.arrows(box, argument)
             known = bool(found) and found[0].tail.kind in NAMED
             symbol = self._carries(found[0]) if known else "·"
-            if self.sheet.folded and argument.ends and not (box.column and box.column.kind == "step"):
+            if self.sheet.folded and argument.ends and box.step is None:
                 end = argument.ends[0]  # of a certain step, after the loop
                 letters = self._letters(found[0]) if known else self.sheet.carried.get(end.vertex, ())
                 symbol = ", ".join(letters) + subscript(end.step) if letters and end.step is not None else symbol

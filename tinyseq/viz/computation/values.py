@@ -65,19 +65,18 @@ class Values:
 
     def gradients(self, box: Box) -> list[Any]:
         """The known gradients of a box's outputs at its time step, or of its parameters."""
-        found, step = [], box.column.step if box.column and box.column.kind == "step" else None
+        found = []
         for vertex in box.vertices if box.kind == "parameter" else box.vertices[-1:]:
             gradient = self.record.gradients.get(vertex)
             parts = gradient if isinstance(gradient, list) else [gradient]
-            found += [self._at_step(part, vertex, step) for part in parts if part is not None]
+            found += [self._at_step(part, vertex, box.step) for part in parts if part is not None]
         return found
 
     def value(self, box: Box) -> Any:
         """The value of a box at its time step, as an array; None if it is not known."""
-        step = box.column.step if box.column and box.column.kind == "step" else None
         if box.vertices:
-            return self.at((box.vertices[-1], 0), step)
-        return self.constant(box.arguments[0], step) if box.arguments else None
+            return self.at((box.vertices[-1], 0), box.step)
+        return self.constant(box.arguments[0], box.step) if box.arguments else None
 
     def at(self, source: Source, step: int | None) -> Any:
         """A value at a time step, as an array; None if it is not known."""

@@ -114,8 +114,8 @@ class _Reader:
             if box is place or box.vertices[-1] != source:
                 continue
             part = to_numpy(g)
-            if track is not None and box.column and box.column.kind == "step":
-                part = part.take(track.steps.index(box.column.step), axis=track.axis)
+            if track is not None and box.step is not None:
+                part = part.take(track.steps.index(box.step), axis=track.axis)
             if (box, place) not in self.arrows and not np.any(part):
                 continue  # not a use: rules of several steps give zeros at the others
             add(self.flows.arriving.setdefault(box, {}), place, part)

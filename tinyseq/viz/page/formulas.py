@@ -75,8 +75,8 @@ class Formulas:
             return "L"
         gates = self.wording.gates.get(box)
         index = ""
-        if box.column and box.column.kind == "step":
-            index = later(delay) if self.sheet.folded else subscript(box.column.step)
+        if box.step is not None:
+            index = later(delay) if self.sheet.folded else subscript(box.step)
         return (",".join(gates) if gates else self.letters.get(box.slot, "·")) + index
 
     def operands(self, box: Box) -> dict[Argument, tuple[str, str]]:

@@ -30,7 +30,7 @@ def forward_order(content: Sheet) -> list[Box]:
         own = turns.get((loops[-1], box.column), -1) if loops and box.column else -1
         turn[box] = max([own, *(turn.get(need, -1) for need in needs[box])])
     for box in reversed(boxes):
-        if turn[box] < 0 or not box.column or box.column.kind != "step":
+        if turn[box] < 0 or box.step is None:
             turn[box] = max(turn[box], min((turn[user] for user in users[box]), default=math.inf))
     return sorted(boxes, key=lambda box: (turn[box], box.kind != "input"))
 
