@@ -52,7 +52,7 @@ def test_its_geometry_has_no_faults(name, settings):
 
 def test_the_cell_line_of_an_lstm_is_straight():
     painter = Painter(of_name("lstm"))
-    painter.drawing()
+    painter.painted()
     into = {edge.head: edge for edge in painter.canvas.edges}
     names = {painter.wording.symbol(box): box for box in painter.sheet.boxes if box.kind in {"initial", "state"}}
     height = painter.layout.places[names["cₜ₋₁"]].y

@@ -71,7 +71,7 @@ def cell(
     content = one_step(_recorded(function, *inputs), name if title is None else title or " ")
     with defaults(values=values, legend=legend, font_size=font_size, size=size) as chosen:
         paint = partial(Painter, content, values=bool(chosen.values), legend=bool(chosen.legend))
-        return readable([lambda: paint().painted()], lambda: (paint().drawing(), {}))
+        return readable([lambda: paint().painted()], lambda: (paint().painted().drawing(), {}))
 
 
 def _callable(what: Any) -> tuple[Callable[..., Any], str]:

@@ -182,7 +182,7 @@ def _told(
     shown = content(found)
     levels = 0 if shown.view == "flat" else _levels(shown)
     painter = paint(shown, gradients, depth=min(levels, MOST_LEVELS if depth is None else depth))
-    picture = painter.drawing()
+    picture = painter.painted().drawing()
     playback = Playback(shown, painter.wording, start)
     story = Story(
         details(shown, painter.wording),

@@ -1,7 +1,7 @@
 """Paints a sheet: boxes, arrows, columns and a legend."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -15,7 +15,6 @@ from tinyseq.viz.layout.grid import Grid, pattern_of
 from tinyseq.viz.layout.placement import TITLE_SIDES, Layout
 from tinyseq.viz.layout.rows import Slot
 from tinyseq.viz.rendering.canvas import Canvas
-from tinyseq.viz.rendering.drawing import Drawing, Told
 from tinyseq.viz.rendering.legend import legend
 from tinyseq.viz.rendering.parts import Edge, Frame, Node, words_from
 from tinyseq.viz.rendering.settings import current, in_type
@@ -147,10 +146,6 @@ class Painter:
         if over > 0:  # the frames of modules would exceed their columns
             self.layout = place(headroom=over, grid=self.layout.grid)
             self.frames = open_frames(self.sheet, self.layout, depth)
-
-    def drawing(self, tell: Callable[[], Told] | None = None) -> Drawing:
-        """The finished picture, and what makes its HTML page."""
-        return self.painted().drawing(tell)
 
     def painted(self) -> Canvas:
         """The parts of the picture."""
