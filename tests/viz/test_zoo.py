@@ -75,6 +75,7 @@ NAMES = {
     "zoneout": {"where → h₀", "where → c₀"},
     "forward_pass_with_probabilities": {"÷ → h₀", "+ → L₀"},
     "copying_by_a_gate": {"− → L₀", "− → L₂"},
+    "truncated": {"U h₋₁", "U h₀", "h₁", "U h₁"},
     "losses_of_one_element": {"+ → L₀", "W x₀", "U h₀", "V h₀"},
 }
 
@@ -104,6 +105,14 @@ def test_a_folded_decoder_shows_the_state_that_its_encoder_hands_over(name):
 
     made = record(ZOO[name].loss())
     assert handed(sheet(made)) == handed(sheet(made, fold=True))
+
+
+def test_a_detached_state_is_an_input_that_no_line_brings():
+    content = sheet(record(ZOO["truncated"].loss()))
+    (detached,) = (box for box in content.boxes if box.of_step is not None)
+    assert (detached.column.step, detached.of_step, Wording(content).symbol(detached)) == (2, 1, "h₁")
+    states = [arrow for arrow in content.arrows if arrow.kind == "time" and arrow.tail.kind in {"state", "initial"}]
+    assert [(arrow.tail.column.step, arrow.head.column.step) for arrow in states] == [(0, 1), (-1, 0)]
 
 
 def test_a_single_step_may_take_a_mask_of_booleans():

@@ -737,6 +737,17 @@ def losses_of_one_element():
     return loss.sum()
 
 
+@network()
+def truncated():
+    """Backpropagation that is cut off after every second step."""
+    w, u, x, h, losses = weight(3, 2, name="W"), weight(3, 3, name="U"), data(STEPS, 2), ts.zeros(3), []
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + u @ (h if t % 2 else h.detach()))
+            losses.append(ts.sum(h * h))
+    return sum(losses)
+
+
 def model(states, symbols=4, n=2, seed=0):
     """A hidden Markov model with random tables."""
     rng = np.random.default_rng(seed)

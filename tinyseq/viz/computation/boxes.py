@@ -42,6 +42,7 @@ class Box:
         arguments: what it is computed from.
         uses: how often a parameter is used.
         module: the closed module that it represents, if any.
+        of_step: the time step of a detached state, which is an input of a later step; None for other boxes.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Box:
     arguments: tuple[Argument, ...] = ()
     uses: int = 0
     module: tuple[str, ...] = ()
+    of_step: int | None = None
 
     @property
     def step(self) -> int | None:

@@ -60,9 +60,11 @@ class Wording:
         """x for the input that most columns have, x′ for the next, and so on."""
         columns: dict[Slot, int] = {}
         for box in self.sheet.boxes:
-            if box.kind == "input":
+            if box.kind == "input" and box.of_step is None:
                 columns[box.slot] = columns.get(box.slot, 0) + 1
         found = {slot: "x" + "′" * i for i, slot in enumerate(sorted(columns, key=lambda slot: -columns[slot]))}
+        detached = [box for box in self.sheet.boxes if box.of_step is not None]
+        found |= {box.slot: self.sheet.states[box.slot][0] for box in detached}
         given = {box: self._data_of(box) for box in self.sheet.boxes if box.kind == "input" and box.arguments}
         alike = ((box, other) for box in given if not box.column for other in given if other.column)
         return found | {box.slot: found[other.slot] for box, other in alike if given[box] == given[other]}
@@ -143,7 +145,7 @@ class Wording:
         letters = (given,) if given else letters
         if not box.column:
             return ", ".join(letters)
-        step = subscript(box.column.step)
+        step = subscript(box.column.step if box.of_step is None else box.of_step)
         if self.sheet.folded:
             delay = delay or self._steps_before(box.column)
             step = later(delay)

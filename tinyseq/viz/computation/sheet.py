@@ -54,6 +54,8 @@ class _Maker:
         self.at: dict[Use, Box] = {}
         self.extra: dict[Hashable, Box] = {}  # inputs, initial states, and ellipses for steps left out
         self.timed: dict[tuple[Hashable, int], Hashable] = {}  # (slot, argument) -> the slot of its state
+        self.delays: dict[tuple[Hashable, int], int] = {}  # how many steps later it is used
+        self.detached: dict[Hashable, Hashable] = {}  # the slots of states that steps take as constants -> the states
         self.computed: set[Box] = set()  # initial states that are results of ops
         self._make_boxes()
         self._make_parameters()
@@ -68,9 +70,11 @@ class _Maker:
             for number, argument in enumerate(box.arguments)
             if (box.slot, number) in self.data and (box.slot, number) not in self.timed and self._reads(box)
         }
+        self.handed = {(slot, self.record.vertices[vertex].step) for vertex, slot in self.slots.items()}
         for box in made:
             self._supply_constants(box)
         name_states(self.sheet, set(self.timed.values()), self.cells, self.computed)
+        self.sheet.states |= {slot: self.sheet.states[state] for slot, state in self.detached.items()}
         self.sheet.columns.sort()
         self.sheet.arrows = list(dict.fromkeys(self.sheet.arrows))
 
@@ -192,6 +196,8 @@ class _Maker:
                 loop = self.plan.loop_of.get(box.vertices[-1])
                 if arrow.kind == "time" and loop is not None and loop == self.plan.loop_of.get(end.vertex):
                     self.timed[box.slot, number] = tail.slot
+                    if box.column and end.step is not None:
+                        self.delays[box.slot, number] = box.column.step - end.step
         if self.sheet.folded and box.column:
             self._hand_over(box, box.column.phase)
         for parameter in dict.fromkeys(self.at[leaf, None] for leaf in sorted(weights)):
@@ -217,6 +223,14 @@ class _Maker:
     def _recall_states(self, boxes: list[Box]) -> None:
         """The states of loops of one step, which no line to another step shows."""
         found, cells = states_of_single_steps(self.plan, self.grouping, Values(self.sheet))
+        told = {  # by lines between other steps, if a step stands alone because its state is detached
+            (argument.vertex, argument.position)
+            for box in (boxes if found else ())
+            for number, argument in enumerate(box.arguments)
+            if (box.slot, number) in self.timed
+        }
+        found = {place: state for place, state in found.items() if place not in told}
+        cells &= {*found.values()}
         slots = {
             state: ("begins", state) if isinstance(state, tuple) else self.slots[state] for state in found.values()
         }
@@ -290,10 +304,23 @@ class _Maker:
                         beginning.kind = "initial"
                     beginning.column, beginning.slot = start, state
                 if not given:
-                    self.sheet.arrows.append(Arrow(self._extra("initial", start, state, argument)[0], box))
+                    self.sheet.arrows.append(Arrow(self._given(box, number, state, start), box))
             elif not argument.ends and (role := self.data[box.slot, number]) in self.read:
                 data, _ = self._extra("input", box.column, ("data", *role), argument)
                 self.sheet.arrows.append(Arrow(data, box))
+
+    def _given(self, box: Box, number: int, state: Hashable, start: Column) -> Box:
+        """A box for a constant that is a state: an initial one, or one that was computed, and detached."""
+        assert box.column
+        argument = box.arguments[number]
+        at = box.column.step - self.delays.get((box.slot, number), box.column.step - start.step)
+        if self.sheet.folded or (state, at) not in self.handed:
+            return self._extra("initial", start, state, argument)[0]
+        slot = "detached", state
+        self.detached[slot] = state
+        made, _ = self._extra("input", box.column, slot, argument)
+        made.of_step = at
+        return made
 
     def _only_begins(self, box: Box) -> bool:
         """Whether a box before the loops is used only by their steps."""
