@@ -319,7 +319,7 @@ REFUSED = {
     "a comparison": (lambda x, a: (x * leaf).sum() if np.array_equal(a, [1.0, 2.0]) else leaf.sum(), "reads a value"),
     "range": (lambda x, a: sum(((x * leaf).sum() for _ in range(a.astype(int)[0])), 0.0), "reads a value"),
     "np.asarray": (lambda x, a: (x * leaf * np.asarray(a)).sum(), "reads a value"),
-    "index_set": (lambda x, a: ts.index_set(x * leaf, a.astype(int), 2.0).sum(), "in place"),
+    "index_set": (lambda x, a: ts.index_set(x * leaf, a.astype(int), 2.0).sum(), "reads a value"),
     "an array": (lambda x: np.zeros(3), "returned an array"),
     "kept": (keeping, "changes something outside"),
 }

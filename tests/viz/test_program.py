@@ -88,5 +88,5 @@ def test_a_program_with_too_many_boxes_is_refused_with_another_way():
     assert program(fast).dot  # of what is needed, there is little
     many = ts.compile(lambda x: ts.stack([ts.sort(x * float(k)) for k in range(1, 500)]).sum())
     many(ts.ones(3))
-    with pytest.raises(ValueError, match="at most 400 are drawn.*print the program"):
+    with pytest.raises(ValueError, match=r"at most 400 are drawn.*print the program"):
         program(many)

@@ -30,9 +30,9 @@ def check(
     ] = None,
     show: Annotated[bool, typer.Option("--list", help="List the exercises by chapter.")] = False,
     sheet: Annotated[
-        str | None, typer.Option(metavar="CHAPTER", help="Write a problem sheet of a chapter, or of all.")
+        str | None, typer.Option(metavar="CHAPTER", help="Write a problem sheet for a chapter, or for all.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The problem sheet: .py or .ipynb.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File for the problem sheet: .py or .ipynb.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Table of marks for a folder.")] = None,
     chapter: Annotated[
         str | None, typer.Option(help="Mark the exercises of a chapter, or all; by default, those defined in the file.")

@@ -112,9 +112,9 @@ class Executor:
         head = [f"def {name}(inputs, memory, kept=(), seeds=()):"]
         head += [f" {taken}= memory[{len(self._used)}]"] if taken else []
         self._used.append(list(self._using))
-        exec(compile("\n".join(head + lines), f"<tinyseq {name}>", "exec"), self._names)
-        found: Callable[..., Any] = self._names[name]  # what exec defined has no type
-        return found
+        made: dict[str, Callable[..., Any]] = {}
+        exec(compile("\n".join(head + lines), f"<tinyseq {name}>", "exec"), self._names, made)
+        return made[name]
 
     def _lines(self, step: Step) -> list[str]:
         """One step as lines of Python code; none if its result is already in place."""

@@ -209,7 +209,8 @@ def made(source: str, name: str) -> Callable[..., Any]:
     """The function of a given name that some source defines."""
     namespace: dict[str, Any] = {"__name__": "exercise"}
     exec(compile(source, name, "exec"), namespace)
-    function: Callable[..., Any] = namespace[name]  # what exec defines has no type
+    function = namespace[name]
+    assert isinstance(function, FunctionType)
     return function
 
 

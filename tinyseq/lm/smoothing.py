@@ -21,14 +21,14 @@ def additive(counts: Ids, history: Ids, pseudo: float = 0.0) -> Shares:
 
 
 def witten_bell(counts: Ids, history: Ids) -> Shares:
-    """A history leaves mass in proportion to its number of distinct successors (Witten and Bell 1991)."""
+    """A history leaves mass in proportion to its number of distinct successors (Witten and Bell, 1991)."""
     types = np.bincount(history)
     totals = np.bincount(history, counts) + types
     return counts / totals[history], types / totals
 
 
 def absolute_discount(counts: Ids, history: Ids, discount: float | None = None) -> Shares:
-    """The same discount is taken from the count of every n-gram (Ney, Essen and Kneser 1994); None is estimated."""
+    """The same discount is taken from the count of every n-gram (Ney, Essen and Kneser, 1994); None is estimated."""
     if discount is None:
         once, twice = np.count_nonzero(counts == 1), np.count_nonzero(counts == 2)
         discount = once / (once + 2 * twice) if once and twice else 0.5

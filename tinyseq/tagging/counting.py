@@ -91,7 +91,7 @@ class MostFrequentTag(Tagger):
 
 
 class HMMTagger(Tagger):
-    """A hidden Markov model of n-grams of tags, learnt by counting: TnT (Brants 2000) for n = 3.
+    """A hidden Markov model of n-grams of tags, learnt by counting: TnT (Brants, 2000) for n = 3.
 
     P(words, tags) = prod_t P(tag_t | the n - 1 tags before) P(word_t | tag_t), times P(end | last tag). By Bayes' rule,
     P(word | tag) is P(tag | word) / P(tag), up to a factor that is the same for all tags. P(tag | word) comes from the

@@ -1,7 +1,7 @@
 """The networks of `RNNTagger`: from the words of sentences to scores of tags.
 
 A word is represented by its own vector, and by its spelling: the final states of a recurrent network that reads its
-letters in both directions (Plank, Søgaard and Goldberg 2016), or simply a vector of its ending.
+letters in both directions (Plank, Søgaard and Goldberg, 2016), or simply a vector of its ending.
 """
 
 from collections.abc import Mapping, Sequence

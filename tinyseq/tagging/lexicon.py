@@ -80,7 +80,7 @@ class Endings:
         P(t | ending) = (count(ending, t) + types(ending) P(t | shorter ending)) / (count(ending) + types(ending)),
 
     where types is the number of distinct tags; the empty ending falls back on P(t). This is the suffix model of TnT
-    (Brants 2000, section 2.3) with Witten-Bell weights in place of a single weight.
+    (Brants, 2000, section 2.3) with Witten-Bell weights in place of a single weight.
 
     Args:
         lexicon: the counts of all words.

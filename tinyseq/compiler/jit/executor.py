@@ -149,9 +149,9 @@ class Executor:
         outside = {*program.inputs, *program.seeds, *program.constants}
         parts = [self._word(Ref(n)) + (".copy()" if not first and self._root[n] in outside else "") for n in results]
         lines.append(f" return ({''.join(f'{part}, ' for part in parts)})")
-        exec(compile("\n".join(lines), f"<tinyseq {name}>", "exec"), self._names)
-        found: Callable[..., Any] = self._names[name]  # what exec defined has no type
-        return found
+        made: dict[str, Callable[..., Any]] = {}
+        exec(compile("\n".join(lines), f"<tinyseq {name}>", "exec"), self._names, made)
+        return made[name]
 
     def _driven(self, works: list[Work]) -> list[str]:
         """Add kernels to the code: lines that run them."""

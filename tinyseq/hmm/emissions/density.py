@@ -258,7 +258,7 @@ class Density(Emission):
     def kmeans(self, sequences: Sequence[object] | Array, rng: Rng = None) -> Self:
         """Emissions of the same family, with each state fitted to one cluster of k-means: a start for training.
 
-        (k-means++, Arthur and Vassilvitskii 2007, and Lloyd's algorithm.)
+        (k-means++, Arthur and Vassilvitskii, 2007, and Lloyd's algorithm.)
 
         Args:
             sequences: a sequence, or a list of them.

@@ -46,7 +46,7 @@ def spread_out(points: Array, number: int, rng: np.random.Generator) -> tuple[Ar
     """Choose points that lie far apart, and find the nearest of them for each point.
 
     Each next one is drawn with a probability proportional to its squared distance from those already chosen, in units
-    of each axis's standard deviation; the best of a few draws is kept. (k-means++: Arthur and Vassilvitskii 2007.)
+    of each axis's standard deviation; the best of a few draws is kept. (k-means++: Arthur and Vassilvitskii, 2007.)
 
     Args:
         points: (N, D), at least ``number`` of them.

@@ -19,7 +19,7 @@ STEP = 1e-2  # step in log df for finite differences
 class StudentT(Conjugate):
     """Student's t distribution in each state: like a normal distribution, but with heavy tails.
 
-    Learning is robust: outliers are weighted down (Peel and McLachlan 2000). The degrees of freedom are learned too,
+    Learning is robust: outliers are weighted down (Peel and McLachlan, 2000). The degrees of freedom are learned too,
     unless ``learn`` of `HMM.fit_em` leaves them out, as in ``learn={"transition", "means", "scales"}``.
 
     Args:
@@ -97,7 +97,7 @@ class StudentT(Conjugate):
         return NormalWishart.of(priors, "scales", self.covariance_type, self.states, self.size)
 
     def fitted_with(self, x: Array, weights: Array, learn: frozenset[str], priors: Priors) -> dict[str, Array]:
-        """Means and scales by one step of reweighting, then the degrees of freedom (ECME, Liu and Rubin 1994)."""
+        """Means and scales by one step of reweighting, then the degrees of freedom (ECME, Liu and Rubin, 1994)."""
         distance, _ = kinds.distances(x, self.means, self.spreads)
         near = weights * ((self.df + self.size) / (self.df + distance.T))
         means, scales, df = self.means, self.scales, self.df

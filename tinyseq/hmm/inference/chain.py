@@ -40,7 +40,7 @@ def chain(
 ) -> Tensor:
     """Sum the weights of all paths, in any semiring and for any n-gram order, with ordinary differentiable ops.
 
-    (Goodman 1999: one recurrence, many semirings. The lectures' Viterbi and forward tables are two of them.)
+    (Goodman, 1999: one recurrence, many semirings. The lectures' Viterbi and forward tables are two of them.)
 
     Scores are log probabilities, or probabilities for `SUM_PRODUCT` and `MAX_PRODUCT`. They need not sum to one.
 

@@ -166,7 +166,7 @@ def _chosen(x: Value, axis: int) -> Value:
 
 
 def Expectation() -> Semiring:
-    """The expected sum of features along a path: a weight is (log of the total weight, expectation). (Eisner 2002.)
+    """The expected sum of features along a path: a weight is (log of the total weight, expectation). (Eisner, 2002.)
 
     Every score is a pair, (log weight, feature), stacked on an axis of length 2: transition (2, K, K), end (2, K),
     emission (T, 2, K) or (T, 2, B, K).

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Collection, Hashable, Sequence
-from typing import Any, Self, TypedDict
+from typing import Any, NoReturn, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -265,7 +265,7 @@ class HMMEstimator:
 
     def _model(self) -> HMM:
         if not hasattr(self, "hmm_"):
-            raise _not_fitted("this HMMEstimator is not fitted yet; call fit first")
+            _refuse_unfitted("this HMMEstimator is not fitted yet; call fit first")
         return self.hmm_
 
     def get_params(self, deep: bool = True) -> dict[str, object]:
@@ -309,13 +309,13 @@ class HMMEstimator:
         return f"HMMEstimator({', '.join(f'{k}={v!r}' for k, v in changed.items())})"
 
 
-def _not_fitted(message: str) -> Exception:
-    """scikit-learn's NotFittedError if it is installed, else an AttributeError, its base class."""
+def _refuse_unfitted(message: str) -> NoReturn:
+    """Raise scikit-learn's NotFittedError if it is installed, otherwise an AttributeError, its base class."""
     try:
         from sklearn.exceptions import NotFittedError
     except ImportError:
-        return AttributeError(message)
-    return NotFittedError(message)
+        raise AttributeError(message) from None
+    raise NotFittedError(message)
 
 
 _ARGUMENTS = tuple(inspect.signature(HMMEstimator).parameters)

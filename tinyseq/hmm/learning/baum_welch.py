@@ -156,7 +156,7 @@ def fit_em(
 ) -> Fitted[H]:
     """Train on sequences without labels, or with some, by Baum-Welch (EM), starting from this model.
 
-    (Baum and others 1970; Rabiner 1989, section III C.)
+    (Baum and others, 1970; Rabiner, 1989, section III C.)
 
     The likelihood never decreases. Zero probabilities stay zero, so a model keeps its structure (left-to-right, for
     example). A state that is never used keeps its tables. The learned tables are float64.
@@ -174,7 +174,7 @@ def fit_em(
         learn: what is learned, one name or several; the rest is left unchanged. Arrays of the emission model have names
             of their own, such as ``"means"``.
         priors: conjugate priors, by the names of what they are priors of, for maximum a posteriori estimates (MAP:
-            Gauvain and Lee 1994). Probability tables (``"initial"``, ``"transition"``, ``"emission"``, and arrays of
+            Gauvain and Lee, 1994). Probability tables (``"initial"``, ``"transition"``, ``"emission"``, and arrays of
             probabilities) take the parameters of a Dirichlet distribution, at least 1: a number, or an array that
             broadcasts to the table; for n > 2, ``"initial"`` takes a tuple of them, too. ``"end"`` takes the pair (a,
             b) of a Beta distribution. ``"means"`` takes a pair (mean, weight): as though ``weight`` observations at

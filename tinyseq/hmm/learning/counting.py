@@ -197,7 +197,7 @@ def witten_bell(counts: Array) -> Array:
 
     P(w | h) = (count(h, w) + types(h) P(w | h')) / (count(h) + types(h)), where types(h) is the number of distinct
     outcomes after h, and h' is h without its oldest state; below the empty history is the uniform distribution. (Witten
-    and Bell 1991, method C.)
+    and Bell, 1991, method C.)
 
     Args:
         counts: (..., W).
@@ -220,7 +220,7 @@ def deleted_interpolation(counts: Array) -> Array:
     """A fixed mixture of the estimates from histories of every length, with weights from leave-one-out estimates.
 
     Each n-gram votes, with its count, for the history length whose relative frequency is largest when one occurrence of
-    the n-gram is left out; ties split the vote. (Brants 2000, TnT, figure 1, for any n.) An unseen history uses the
+    the n-gram is left out; ties split the vote. (Brants, 2000, TnT, figure 1, for any n.) An unseen history uses the
     estimate of the next shorter one.
 
     Args:
@@ -243,7 +243,7 @@ def deleted_interpolation(counts: Array) -> Array:
     votes = (best / best.sum(axis=0) * counts).sum(axis=tuple(range(1, ratios.ndim)))
     weights = _ratio(votes, votes.sum())
     estimate = maximum_likelihood(levels[-1])
-    mixture = weights[-1] * estimate
+    mixture: Array = weights[-1] * estimate
     for weight, level in zip(weights[-2::-1], levels[-2::-1], strict=True):
         seen = level.sum(axis=-1, keepdims=True) > 0
         estimate = np.where(seen, maximum_likelihood(level), estimate)

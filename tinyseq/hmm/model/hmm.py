@@ -135,7 +135,7 @@ class HMM(SavedModel):
         states: Iterable[Hashable] | None = None,
         symbols: Iterable[Hashable] | None = None,
     ) -> Self:
-        """A left-to-right model: it starts in its first state and never goes back, as for speech (Bakis 1976).
+        """A left-to-right model: it starts in its first state and never goes back, as for speech (Bakis, 1976).
 
         Args:
             emission: a table (K, V), or an emission model with K states.
@@ -205,7 +205,7 @@ class HMM(SavedModel):
         """A model with explicit state durations; in an ordinary HMM, durations are geometric.
 
         Each state becomes R states (state, steps left) that count down and share its emissions: the chain enters at the
-        number of steps drawn, and leaves after the last one. (Explicit durations: Ferguson 1980; as an HMM: Johnson
+        number of steps drawn, and leaves after the last one. (Explicit durations: Ferguson, 1980; as an HMM: Johnson
         2005.) The first duration begins with the sequence; the end of the sequence may cut off the last.
 
         Training keeps this structure: with two states, the durations are learned as the entry probabilities; with more,

@@ -35,7 +35,7 @@ def free_parameters(hmm: Model) -> int:
 
 
 def aic(hmm: Model, x: One | Many) -> float:
-    """Akaike's information criterion, 2 free parameters - 2 log-likelihood; lower is better. (Akaike 1974.)
+    """Akaike's information criterion, 2 free parameters - 2 log-likelihood; lower is better. (Akaike, 1974.)
 
     Args:
         x: a sequence, or a list of sequences: the training data.
@@ -49,7 +49,7 @@ def aic(hmm: Model, x: One | Many) -> float:
 
 
 def bic(hmm: Model, x: One | Many) -> float:
-    """The Bayesian information criterion, free parameters x log observations - 2 log-likelihood. (Schwarz 1978.)
+    """The Bayesian information criterion, free parameters x log observations - 2 log-likelihood. (Schwarz, 1978.)
 
     Args:
         x: a sequence, or a list of sequences: the training data.

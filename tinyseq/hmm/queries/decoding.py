@@ -24,7 +24,7 @@ def viterbi(hmm: Model, x: Many, states: Restriction = None) -> list[Decoding]: 
 def viterbi(hmm: Model, x: One | Many, states: Restriction = None) -> Decoding | list[Decoding]:
     """The most probable path of hidden states; ties go to the path with the lowest last states.
 
-    (Viterbi 1967; the lectures' table of scores, without back-pointers.)
+    (Viterbi, 1967; the lectures' table of scores, without back-pointers.)
 
     Args:
         x: a sequence, or a list of sequences.

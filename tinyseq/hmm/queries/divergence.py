@@ -59,7 +59,7 @@ def path_divergence(p: Model, q: Model, x: One | Many, states: Restriction = Non
     """The exact divergence between the distributions of hidden paths that two models give to the same observations.
 
     Where all observations are missing (``[None] * T``), it is that of the Markov chains of states, for T steps. (An
-    expectation along the chain: Eisner 2002; `tinyseq.hmm.semirings.Expectation`.)
+    expectation along the chain: Eisner, 2002; `tinyseq.hmm.semirings.Expectation`.)
 
     Args:
         p, q: models with the same number of states, of any n; the expectation is under ``p``.
@@ -97,7 +97,7 @@ def divergence_rate(p: Model, q: Model) -> Divergence:
     """The divergence per step, in the long run, between the Markov chains of states of two models.
 
     It is the limit of `path_divergence` over T for T missing observations: the mean of the divergence between the rows
-    of the transitions, weighted by the stationary distribution of ``p``. (Cover and Thomas 2006, section 4.2, for the
+    of the transitions, weighted by the stationary distribution of ``p``. (Cover and Thomas, 2006, section 4.2, for the
     entropy rate.)
 
     Args:

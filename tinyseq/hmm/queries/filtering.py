@@ -22,7 +22,7 @@ NUMBERS = 1 << 20  # terms of a step that are computed at a time
 class Filter:
     """Process a sequence one observation at a time, in constant memory: P(state now | observations so far).
 
-    (Rabiner 1989, equations 18 to 20, scaled at each step.)
+    (Rabiner, 1989, equations 18 to 20, scaled at each step.)
 
     Args:
         hmm: the model; any n, and transitions may vary with time.

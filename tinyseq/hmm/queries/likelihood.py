@@ -109,7 +109,7 @@ def entropy(hmm: Model, x: Many, states: Restriction = None) -> np.ndarray[Any, 
 def entropy(hmm: Model, x: One | Many, states: Restriction = None) -> float | np.ndarray[Any, Any]:
     """The entropy, in nats, of the distribution over hidden paths given x; 0 if only one path can explain x.
 
-    (Hernando, Crespi and Cybenko 2005: one forward pass.)
+    (Hernando, Crespi and Cybenko, 2005: one forward pass.)
 
     Args:
         x: a sequence, or a list of sequences.

@@ -21,7 +21,7 @@ def posterior(hmm: Model, x: Many, states: Restriction = None) -> list[Posterior
 def posterior(hmm: Model, x: One | Many, states: Restriction = None) -> Posterior | list[Posterior]:
     """The posterior probabilities of the hidden states and transitions, by forward-backward.
 
-    (Rabiner 1989, section III.)
+    (Rabiner, 1989, section III.)
 
     Args:
         x: a sequence, or a list of sequences.

@@ -59,7 +59,7 @@ def sample_posterior(
 ) -> list[Items] | list[list[Items]]:
     """Draw hidden paths of a sequence from the posterior.
 
-    (Forward filtering, backward sampling: Scott 2002.)
+    (Forward filtering, backward sampling: Scott, 2002.)
 
     Args:
         x: a sequence, or a list of sequences.
