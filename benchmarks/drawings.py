@@ -2,10 +2,11 @@
 
 python benchmarks/drawings.py [--quick]
 
-Pages of LSTMs are opened in headless Chromium and clicked on: for the first time after they have been opened, and again
-and again with all of 100 steps unfolded. The time is the one that the browser itself tells, from the click until its
-effect is on the screen, in steps of 8 ms: the median of several clicks, and the slowest. Each line says what is wanted.
---quick clicks fewer times, and leaves the longest networks out.
+Pages are opened in headless Chromium and used: every control for the first time after a page of 4 or 100 steps of an
+LSTM, a GRU or a stack in both directions has been opened, and a few again and again with all of 100 steps unfolded. The
+time is the one that the browser itself tells, from the click until its effect is on the screen, in steps of 8 ms: the
+median of several clicks, and the slowest. Each line says what is wanted. --quick clicks fewer times, and leaves the
+longest networks out.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
-from itertools import cycle
+from itertools import cycle, product
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +30,15 @@ from browser import Browser, chromium
 DRAWN_WITHIN = 2.0  # seconds
 PAGE_BELOW = 5e6  # bytes
 ANSWERED_WITHIN = 0.1  # seconds
+LOOKS = 0.3  # seconds that a person looks before each act
 
 
-def loss_of(steps: int) -> ts.Tensor:
-    """A character LSTM with a loss at every step."""
+def loss_of(steps: int, kind: str = "LSTM", layers: int = 1, both: bool = False) -> ts.Tensor:
+    """A character model with a loss at every step."""
     ts.manual_seed(0)
     model = ts.nn.Module()
-    model.rnn, model.out = ts.nn.LSTM(4, 8), ts.nn.Linear(8, 4)
+    model.rnn = getattr(ts.nn, kind)(4, 8, num_layers=layers, bidirectional=both)
+    model.out = ts.nn.Linear(8 * (1 + both), 4)
     ids = np.arange(steps + 1) % 4
     output, _ = model.rnn(ts.tensor(np.eye(4, dtype=np.float32)[ids[:-1], None]))
     return ts.nn.cross_entropy(model.out(output), ids[1:, None])
@@ -60,9 +63,18 @@ def refusal_time(steps: int) -> float:
     raise AssertionError(f"{steps} steps are drawn")
 
 
-def page(steps: int, folder: Path) -> Path:
-    """A page with all steps of an LSTM."""
-    return ts.viz.graph(loss_of(steps), steps=range(steps), gradients=True).save(folder / f"lstm{steps}.html")
+MOST_STEPS = 36  # that a page shows of the stack
+NETWORKS: dict[str, Callable[[int], ts.Tensor]] = {
+    "LSTM": loss_of,
+    "GRU": partial(loss_of, kind="GRU"),
+    "stack": lambda steps: loss_of(min(steps, MOST_STEPS), layers=2, both=True),
+}
+
+
+def page(steps: int, folder: Path, network: str = "LSTM") -> Path:
+    """A page with all steps of a network."""
+    drawing = ts.viz.graph(NETWORKS[network](steps), steps=range(steps), gradients=True)
+    return drawing.save(folder / f"{network}{steps}.html")
 
 
 def clicks(browser: Browser) -> dict[str, Callable[[], None]]:
@@ -77,18 +89,53 @@ def clicks(browser: Browser) -> dict[str, Callable[[], None]]:
     }
 
 
-FIRST = {"play": "#forth", "fold": '[data-step="t1"]', "close": "[data-module]"}
+def firsts(browser: Browser) -> dict[str, tuple[Callable[[], None], ...]]:
+    """What a person does first on a page: what leads to it, and the act itself."""
+    buttons = {
+        "play": "#start",
+        "next box": "#forth",
+        "next time step": "#forth-step",
+        "jump of the slider": "#time",
+        "fold a step": '[data-step="t1"]',
+        "fold all": "#fold-all",
+        "unfold all": "#unfold-all",
+        "close a module": "[data-module]",
+        "quiz": "#quizzing",
+        "presenter": "#present",
+        "panel": "#fold-panel",
+        "dark": "#night",
+        "zoom": "#zoom-in",
+        "help": "#ask",
+    }
+    acts: dict[str, tuple[Callable[[], None], ...]]
+    acts = {name: (partial(browser.click, selector),) for name, selector in buttons.items()}
+    asked = partial(
+        browser.run, "(quiz(), document.activeElement.blur(), go(moments.findIndex(({ asked }) => asked) + 1))"
+    )
+    return acts | {
+        "open a module": (*acts["close a module"], *acts["close a module"]),
+        "fold by its frame": (partial(browser.click, "#t1 text"),),
+        "show an answer": (asked, partial(browser.click, "#give")),
+        "search": (partial(browser.press, "/"), partial(browser.press, "t")),
+        "hover card": (partial(browser.point, ".node.state"),),
+        "arrow key": (partial(browser.run, "picture.focus()"), partial(browser.press, "Right")),
+        "other parameter": (partial(browser.run, "byId('chosen').focus()"), partial(browser.press, "Down")),
+    }
 
 
 def first_answers(path: Path, rounds: int) -> dict[str, list[float]]:
-    """For each kind of click, the seconds that it takes if it is the first on a page."""
-    found: dict[str, list[float]] = {kind: [] for kind in FIRST}
+    """For each kind of act, the seconds that it takes if it is the first on a page."""
+    found: dict[str, list[float]] = {}
     with chromium() as browser:
         browser.size(1400, 900)
-        for kind, selector in list(FIRST.items()) * rounds:
+        for name, (*before, act) in list(firsts(browser).items()) * rounds:
             browser.open(path)
-            time.sleep(0.3)  # a person looks first
-            found[kind].append(browser.answer(partial(browser.click, selector)))
+            browser.point("h1")
+            time.sleep(LOOKS)
+            for prepare in before:
+                prepare()
+                time.sleep(LOOKS)
+            found.setdefault(name, []).append(browser.answer(act))
     return found
 
 
@@ -111,7 +158,7 @@ def report(what: str, found: float, wanted: float, unit: float, name: str, more:
     """A line that says what was found, and whether it is as wanted."""
     met = found < wanted
     missed = "" if met else ", MISSED"
-    print(f"{what:40s} {found * unit:8.2f} {name} (wanted below {wanted * unit:g}{missed}){more}", flush=True)
+    print(f"{what:44s} {found * unit:8.2f} {name} (wanted below {wanted * unit:g}{missed}){more}", flush=True)
     return met
 
 
@@ -130,9 +177,9 @@ def main(arguments: list[str]) -> None:
         path = page(100, Path(folder))
         met.append(report("a page of 100 steps of an LSTM", path.stat().st_size, PAGE_BELOW, 1e-6, "MB"))
         found = answers(path, rounds)
-        for steps in (4, 100):
-            first = first_answers(page(steps, Path(folder)), rounds // 2)
-            found |= {f"first click, {steps} steps: {kind}": seconds for kind, seconds in first.items()}
+        for network, steps in product(NETWORKS, (4, 100)):
+            first = first_answers(page(steps, Path(folder), network), rounds // 2)
+            found |= {f"first, {network}, {steps} steps: {act}": seconds for act, seconds in first.items()}
         for kind, seconds in found.items():
             slowest = f", slowest {max(seconds) * 1e3:.0f}"
             met.append(report(kind, statistics.median(seconds), ANSWERED_WITHIN, 1e3, "ms", slowest))

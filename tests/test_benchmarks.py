@@ -3,6 +3,7 @@
 import importlib.util
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,35 @@ def test_the_clicks_that_are_timed_do_what_their_names_say(tmp_path):
             assert browser.answer(act) >= 0.016
             assert browser.run(done[kind])
     assert drawings.answers(path, rounds=1).keys() == done.keys()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pygraphviz") is None and not shutil.which("dot"), reason="needs Graphviz")
+@pytest.mark.skipif(PROGRAM is None, reason="needs Chromium or Chrome")
+def test_the_first_acts_that_are_timed_do_what_their_names_say(tmp_path):
+    drawings = loaded("drawings")
+    path = drawings.page(14, tmp_path)  # of which some are folded at first
+    changed = {
+        **dict.fromkeys(["next box", "next time step", "jump of the slider"], "now()"),
+        **dict.fromkeys(["fold a step", "fold by its frame", "fold all", "unfold all"], "folded.size"),
+        **dict.fromkeys(["close a module", "open a module"], "closed.size"),
+        **{"play": "Boolean(timer)", "quiz": "quizzing", "show an answer": "posed", "search": "hits.length"},
+        **{"presenter": "document.body.matches('.presenting')", "panel": "document.body.matches('.panel-folded')"},
+        **{"dark": "document.documentElement.matches('.night')", "zoom": "view.width", "help": "byId('help').open"},
+        **{"hover card": "card.hidden", "arrow key": "chosen", "other parameter": "byId('chosen').value"},
+    }
+    with chromium() as browser:
+        browser.size(1400, 900)
+        acts = drawings.firsts(browser)
+        assert acts.keys() == changed.keys()
+        for name, (*before, act) in acts.items():
+            browser.open(path)
+            browser.point("h1")
+            for prepare in before:
+                prepare()
+                time.sleep(drawings.LOOKS)
+            state = browser.run(changed[name])
+            browser.answer(act)
+            assert browser.run(changed[name]) != state, name
 
 
 def test_the_learning_that_is_timed_is_a_default_fit(capsys):

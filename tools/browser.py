@@ -31,6 +31,7 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 PATIENCE = 60.0  # seconds
+TOLD_WITHIN = 0.25  # seconds, after the browser has drawn what an input has changed
 KEYS = {"Enter": 13, "Space": 32, "End": 35, "Home": 36, "Left": 37, "Up": 38, "Right": 39, "Down": 40, "Tab": 9}
 KEYS |= {"Escape": 27}
 WATCH = """window.answers ||= (() => {
@@ -175,13 +176,19 @@ class Browser:
         self.call("Input.insertText", text=text)
 
     def answer(self, act: Callable[[], None]) -> float:
-        """The seconds from an input until its effect is seen, as the browser tells pages: to 8 ms, 16 ms or more."""
+        """The seconds from an input until its effect is seen, as the browser tells pages: to 8 ms, 16 ms or more.
+
+        A click is several events, some of them told before the last one is on the screen: the slowest counts.
+        """
         self.run(WATCH)
         act()
-        until = time.monotonic() + 1.0
-        while not (found := self.run("Math.max(...window.answers.splice(0), 0)")) and time.monotonic() < until:
-            time.sleep(0.02)  # a shorter one is not told
-        return max(float(found), 16.0) / 1000
+        self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        slowest, until = 16.0, time.monotonic() + TOLD_WITHIN  # a shorter one is not told
+        while time.monotonic() < until:
+            if found := self.run("Math.max(...window.answers.splice(0), 0)"):
+                slowest, until = max(slowest, found), time.monotonic() + TOLD_WITHIN
+            time.sleep(0.02)
+        return slowest / 1000
 
     # -- how it is looked at -------------------------------------------------------------------------------------------
 

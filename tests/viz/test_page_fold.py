@@ -169,7 +169,50 @@ def test_a_page_of_a_hundred_steps_is_small_and_unfolds(opened, char_loss, tmp_p
     )
     assert browser.run(f"{dashed}.length") == 0  # hundreds of long dashed lines would make every click slow
     browser.run("byId('unfold-all').click()")
-    assert browser.run(HIDDEN) == 0
+    browser.wait_for(f"{HIDDEN} === 0 && !late.length")
+    check(browser.run(SEEN))
+
+
+def test_the_first_frame_after_a_click_is_as_much_work_for_any_number_of_steps_and_paper_shows_all(opened, char_loss):
+    frames = "columns.filter(id => wraps.get(id)[0].classList.contains('away')).length"
+    boxes = "columns.filter(id => !wraps.get(id)[2].classList.contains('away')).length"
+    drawn = []
+    for steps in (50, 90):
+        browser = opened(graph(char_loss(steps, ts.nn.LSTM), steps=range(steps), gradients=True))
+        browser.wait_for(f"{boxes} === 4 && !late.length")
+        browser.run(
+            "(window.watch = new MutationObserver(() => {})).observe(root, { attributes: true, subtree: true })"
+        )
+        first = (
+            f"[{frames}, {boxes}, watch.takeRecords().filter(({{ attributeName }}) => attributeName === 'd').length]"
+        )
+        away, shown, lines = browser.run(f"(byId('unfold-all').click(), {first})")
+        assert [away, shown] == [0, 4 + browser.run("AT_ONCE.columns")]
+        drawn.append(lines)
+        browser.run("window.dispatchEvent(new Event('beforeprint'))")
+        assert browser.run(f"{boxes} === columns.length && !late.length")
+    assert 0 < drawn[1] <= drawn[0]
+
+
+def test_the_picture_is_apart_from_the_page_only_in_a_transition(opened, lstm_page):
+    """Else the browser draws all of it for each frame of whatever changes."""
+    apart = "getComputedStyle(picture).viewTransitionName"
+    browser = opened(lstm_page, reduced_motion="no-preference")
+    assert browser.run(apart) == "none"
+    assert browser.run(f"(toggleStep('t1'), toggleStep('t1'), {apart})") == "picture"
+    browser.wait_for(f"{apart} === 'none'")
+
+
+def test_the_page_is_measured_without_laying_out_the_picture(opened, lstm_page):
+    browser = opened(lstm_page)
+    seen = "laidOut.push(svg.checkVisibility())"
+    browser.run(
+        f"(window.laidOut = [], Object.defineProperty(byId('told'), 'offsetHeight', {{ get: () => {seen} }}),"
+        f" picture.getBoundingClientRect = () => ({seen}, {{ width: room[0], height: room[1] }}),"
+        " reserve(), comeCloser())"
+    )
+    assert set(browser.run("laidOut")) == {False}
+    assert browser.run("svg.checkVisibility()")
 
 
 def test_what_is_folded_in_a_long_picture_is_not_laid_out_and_nothing_fades(opened, char_loss):

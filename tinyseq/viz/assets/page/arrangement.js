@@ -5,6 +5,7 @@ const RUN = 4; // at least this many adjacent folded steps form a run of thin ba
 const RUN_WIDTH = 260;
 const CLOSED = { height: 36, least: 66 }; // the size of a closed module
 const MARGIN = 6; // around visible boxes
+const ALL_OPEN = ""; // the look of a column as it was drawn at first
 
 /** Columns with boxes between them and the column before, as between an encoder and its decoder, -> the width of that gap. */
 const gaps = new Map(columns.slice(1).flatMap((id, i) => {
@@ -91,6 +92,6 @@ function arrangement() {
   const tall = new Map(modules.map(({ top: low, bottom: high }) => [`${low} ${high}`, { low, high, size: CLOSED.height }]));
   const rows = new Map(seen.map(({ y, height }) => [`${y} ${height}`, around(y, height)]));
   const down = shrink([...tall.values()], [...rows.values()]);
-  const looks = JSON.stringify([[...closed].sort(), down]);
+  const looks = closed.size ? JSON.stringify([[...closed].sort(), down]) : ALL_OPEN;
   return { covers: found, alone, X: squeezer(across), Y: squeezer(down), looks };
 }

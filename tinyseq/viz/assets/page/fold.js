@@ -3,6 +3,7 @@
 const MANY = 12; // with more columns than this, only the first three and the last are open at first
 
 let current = null; // the visible arrangement
+let transition = null; // to it
 
 /** Change to the arrangement wanted now. If a point is given, it stays at its place on the screen; if not, all is shown. */
 function arrange(kept = null) {
@@ -18,8 +19,14 @@ function arrange(kept = null) {
     else lookAt([middle()[0] + after.X(kept[0]) - before.X(kept[0]), middle()[1] + after.Y(kept[1]) - before.Y(kept[1])]);
     stage();
   };
-  if (before && !calm.matches && boxes.size <= LIVELY && document.startViewTransition) document.startViewTransition(change);
+  if (before && !calm.matches && boxes.size <= LIVELY && document.startViewTransition) glide(change);
   else change();
+}
+function glide(change) {
+  document.body.classList.add("moving");
+  const mine = document.startViewTransition(change);
+  transition = mine;
+  mine.finished.finally(() => { if (transition === mine) document.body.classList.remove("moving"); });
 }
 
 const flip = (set, item) => { if (!set.delete(item)) set.add(item); };

@@ -18,7 +18,10 @@ paper.addEventListener("change", () => {
   setTheme();
   if (paper.matches) fit();
 });
-window.addEventListener("beforeprint", fit); // not every browser tells of both
+window.addEventListener("beforeprint", () => { // not every browser tells of both
+  fit();
+  cull(true);
+});
 
 /** Fold the panel away, or show it. */
 function togglePanel(folded = !document.body.classList.contains("panel-folded")) {

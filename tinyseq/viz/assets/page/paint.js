@@ -2,6 +2,9 @@
 
 const TITLE = 24; // the height of the label below a run
 const FAR = 0.3; // below this scale, text in long pictures is hidden
+const AT_ONCE = { columns: Math.ceil((200 * columns.length) / boxes.size), lines: 100 }; // that come into view in one frame
+const late = []; // functions that draw the lines to come
+let culling = 0; // the frame after which more comes
 
 /** The displacements of visible boxes. Those outside the columns are kept apart. */
 function findMoves({ X, Y, alone }) {
@@ -100,15 +103,17 @@ function drawLine(line, now, moves) {
 /** Draw lines; of several between the same two parts, one of which is a cover, only the first. */
 function drawLines(now, moves, unchanged) {
   const drawn = new Set();
+  late.length = 0;
   for (const line of lines) {
     if (unchanged.has(line.column) || line.nest?.cover) continue;
     const [from, to] = line.ends.map(coverOver);
     const way = from || to ? line.ends.map((name, i) => ([from, to][i]?.key || name)).join("|") : "";
     const superfluous = (from && from === to) || (way && drawn.has(way));
-    line.group.classList.toggle("hidden", Boolean(superfluous));
+    if (superfluous) line.group.classList.add("hidden");
     if (superfluous) continue;
     if (way) drawn.add(way);
-    drawLine(line, now, moves);
+    if (boxes.size > LIVELY && line.group.matches(".hidden")) late.push(() => drawLine(line, now, moves));
+    else drawLine(line, now, moves);
   }
 }
 
@@ -171,15 +176,11 @@ function coverOf(key, { x, y, width, height }, words, told, act, upright = false
   return group;
 }
 
-const painted = new Map(); // the look of each column when it was last painted
-/** The columns that look the same as before, apart from their place. */
+const painted = new Map(columns.map(id => [id, ALL_OPEN])); // the look of each column when it was last painted
+/** The columns that look the same as before, apart from their place, or are not seen. */
 function findUnchanged({ looks }) {
-  const same = new Set();
-  for (const id of columns) {
-    const now = folded.has(id) ? "folded" : looks;
-    if (painted.get(id) === now) same.add(id);
-    painted.set(id, now);
-  }
+  const same = new Set(columns.filter(id => folded.has(id) || painted.get(id) === looks));
+  for (const id of columns) if (!same.has(id)) painted.set(id, looks);
   return same;
 }
 
@@ -203,15 +204,23 @@ function paint(now) {
   home = extent(moves, now);
 }
 
-/** In long pictures, draw only the columns in view, or all columns without text. */
-function cull() {
+/** In long pictures, draw only the columns in view, or all columns without text; their frames at once, and the rest soon. */
+function cull(all = paper.matches) {
   if (boxes.size <= LIVELY || !current) return;
   const reach = room[0] / scaleNow(); // with a margin of half a window on either side
   svg.classList.toggle("far", scaleNow() < FAR);
+  const coming = [];
   for (const id of columns) {
-    const parts = wraps.get(id);
+    const [around, ...within] = wraps.get(id);
     const [low, high] = [current.X(frames.get(id).low), current.X(frames.get(id).high)].map(x => x + origin.e - view.x - view.width / 2);
     const away = folded.has(id) || high < -reach || low > reach;
-    if (parts[0].classList.contains("away") !== away) for (const part of parts) part.classList.toggle("away", away);
+    around.classList.toggle("away", away);
+    if (away) for (const part of within) part.classList.add("away");
+    else if (within[0].classList.contains("away")) coming.push([Math.abs(low + high), within]);
   }
+  coming.sort(([one], [other]) => one - other);
+  for (const [, within] of coming.splice(0, all ? Infinity : AT_ONCE.columns)) for (const part of within) part.classList.remove("away");
+  for (const drawLate of late.splice(0, all ? Infinity : AT_ONCE.lines)) drawLate();
+  cancelAnimationFrame(culling);
+  if (coming.length || late.length) culling = requestAnimationFrame(() => setTimeout(cull)); // after this frame
 }

@@ -76,7 +76,8 @@ function follow(points, before, moved) {
     }
   }
 }
-const written = points => points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
+const tenths = number => Math.round(number * 10) / 10;
+const written = points => points.map(([x, y]) => `${tenths(x)},${tenths(y)}`).join(" ");
 
 /** The corners of the arrowhead of a line. */
 function headed(points, length = 5) {

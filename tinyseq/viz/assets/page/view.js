@@ -22,9 +22,17 @@ function fit() {
   show(...home);
 }
 const LEGIBLE = 0.85; // pixels per point of the picture
+/** A measurement of the page, for which what is in the picture need not be laid out. */
+function measured(measure) {
+  picture.style.contentVisibility = "hidden";
+  const found = measure();
+  picture.style.contentVisibility = "";
+  getComputedStyle(picture).contentVisibility; // seen to be shown again before anything asks where its parts are
+  return found;
+}
 /** If letters cannot be read while the whole picture is in view, show a part of it, from which the view may move on. */
 function comeCloser() {
-  const { width, height } = picture.getBoundingClientRect();
+  const { width, height } = measured(() => picture.getBoundingClientRect());
   room = [width, height];
   if (!fitted || paper.matches || scaleNow() >= LEGIBLE) return;
   fitted = false;
