@@ -123,6 +123,13 @@ def test_a_single_step_may_take_a_mask_of_booleans():
     }
 
 
+@pytest.mark.parametrize("name", ZOO)
+def test_a_folded_loop_shows_the_result_though_only_some_steps_may_lead_to_it(name):
+    content = sheet(record(ZOO[name].loss()), fold=True)
+    shown = {vertex for box in content.boxes for vertex in (*box.vertices, *content.roles_of(box))}
+    assert content.record.vertices[-1].id in shown
+
+
 def test_rows_that_are_the_same_in_all_steps_are_parts_of_a_parameter_and_others_are_looked_up():
     both, table, h = ts.nn.Parameter(np.ones((2, 3, 3))), ts.nn.Parameter(np.ones((4, 3))), ts.zeros(3)
     both.node.name, table.node.name = "both", "table"

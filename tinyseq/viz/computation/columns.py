@@ -6,7 +6,7 @@ encoder's last state, belongs to a later phase, whose columns follow.
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -215,9 +215,22 @@ class Plan:
                 gap = step not in shown
         return columns
 
-    def middle_columns(self) -> list[Column]:
-        """One column for each phase: the middle step."""
-        return [Column(phase, steps[len(steps) // 2]) for phase, steps in enumerate(self.steps)]
+    def typical_columns(self) -> list[Column]:
+        """One column for each phase: the step in which most is computed, or of several the one nearest to the middle.
+
+        The steps at which loops begin have no step before to show.
+        """
+        counts: Counter[tuple[int, int | None]] = Counter()
+        for vertex, loop in self.loop_of.items():
+            counts[self.loops[loop].phase, self.vertices[vertex].step] += 1
+        columns: list[Column] = []
+        for phase, steps in enumerate(self.steps):
+            ways = {loop.backward for loop in self.loops if loop.phase == phase}
+            inside = range(False in ways, len(steps) - (True in ways)) or range(len(steps))
+            middle = len(steps) // 2
+            most = max(inside, key=lambda i: (counts[phase, steps[i]], -abs(i - middle), i))
+            columns.append(Column(phase, steps[most]))
+        return columns
 
 
 def _loops(vertices: tuple[Vertex, ...]) -> tuple[dict[int, int], list[int]]:

@@ -129,7 +129,7 @@ class Painter:
             narrow |= self._crossed_titles()
             if not crowded and not narrow:
                 break
-            below |= {slot: below.get(slot, 0.0) + MORE_ROOM * 3**attempt for slot in crowded}
+            below |= {slot: below.get(slot, 0.0) + MORE_ROOM * 1.5**attempt for slot in crowded}
             widths |= narrow
 
     def _lay_out(

@@ -31,7 +31,7 @@ def sheet(record: Record, wanted: Iterable[int] | None = None, each: int | None 
         fold: show one step for the whole loop, with the states that it passes to the next.
     """
     plan = Plan(record.vertices, record.users)
-    columns = plan.middle_columns() if fold else plan.columns(wanted, each)
+    columns = plan.typical_columns() if fold else plan.columns(wanted, each)
     made = _Maker(record, plan, columns, fold)
     named = made.parameters_of_one_step()
     return (_Maker(record, plan, columns, fold, named) if named else made).sheet
