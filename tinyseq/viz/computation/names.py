@@ -56,24 +56,19 @@ def gates_of(sheet: Sheet, into: Mapping[Box, Sequence[Arrow]], is_sign: Callabl
     """
     gates: dict[Box, Gates] = {}
     for box in sheet.boxes:
-        if box.kind == "op" and not box.module and not is_sign(box) and len(into[box]) == 1:
-            found = _summed_in(box, into, is_sign, sheet.record.vertices)
-            if len(found) == 1:
-                gates[box] = found.pop()
+        if box.kind != "op" or box.module or is_sign(box) or len(into[box]) != 1:
+            continue
+        found, behind = set[Gates](), [box]
+        for head in behind:  # grows during the loop
+            for arrow in into[head]:
+                if arrow.part and arrow.value:
+                    found.add(summed_gates(arrow, sheet.record.vertices))
+                elif arrow.tail.kind == "op" and arrow.tail.column == box.column and is_sign(arrow.tail):
+                    behind.append(arrow.tail)
+        found.discard(())
+        if len(found) == 1:
+            gates[box] = found.pop()
     return gates
-
-
-def _summed_in(
-    box: Box, into: Mapping[Box, Sequence[Arrow]], is_sign: Callable[[Box], bool], vertices: Sequence[Vertex]
-) -> set[Gates]:
-    """The gates whose rows of the stacked sums reach a box."""
-    found: set[Gates] = set()
-    for arrow in into[box]:
-        if arrow.part and arrow.value:
-            found |= {summed_gates(arrow, vertices)}
-        elif arrow.tail.kind == "op" and arrow.tail.column == box.column and is_sign(arrow.tail):
-            found |= _summed_in(arrow.tail, into, is_sign, vertices)
-    return found - {()}
 
 
 def summed_gates(arrow: Arrow, vertices: Sequence[Vertex]) -> Gates:
