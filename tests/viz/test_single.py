@@ -111,10 +111,11 @@ def test_names_say_that_a_loop_runs_backward(said, steps):
 
 
 # Without a name that says so, a single step does not run backward, and attention over one step belongs to no step;
-# others have a fixed number of steps. Where a mask mixes a cell with its sum, a single step hands on the sum.
+# others have a fixed number of steps. Where a mask mixes a cell with its sum, a single step hands on the sum. Lists
+# around a loop belong to its steps if several steps have the same in them.
 NOT_ALONE = {
     *("backward_in_time", "rows_backward_in_time", "both_directions_by_hand"),
-    *("attention_before_the_loop", "zoneout"),
+    *("attention_before_the_loop", "zoneout", "lists_before_and_after_the_loop"),
     *("constants_of_each_step", "attention_after_the_loop"),
 }
 

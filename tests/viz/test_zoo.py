@@ -75,6 +75,7 @@ NAMES = {
     "zoneout": {"where → h₀", "where → c₀"},
     "forward_pass_with_probabilities": {"÷ → h₀", "+ → L₀"},
     "copying_by_a_gate": {"− → L₀", "− → L₂"},
+    "lists_before_and_after_the_loop": {"G x₀", "G x₂", "V h₀", "V h₂"},
     "truncated": {"U h₋₁", "U h₀", "h₁", "U h₁"},
     "losses_of_one_element": {"+ → L₀", "W x₀", "U h₀", "V h₀"},
 }
@@ -105,6 +106,28 @@ def test_a_folded_decoder_shows_the_state_that_its_encoder_hands_over(name):
 
     made = record(ZOO[name].loss())
     assert handed(sheet(made)) == handed(sheet(made, fold=True))
+
+
+@pytest.mark.parametrize("fold", [False, True])
+def test_what_each_step_has_once_outside_of_the_loop_is_drawn_in_its_column(fold):
+    content = sheet(record(ZOO["lists_before_and_after_the_loop"].loss()), fold=fold)
+    wording = Wording(content)
+    outside = {wording.lines(box)[0].text for box in content.boxes if not box.column and box.kind != "parameter"}
+    assert outside == {"÷ 3", "sum"}
+    texts = [[wording.lines(b)[0].text for b in content.boxes if b.column == column] for column in content.columns]
+    assert [text.count("cross entropy") for text in texts if "cross entropy" in text] == [1] * (1 if fold else 3)
+
+
+def test_what_only_one_step_has_or_one_has_twice_stays_outside_of_the_loop():
+    w, h, states = ts.nn.Parameter(np.ones((2, 2))), ts.zeros(2), []
+    for t in range(3):
+        with ts.step(t):
+            h = ts.tanh(w @ h + 1)
+            states.append(h)
+    for loss in (ts.sum(ts.exp(h)), sum(ts.sum(ts.exp(state)) for state in (h, h, states[0]))):
+        content = sheet(record(loss))
+        ops = {box: content.record.vertices[box.vertices[-1]].op for box in content.boxes if box.vertices}
+        assert {box.zone for box, op in ops.items() if op == "exp"} == {"after"}
 
 
 def test_a_detached_state_is_an_input_that_no_line_brings():

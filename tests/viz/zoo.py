@@ -748,6 +748,19 @@ def truncated():
     return sum(losses)
 
 
+@network()
+def lists_before_and_after_the_loop():
+    """The inputs are computed in a list before the loop, the scores and losses in lists after it."""
+    w, u, g, v = weight(3, 3, name="W"), weight(3, 3, name="U"), weight(3, 2, name="G"), weight(4, 3, name="V")
+    inputs, h, states = [ts.tanh(g @ x) for x in data(STEPS, 2).numpy()], ts.zeros(3), []
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ inputs[t] + u @ h)
+        states.append(h)
+    scores = [v @ state for state in states]
+    return sum(ts.nn.cross_entropy(row[None], [t % 4]) for t, row in enumerate(scores)) / STEPS
+
+
 def model(states, symbols=4, n=2, seed=0):
     """A hidden Markov model with random tables."""
     rng = np.random.default_rng(seed)

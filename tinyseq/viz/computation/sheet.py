@@ -11,6 +11,7 @@ from typing import Any
 
 from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.backend import to_numpy
+from tinyseq.viz.computation.beside import with_steps
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
 from tinyseq.viz.computation.columns import Column, Plan, Zone, zones
 from tinyseq.viz.computation.grouping import End, Grouping
@@ -30,6 +31,7 @@ def sheet(record: Record, wanted: Iterable[int] | None = None, each: int | None 
         wanted, each: which time steps to show; see `Plan.columns`.
         fold: show one step for the whole loop, with the states that it passes to the next.
     """
+    record = with_steps(record)
     plan = Plan(record.vertices, record.users)
     columns = plan.typical_columns() if fold else plan.columns(wanted, each)
     made = _Maker(record, plan, columns, fold)

@@ -1,0 +1,100 @@
+"""Ops that are computed outside of a loop, once for each of its steps, and belong to these steps.
+
+``sum(ts.sum(h * h) for h in states)`` after the loop computes the loss of each step, and ``[E[word] for word in words]``
+before it an input of each. Such an op reads a single step, or a single step reads it; and no step has two like it.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from tinyseq.viz.computation.record import Record, Vertex
+
+
+class Place(NamedTuple):
+    """A time step, and a block of `ts.step`."""
+
+    step: int
+    block: int
+
+
+def with_steps(record: Record) -> Record:
+    """The same computation, in which the ops beside a loop that belong to its steps have their time step."""
+    outside = [vertex for vertex in record.vertices if vertex.step is None and vertex.op]
+    reading = _reading(record.vertices, outside)
+    after = {vertex: place for vertex, place in reading.items() if place}
+    found = _alike(record.vertices, after, {v: record.vertices[v].made_of for v in after})
+    before = _read(record, [vertex for vertex in outside if vertex.id not in reading], found)
+    found |= _alike(record.vertices, before, {v: record.users[v] for v in before})
+    if not found:
+        return record
+    vertices = list(record.vertices)
+    for vertex, place in found.items():
+        vertices[vertex] = replace(vertices[vertex], step=place.step, block=place.block)
+    return replace(record, vertices=tuple(vertices))
+
+
+def _place(vertex: Vertex) -> Place | None:
+    return None if vertex.step is None else Place(vertex.step, vertex.block)
+
+
+def _reading(vertices: Sequence[Vertex], outside: Iterable[Vertex]) -> dict[int, Place | None]:
+    """The step that each op outside of the loops reads; None if it reads several."""
+    found: dict[int, Place | None] = {}
+    for vertex in outside:  # parents come first
+        sources = [vertices[source] for source in vertex.made_of]
+        read = [
+            found.get(source.id) or _place(source)
+            for source in sources
+            if source.id in found or source.step is not None
+        ]
+        if read:
+            steps = {place and place.step for place in read}
+            found[vertex.id] = read[-1] if len(steps) == 1 else None
+    return found
+
+
+def _read(record: Record, outside: Sequence[Vertex], after: Mapping[int, Place]) -> dict[int, Place]:
+    """The step that reads each of these ops, if it is only one."""
+    found: dict[int, Place] = {}
+    for vertex in reversed(outside):
+        users = record.users[vertex.id]
+        places = [found.get(user) or after.get(user) or _place(record.vertices[user]) for user in users]
+        if places and places[0] and {place and place.step for place in places} == {places[0].step}:
+            found[vertex.id] = places[0]
+    return found
+
+
+def _alike(
+    vertices: Sequence[Vertex], places: Mapping[int, Place], needed: Mapping[int, Sequence[int]]
+) -> dict[int, Place]:
+    """Of ops that belong to one step, those that several steps have, each once, and that need no others."""
+    if len({place.step for place in places.values()}) < 2:
+        return {}
+    kinds = _kinds(vertices)
+    steps = defaultdict[int, list[int]](list)
+    for vertex, place in places.items():
+        steps[kinds[vertex]].append(place.step)
+    once = {kind for kind, alike in steps.items() if len(alike) == len(set(alike)) > 1}
+    found: dict[int, Place] = {}
+    for vertex, place in places.items():
+        if kinds[vertex] in once and all(v in found for v in needed[vertex] if v in places):
+            found[vertex] = place
+    return found
+
+
+def _kinds(vertices: Sequence[Vertex]) -> list[int]:
+    """A number for each vertex: the same for those that compute the same of the same, at whatever step."""
+    numbers: dict[Hashable, int] = {}
+    counts = defaultdict[Hashable, int](int)
+    kinds: list[int] = []
+    for vertex in vertices:
+        kind: Hashable = (vertex.op, vertex.scope, vertex.shapes) if vertex.op else vertex.id
+        if vertex.step is not None:  # with its place among those of its step
+            counts[vertex.block, kind] += 1
+            kind = kind, counts[vertex.block, kind]
+        elif vertex.op:
+            kind = kind, tuple([parent and (kinds[parent[0]], parent[1]) for parent in vertex.parents])
+        kinds.append(numbers.setdefault(kind, len(numbers)))
+    return kinds
