@@ -245,11 +245,6 @@ class Wording:
         """A product of values whose names are told."""
         return " ".join(told.values()) if told and first.kind == "product" else ""
 
-    def _join(self, box: Box) -> Vertex | None:
-        """The op that joins values in a box, if it is such a box."""
-        last = self.vertices[box.vertices[-1]] if box.vertices else None
-        return last if last and last.kind == "join" else None
-
     def _joined(self, box: Box, join: Vertex, told: Mapping[Argument, str]) -> str:
         """What is joined, vertically or horizontally: [h; x] or [h, x]."""
         names = []
@@ -278,9 +273,9 @@ class Wording:
         letters = self._letters(arrows[0])
         if tail.kind == "elided" and tail.column and box.column and len(letters) == 1:
             return letters[0] + subscript(box.column.step + (-1 if tail.column < box.column else 1))
-        join = self._join(tail)
-        if join:
-            return self._joined(tail, join, {})
+        last = self.vertices[tail.vertices[-1]] if tail.vertices else None
+        if last and last.kind == "join":
+            return self._joined(tail, last, {})
         named = tail.kind in NAMED and len(letters) <= 1
         return self._carries(arrows[0]) if named else "·"
 
