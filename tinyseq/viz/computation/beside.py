@@ -1,7 +1,8 @@
 """Ops that are computed outside of a loop, once for each of its steps, and belong to these steps.
 
 ``sum(ts.sum(h * h) for h in states)`` after the loop computes the loss of each step, and ``[E[word] for word in
-words]`` before it an input of each. Such an op reads a single step, or a single step reads it; and no step has two like it.
+words]`` before it an input of each. Such an op reads a single step, or a single step reads it; and no step has two
+like it.
 """
 
 from collections import defaultdict
