@@ -14,7 +14,7 @@ from tinyseq.nn.recurrent.cells import RecurrentCell
 from tinyseq.nn.recurrent.registry import CellRecord, cell_named
 from tinyseq.random import drawn_from
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
-from tinyseq.viz.computation.columns import Column
+from tinyseq.viz.computation.loops.columns import Column
 from tinyseq.viz.computation.painter import Painter
 from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
-from tinyseq.viz.computation.columns import Column, Plan
 from tinyseq.viz.computation.grouping import End, Grouping
+from tinyseq.viz.computation.loops.columns import Column, Plan
 from tinyseq.viz.computation.record import Record, Vertex
 
 

@@ -9,8 +9,8 @@ from typing import get_args
 from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.viz.computation.boxes import Sheet, View
-from tinyseq.viz.computation.columns import FEW_COLUMNS
 from tinyseq.viz.computation.flat import flat_sheet
+from tinyseq.viz.computation.loops.columns import FEW_COLUMNS
 from tinyseq.viz.computation.modules import closed, scope_of
 from tinyseq.viz.computation.painter import Painter
 from tinyseq.viz.computation.record import Record, record

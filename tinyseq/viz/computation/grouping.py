@@ -13,9 +13,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER, TAKING_APART
-from tinyseq.viz.computation.columns import Column, Plan
+from tinyseq.viz.computation.loops.columns import Column, Plan
+from tinyseq.viz.computation.loops.timewise import Track
 from tinyseq.viz.computation.record import Record, Source, Vertex
-from tinyseq.viz.computation.timewise import Track
 
 REARRANGING = LOOKED_THROUGH | TAKING_APART | PUTTING_TOGETHER
 

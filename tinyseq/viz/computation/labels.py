@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Sheet
-from tinyseq.viz.computation.columns import Column
+from tinyseq.viz.computation.loops.columns import Column
 from tinyseq.viz.computation.names import (
     combined,
     gates_of,

@@ -11,10 +11,10 @@ from typing import Any
 
 from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.backend import to_numpy
-from tinyseq.viz.computation.beside import with_steps
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
-from tinyseq.viz.computation.columns import Column, Plan, Zone, zones
 from tinyseq.viz.computation.grouping import End, Grouping
+from tinyseq.viz.computation.loops.beside import with_steps
+from tinyseq.viz.computation.loops.columns import Column, Plan, Zone, zones
 from tinyseq.viz.computation.record import Record, Vertex
 from tinyseq.viz.computation.states import distinct, name_states, states_of_single_steps
 from tinyseq.viz.computation.values import Values

@@ -16,8 +16,8 @@ from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.backend import to_numpy
 from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.viz.computation.boxes import Box, Sheet
-from tinyseq.viz.computation.columns import Plan
 from tinyseq.viz.computation.grouping import Grouping
+from tinyseq.viz.computation.loops.columns import Plan
 from tinyseq.viz.computation.record import Shape, Vertex
 from tinyseq.viz.computation.values import Values
 from tinyseq.viz.rendering.style import superscript

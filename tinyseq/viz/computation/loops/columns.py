@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Literal, NamedTuple
 
+from tinyseq.viz.computation.loops.timewise import tracks
 from tinyseq.viz.computation.record import Shape, Vertex
-from tinyseq.viz.computation.timewise import tracks
 from tinyseq.viz.rendering.style import clean
 
 MOST_COLUMNS, FEW_COLUMNS = 8, 4  # drawn by default in all; or of each phase
