@@ -347,3 +347,11 @@ def test_a_dark_page_prints_on_white_without_its_controls(opened, lstm_page):
     assert browser.run("byId('transport').offsetParent") is None
     assert browser.run("picture.getBoundingClientRect().height") > 100
     assert base64.b64decode(browser.call("Page.printToPDF")["data"]).startswith(b"%PDF")
+
+
+def test_gradients_are_printed_once_there_are_some(opened, lstm_page):
+    browser = opened(lstm_page)
+    browser.prefer("print")
+    for moment, printed in ((0, False), (3, False), (10_000, True)):
+        browser.run(f"go(Math.min({moment}, moments.length))")
+        assert browser.run("byId('sums').offsetParent !== null") is printed

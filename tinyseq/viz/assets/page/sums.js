@@ -83,6 +83,7 @@ function showSums(now) {
   }
   const when = parameter => arrived(parameter, now).at(-1)?.moment ?? -1;
   const latest = [...parameters.values()].sort((a, b) => when(b) - when(a) || b.rows * b.columns - a.rows * a.columns);
+  byId("sums-section").classList.toggle("empty", !latest.some(parameter => when(parameter) >= 0));
   showNumbers(parameters.get(byId("chosen").value) || latest[0], now);
 }
 /** Show the latest term of a parameter's gradient and the sum so far. */
