@@ -177,8 +177,8 @@ def main(arguments: list[str]) -> None:
         path = page(100, Path(folder))
         met.append(report("a page of 100 steps of an LSTM", path.stat().st_size, PAGE_BELOW, 1e-6, "MB"))
         found = answers(path, rounds)
-        for network, steps in product(NETWORKS, (4, 100)):
-            first = first_answers(page(steps, Path(folder), network), rounds // 2)
+        for network, steps in product(NETWORKS, (4,) if quick else (4, 100)):
+            first = first_answers(page(steps, Path(folder), network), rounds // 4)
             found |= {f"first, {network}, {steps} steps: {act}": seconds for act, seconds in first.items()}
         for kind, seconds in found.items():
             slowest = f", slowest {max(seconds) * 1e3:.0f}"

@@ -16,9 +16,7 @@ from tinyseq.data import DataError, Reader
 from tinyseq.io import ModelFileError, check_model_output, check_output, load_model
 from tinyseq.train import Callback, Log, NonFiniteLoss
 
-console = Console(
-    markup=False, soft_wrap=True
-)  # brackets in names are not markup; lines sent to a pipe are not wrapped
+console = Console(markup=False, soft_wrap=True)  # brackets in names are not markup, and a pipe gets unwrapped lines
 
 Encoding = Annotated[str, typer.Option(help="Encoding of the text: utf-8, cp1252, latin-1, ...")]
 Device = Annotated[str, typer.Option(help="Device: cpu, or cuda for an NVIDIA GPU.")]

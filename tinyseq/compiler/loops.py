@@ -86,19 +86,20 @@ class Folding:
         patterns = [known.setdefault((_pattern(step), self.kinds[step.out]), len(known)) for step in steps]
         later = _next_alike(patterns)
 
-        def longest(start: int, length: int = LONGEST) -> Loop | None:
-            tried = [self._loop(steps, patterns, start, each) for each in _distances(later, start) if each <= length]
+        def with_most_turns(start: int, most: int = LONGEST) -> Loop | None:
+            tried = [self._loop(steps, patterns, start, length) for length in _distances(later, start, most)]
             return max((loop for loop in tried if loop and _saved(loop) >= SAVED), key=_turns, default=None)
 
-        def holds_a_longer(loop: Loop, start: int) -> bool:
+        def has_another_inside(loop: Loop, start: int) -> bool:
+            """Whether a loop with more turns begins within one turn: there is one level of loops."""
             size = len(loop.turns[0])
-            inner = (longest(at, size // LEAST) for at in range(start + 1, start + size))
+            inner = (with_most_turns(at, size // LEAST) for at in range(start + 1, start + size))
             return any(each is not None and _turns(each) > _turns(loop) for each in inner)
 
         start = 0
         while start < len(steps):
-            loop = longest(start)
-            if loop is None or holds_a_longer(loop, start):
+            loop = with_most_turns(start)
+            if loop is None or has_another_inside(loop, start):
                 yield steps[start]
                 start += 1
             else:
@@ -147,10 +148,11 @@ class Folding:
                 call = _called(short, map(self._name, _leaves(short)))
                 yield self._line(f"v{item.out}", call, self._noted(notes.get(item.out, "")), item)
             else:
-                known = (
-                    f"v{item.turns[0][i].out}[{turn}] is {self._name(Ref(n))}" for (i, turn), n in item.before.items()
-                )
-                yield f"for t in range({len(item.turns)}):" + "  # ".join(["", ", ".join(known)] if item.before else "")
+                known = [
+                    f"v{item.turns[0][i].out}[{turn}] is {self._name(Ref(number))}"
+                    for (i, turn), number in item.before.items()
+                ]
+                yield f"for t in range({len(item.turns)}):" + ("  # " if known else "") + ", ".join(known)
                 yield from (f"  {line}" for line in self._body(item, notes))
 
     def _line(self, name: str, call: str, note: str, step: Step) -> str:
@@ -160,11 +162,9 @@ class Folding:
 
     def _body(self, loop: Loop, notes: Mapping[int, str]) -> Iterator[str]:
         for steps in zip(*loop.turns, strict=True):
-            slots = zip(*map(_leaves, steps), strict=True)
-            words = [self._word(slot) for slot in slots]
-            yield self._line(
-                f"v{steps[0].out}[t]", _called(steps[0], iter(words)), self._noted_in(steps, notes), steps[0]
-            )
+            first = steps[0]
+            call = _called(first, map(self._word, zip(*map(_leaves, steps), strict=True)))
+            yield self._line(f"v{first.out}[t]", call, self._noted_in(steps, notes), first)
 
     def _name(self, leaf: Any) -> str:
         """A value or a number outside of loops."""
@@ -253,10 +253,11 @@ def _next_alike(patterns: Sequence[Any]) -> list[int]:
     return later
 
 
-def _distances(later: Sequence[int], start: int) -> Iterator[int]:
+def _distances(later: Sequence[int], start: int, most: int) -> Iterator[int]:
+    """How far the next steps with the same pattern are."""
     place = later[start]
     for _ in range(TRIED):
-        if not 0 < place - start <= LONGEST:
+        if not 0 < place - start <= most:
             return
         yield place - start
         place = later[place]
