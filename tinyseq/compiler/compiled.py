@@ -195,6 +195,12 @@ class Compiled(Wrapper, Generic[P, R]):
                 "the compiled function changes something outside: an attribute, a list or a variable; a replay "
                 "would not do so. Return the values to be kept"
             )
+        if (advanced := around.advanced()) is not None:
+            raise RecordingError(
+                f"the compiled function advances an iterator or a random generator (a {type(advanced).__name__}), "
+                "which a replay would not do; pass what it gives as an argument, or draw random numbers from "
+                "ts.random.generator().random(shape)"
+            )
         tensors = [t for t in given if isinstance(t, Tensor)] + [s.tensor for s in first.recorder.sources.values()]
         if len({tensor.device for tensor in tensors}) > 1:
             with random.replayed(random.state()):

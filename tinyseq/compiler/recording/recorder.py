@@ -254,6 +254,7 @@ class Draws:
 
 
 _LOCK = RLock()
+_SLOT: Any = Tensor.__dict__["_array"]  # read once, since a thread that waits for the lock would find the property
 
 
 @contextmanager
@@ -264,10 +265,9 @@ def recording(recorder: Recorder) -> Iterator[None]:
     op has no other argument. The class's attribute is a slot; inside the block a property replaces it, which behaves
     like the slot in other threads.
     """
-    slot: Any = Tensor.__dict__["_array"]
 
     def read(tensor: Tensor) -> Any:
-        array = slot.__get__(tensor)
+        array = _SLOT.__get__(tensor)
         if ACTIVE.get() is None or type(array) is Recorded:
             return array
         if library_of(array) not in ("numpy", "cupy"):
@@ -279,13 +279,13 @@ def recording(recorder: Recorder) -> Iterator[None]:
     def write(tensor: Tensor, array: Any) -> None:
         if ACTIVE.get() is not None:
             try:
-                slot.__get__(tensor)
+                _SLOT.__get__(tensor)
             except AttributeError:
                 if type(array) is not Recorded:
                     recorder.made(tensor)
             else:
                 raise changing("an update of a tensor")
-        slot.__set__(tensor, array)
+        _SLOT.__set__(tensor, array)
 
     with _LOCK:
         token = ACTIVE.set(recorder)
@@ -293,5 +293,5 @@ def recording(recorder: Recorder) -> Iterator[None]:
         try:
             yield
         finally:
-            setattr(Tensor, "_array", slot)  # noqa: B010
+            setattr(Tensor, "_array", _SLOT)  # noqa: B010
             ACTIVE.reset(token)

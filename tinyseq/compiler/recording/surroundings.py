@@ -19,11 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor
+from tinyseq.compiler.recording.hidden_state import EVERYONES, hidden_state
 
 PLAIN = (int, float, complex, str, bytes, type(None), np.generic, np.dtype, slice, range)
 _LEAVES = (*PLAIN, Tensor, np.ndarray, types.ModuleType, types.BuiltinFunctionType)
 _LIBRARIES = (str(Path(__file__).parents[2]), sysconfig.get_paths()["stdlib"])
+_CALLED = (types.FunctionType, types.MethodType, functools.partial, Op)
 _LONGEST = 1000  # longer lists and tables are compared by identity and length
 _DEEPEST = 20
 _MISSING = object()
@@ -91,6 +94,7 @@ class Surroundings:
         self._lengths: list[int] = []
         self._bytes: list[tuple[bytearray, bytes]] = []
         self._arrays: list[tuple[Any, Any]] = []
+        self._states = [(value, hidden_state(value)) for value in EVERYONES]
         self._seen = {id(function)}
         self._left: deque[tuple[Any, int]] = deque([(function, 0)])  # breadth first: by the shortest way to each object
         while self._left:
@@ -113,8 +117,17 @@ class Surroundings:
             and all(_same_content(then, _described(now)) for now, then in self._arrays)
         )
 
+    def advanced(self) -> Any:
+        """An iterator or a random generator whose state differs; None if there is none.
+
+        Code elsewhere may advance it between calls. So this is asked only right after the function has run.
+        """
+        return next((value for value, state in self._states if hidden_state(value) != state), None)
+
     def _found(self, value: Any, depth: int) -> None:
         """Watch a value that is part of another; its own parts are found later."""
+        if isinstance(value, types.BuiltinFunctionType):
+            value = value.__self__  # of a method; otherwise a module
         if id(value) in self._seen or value is _MISSING:
             return
         if isinstance(value, np.ndarray):
@@ -147,6 +160,8 @@ class Surroundings:
             return value.__self__, value.__func__
         if isinstance(value, functools.partial):
             return [self._attributes.add(value, name) for name in ("func", "args", "keywords")]
+        if isinstance(value, Op):
+            return [] if _of_library(value.module) else [value.forward, value.vjp]
         if isinstance(value, Wrapper):
             return [self._attributes.add(value, "function")]
         if isinstance(value, staticmethod | classmethod):
@@ -172,7 +187,8 @@ class Surroundings:
 
     def _of_function(self, value: types.FunctionType) -> list[Any]:
         if _installed(value.__code__.co_filename):
-            return [vars(value).get("__wrapped__")]  # the user's function, in a decorator of a library
+            held = [*vars(value).values(), *(_content(cell, "", None) for cell in value.__closure__ or ())]
+            return [part for part in held if isinstance(part, _CALLED)]  # perhaps the user's, in a library's decorator
         found = [self._attributes.add(value, name) for name in ("__defaults__", "__kwdefaults__", "__dict__")]
         self._attributes.add(value, "__code__")
         found += [self._contents.add(cell, "") for cell in value.__closure__ or ()]
@@ -194,6 +210,8 @@ class Surroundings:
         return [*value.__mro__, *_own(vars(value)).values()]
 
     def _of_object(self, value: Any) -> list[Any]:
+        if (state := hidden_state(value)) is not None:
+            self._states.append((value, state))
         self._objects.append(value)
         self._types.append(type(value))
         names = [name for kind in type(value).__mro__ for name in _slots(kind)]

@@ -140,7 +140,7 @@ class Trace:
         with recording(self.recorder), random.drawn_from(self.recorder):
             self.recorder.program = program
             edges = self._walked([root for root, is_used in zip(self._roots, used, strict=True) if is_used])
-        self.let_go()
+            self.let_go()  # under the lock, like the rest
         return program, edges
 
     def check_repeated(self, other: "Trace") -> None:
