@@ -150,7 +150,24 @@ class Grouping:
             places = _aligned(_shape_of(vertices), shapes[phase])
             for i, (vertex, place) in enumerate(zip(vertices, places, strict=True)):
                 slots[vertex.id] = (phase, "only", step, i) if place is None else (phase, "alike", place)
-        return slots
+        return slots | {leaf: ("data", *use) for leaf in self.homes if (use := self._first_use(leaf, slots))}
+
+    def _first_use(self, leaf: int, slots: dict[int, Hashable]) -> tuple[Hashable, int] | None:
+        """The slot of the box that reads a leaf first, and the number of the argument: leaves of one role in all steps
+        have this in common."""
+        source, user = leaf, self.vertices[self.users[leaf][0]]
+        while user.id in self.passed:
+            source, user = user.id, self.vertices[self.users[user.id][0]]
+        host = self.inside.get(user.id, user.id)
+        members = self.members(self.vertices[host])
+        inside = {member.id for member in members}
+        arguments = [
+            parent and parent[0] == source and member is user
+            for member in members
+            for parent in member.parents
+            if not parent or parent[0] not in inside
+        ]
+        return (slots[host], arguments.index(True)) if host in slots else None
 
     @cached_property
     def roles(self) -> dict[Hashable, list[int]]:
@@ -173,13 +190,14 @@ class Grouping:
         return homes
 
     def _lookups(self) -> set[int]:
-        """Indexing ops that look something up, as E[3] of an embedding; not those that take a fixed part.
+        """Indexing ops that look something up, as E[3] of an embedding; not those that take a fixed part, or x[t].
 
-        These take the same rows of a leaf in each block of `ts.step`. In a single one, a row of a matrix is looked up.
+        A fixed part is the same rows of a leaf in each block of `ts.step`. In a single one, a row of a matrix is
+        looked up. A leaf whose rows each belong to a step is a sequence.
         """
         indexing = [vertex for vertex in self.vertices if vertex.operator == "[]"]
         found = {vertex.id for vertex in indexing if any(hasattr(part, "dtype") for part in vertex.index)}
-        for leaf in self.record.leaves:
+        for leaf in (leaf for leaf in self.record.leaves if leaf.id not in self.plan.tracks):
             rows: dict[int, list[Vertex]] = {}
             for user in (self.vertices[user] for user in self.users[leaf.id]):
                 if user.step is not None and user.index and isinstance(user.index[0], int):

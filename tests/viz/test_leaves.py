@@ -1,0 +1,68 @@
+"""Data whose gradient is asked for is drawn as data, and no line is drawn that carries nothing."""
+
+import numpy as np
+import pytest
+import zoo
+from zoo import ZOO, data, weight
+
+import tinyseq as ts
+from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.record import record
+from tinyseq.viz.computation.sheet import sheet
+from tinyseq.viz.page.flows import flows
+
+# Where the tape tells more of a leaf than of an array: of which step a row is, or that it is a factor and no number.
+TOLD_MORE = {"attention_before_the_loop", "chain_of_scores", "constants_of_each_step", "nested_loops"}
+
+
+def with_gradients(*shape, seed=0):
+    return ts.tensor(data(*shape, seed=seed).numpy(), requires_grad=True)
+
+
+def titles(loss):
+    """The kind, the column and the first line of every box."""
+    content = sheet(record(loss))
+    wording = Wording(content)
+    column = {box: str(box.column and box.column.name) for box in content.boxes}
+    return sorted((b.kind, column[b], wording.lines(b)[0].text.removesuffix(" = 0")) for b in content.boxes)
+
+
+@pytest.mark.parametrize("name", [name for name in ZOO if name not in TOLD_MORE])
+def test_data_whose_gradient_is_asked_for_is_drawn_as_data(name, monkeypatch):
+    drawn = titles(ZOO[name].loss())
+    monkeypatch.setattr(zoo, "data", with_gradients)
+    assert titles(ZOO[name].loss()) == drawn
+
+
+@pytest.mark.parametrize("make", [data, with_gradients])
+@pytest.mark.parametrize("name", ZOO)
+def test_every_line_to_another_step_carries_a_gradient(name, make, monkeypatch):
+    monkeypatch.setattr(zoo, "data", make)
+    loss = ZOO[name].loss()
+    content = sheet(record(loss))
+    arriving = flows(loss, content).arriving
+    lines = [arrow for arrow in content.arrows if arrow.kind != "weight" and arrow.tail.vertices]
+    for arrow in (arrow for arrow in lines if arrow.tail.column != arrow.head.column):
+        assert np.any(arriving[arrow.tail][arrow.head]), arrow
+
+
+@pytest.mark.parametrize("make", [data, with_gradients])
+@pytest.mark.parametrize("seeds", [(0,), (0, 9)])
+def test_an_array_of_its_own_at_each_step_is_one_input(make, seeds):
+    w, u, h = weight(3, 2 * len(seeds), name="W"), weight(3, 3, name="U"), ts.zeros(3, 1)
+    for t in range(3):
+        with ts.step(t):
+            h = ts.tanh(w @ ts.concatenate([make(2, 1, seed=seed + t) for seed in seeds]) + u @ h)
+    names = {name for kind, _, name in titles(ts.sum(h)) if kind == "input"}
+    assert names == {f"{x}{i}" for x in ("x", "x′")[: len(seeds)] for i in "₀₁₂"}
+
+
+def test_the_network_of_the_book_has_one_box_for_each_number():
+    """h_t = w h_{t-1} + x_t, with x as one leaf (it was drawn as a table in which each step looks something up)."""
+    w, x, h = ts.tensor(2.0, requires_grad=True), ts.tensor([-1.0, -2.0, -3.0], requires_grad=True), ts.tensor(1.0)
+    for t in range(3):
+        with ts.step(t):
+            h = w * h + x[t]
+    drawn = titles(h * h)
+    assert [name for kind, _, name in drawn if kind == "input"] == ["x₀", "x₁", "x₂"]
+    assert not any("pick" in name for _, _, name in drawn)
