@@ -1,16 +1,16 @@
 """The occasionally dishonest casino: when was the loaded die on the table? (Durbin and others, 1998, chapter 3.)
 
-A casino plays with a fair die, and now and then exchanges it for a loaded one, which shows a six half of the time. Only
-the rolls can be seen. Three questions: which die was it at each roll, if the model is known (Viterbi, and the posterior
-of each roll on its own)? How sure is the answer, before the truth is known? And can the model itself be learned, from
-nothing but rolls (Baum-Welch)?
+A casino plays with a fair die, and now and then swaps it for a loaded one, which shows a six half of the time. Only the
+rolls are observed. Three questions: if the model is known, which die was used at each roll (Viterbi, and the posterior
+of each roll)? How accurate does the model expect this answer to be? And can the model itself be learned from nothing
+but rolls (Baum-Welch)?
 
     python examples/casino.py [FOLDER]
 
-Expected: posterior decoding is right on at least 75 % of the rolls, and says so beforehand to within 5 points; the
-learned model explains the rolls at least as well as the true one, and the loaded die's chance of a six is found to
-within 0.1. A few seconds. Writes casino.png, the posterior with the truth above it, and casino.svg, the two dice as
-states, into FOLDER (by default the current one) if the plotting and drawing extras are installed.
+Expected: posterior decoding is right on at least 75 % of the rolls, and its expected accuracy is within 5 points of
+that; the learned model's likelihood is at least that of the true one, and its probability of a six with the loaded die
+is right to within 0.1. A few seconds. Writes casino.png, the posterior with the truth above it, and casino.svg, the two
+dice as states, into FOLDER (by default the current one) if the plotting and drawing extras are installed.
 """
 
 import os

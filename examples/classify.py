@@ -1,16 +1,16 @@
 """Which package of the standard library does a function come from? Two classifiers of its source code.
 
 Naive Bayes counts the words of each package's functions. A bidirectional GRU reads the words in order; the maximum of
-its states over time decides. The functions come with Python, so that there is nothing to download. They are shuffled
-before a fifth of them is held out, so the two parts share files.
+its states over time decides. The functions come with Python, so there is nothing to download. They are shuffled before
+a fifth of them is held out, so training and held-out functions may come from the same file.
 
     python examples/classify.py [FOLDER]
 
 Expected: both are right on at least 80 % of the held-out functions, where always naming the largest package is right on
 less than 60 %; about half a minute. With TINYSEQ_EXAMPLE_QUICK=1, with fewer functions: at least 75 %.
 
-Writes classify.png into FOLDER (by default the current one) if matplotlib is installed: the GRU's confusion matrix, in
-which each row is a package and shows where its functions were put.
+Writes classify.png into FOLDER (by default the current one) if matplotlib is installed: the GRU's confusion matrix,
+with a row for each package.
 """
 
 import ast

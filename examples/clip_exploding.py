@@ -1,15 +1,16 @@
 """Gradient clipping rescues a run whose gradient explodes.
 
-A plain RNN reads 50 bits and says how many of them are ones. Its units are rectified and its recurrent weight begins as
-the identity (Le, Jaitly and Hinton, 2015): it can count, but a step that makes the weight a little too large makes
-everything grow from time step to time step, forward and backward. Both runs begin with the same weights and see the
-same bits; only the clipping differs.
+A plain RNN reads 50 bits and predicts how many of them are ones. Its units are rectified linear, and its recurrent
+weight is initialised to the identity (Le, Jaitly and Hinton, 2015). It can count, but if an update makes the weight a
+little too large, everything grows from time step to time step, forward and backward. Both runs start with the same
+weights and read the same bits; only the clipping differs.
 
     python examples/clip_exploding.py [FOLDER]
 
-Expected: without clipping, the loss is beyond all bounds after two steps, and the run ends worse than guessing, which
-has a mean squared error of 0.125; with the gradient's norm clipped at 1, the error falls below 0.01. A few seconds.
-With TINYSEQ_EXAMPLE_QUICK=1 there are 40 bits and fewer steps: guessing has 0.1, and the error falls below 0.05.
+Expected: without clipping, the loss explodes after two steps, and the run ends worse than guessing, which has a mean
+squared error of 0.125; with the gradient's norm clipped at 1, the error falls below 0.01. A few seconds. With
+TINYSEQ_EXAMPLE_QUICK=1 there are 40 bits and fewer steps: the error of guessing is 0.1, and with clipping it falls
+below 0.05.
 
 Writes clip_exploding.png into FOLDER (by default the current one) if matplotlib is installed: the losses of both runs,
 and the norms of their gradients before clipping, with the threshold.

@@ -1,16 +1,16 @@
-"""Long memory: the copy task. The plain RNN forgets during the silence, LSTM and GRU say again what they heard.
+"""Long memory: the copy task. The plain RNN forgets during the blanks, LSTM and GRU repeat what they read.
 
-The network hears 3 symbols, each one of four, then 30 steps of silence, then a sign; after it, it has to say the
-symbols again in their order. All that it says depends on what it heard more than 30 steps before.
+The network reads 3 symbols, each one of four, then 30 blanks, then a delimiter; after that it has to output the symbols
+in the same order. Each output depends on what was read more than 30 steps before.
 
     python examples/copy_task.py [FOLDER [SEED]]
 
-Expected: who does not know the symbols gets 25 % right. LSTM and GRU say at least 95 % right, and the plain RNN at most
-60 %. About half a minute. With the seeds 0 to 4, LSTM and GRU said all right, and the RNN 24 to 38 %. With
-TINYSEQ_EXAMPLE_QUICK=1, a silence of 20 steps and 2 symbols: the GRU says at least 95 % right, the RNN at most 80 %.
+Expected: guessing gets 25 % of the symbols right, LSTM and GRU at least 95 %, and the plain RNN at most 60 %. About
+half a minute. With the seeds 0 to 4, LSTM and GRU got all of them right, and the RNN 24 to 38 %. With
+TINYSEQ_EXAMPLE_QUICK=1, 20 blanks and 2 symbols: the GRU at least 95 %, the RNN at most 80 %.
 
-Writes copy_task.png into FOLDER (by default the current one) if matplotlib is installed; see adding_problem.py for what
-is in it. Most gates hold on through the silence.
+Writes copy_task.png into FOLDER (by default the current one) if matplotlib is installed; adding_problem.py describes
+it. Most gates keep the state during the blanks.
 """
 
 import math

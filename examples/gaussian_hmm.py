@@ -1,17 +1,17 @@
 """Gaussian emissions: calm and turbulent days in a series of returns, at their true scale.
 
-Daily returns of a share are about half a percent on most days, and two percent on some; and large ones come in bunches.
-A model with two hidden regimes, each with a normal distribution of its own, finds the bunches. Here the series is
-generated, so that the answer can be checked. The model is learned from the numbers alone, from several random starts;
-some of the days are missing, which needs nothing special. Which regime comes first is chance, so the narrower one is
-called calm.
+Daily returns of a share are about half a percent on most days, and two percent on some; and large ones come in
+clusters. A model with two hidden regimes, each with a normal distribution of its own, finds the clusters. Here the
+series is generated, so that the answer can be checked. The model is learned from the numbers alone, from several random
+starts; some of the days are missing, which needs nothing special. The order of the regimes is arbitrary, so the one
+with the smaller standard deviation is called calm.
 
     python examples/gaussian_hmm.py [FOLDER]
 
-Expected: the two spreads, 0.005 and 0.02, are found to within 15 %, and at least 90 % of the days are put into their
-regime. With a full covariance the same is done for two correlated series: the correlations, 0.8 and -0.5, are found to
-within 0.15. A few seconds. Writes gaussian_hmm.png, the posterior with the series over it and the truth above, into
-FOLDER (by default the current one) if matplotlib is installed.
+Expected: the two standard deviations, 0.005 and 0.02, are estimated to within 15 %, and at least 90 % of the days are
+assigned to the right regime. With a full covariance the same is done for two correlated series: the correlations, 0.8
+and -0.5, are estimated to within 0.15. A few seconds. Writes gaussian_hmm.png, the posterior with the series over it
+and the truth above, into FOLDER (by default the current one) if matplotlib is installed.
 """
 
 import os

@@ -1,8 +1,8 @@
 """One-to-many: a label goes in, a name comes out, letter by letter.
 
 The data are the names in the standard library's own source, each with what it names: a class, a function, a parameter
-and so on. The network's first state is the label's vector; from then on it hears only the letters it has written
-itself. It invents names, and they look like what they are to name: classes begin with a capital, all others do not.
+and so on. The network's first state is the label's embedding; from then on it reads only the letters that it has
+written itself. It invents names that look like the real ones: those of classes begin with a capital, all others do not.
 
     python examples/generate_names.py [FOLDER]
 

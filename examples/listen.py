@@ -1,18 +1,18 @@
 """Learning to write without being told when: connectionist temporal classification on made-up speech.
 
-Each word is spoken as a row of sounds. Each letter sounds for 2 to 5 steps, with silence of 0 to 2 steps in between
-(at least 1 between equal letters) and noise over everything. The network hears the sounds and learns the letters of a
-word, but is never told at which steps they lie: the loss sums over all ways in which they may.
+Each word is spoken as a sequence of sounds. Each letter lasts for 2 to 5 steps, with 0 to 2 steps of silence in between
+(at least 1 between equal letters) and noise over everything. The network reads the sounds and learns to spell the word,
+but is never told at which steps the letters are: the loss sums over all alignments.
 
     python examples/listen.py [FOLDER [SEED]]
 
-Expected: of 500 unseen words at least 93 % are written without a mistake, and in the best alignment of the known
-letters at least 90 % of the steps at which a letter is said lie within that letter's sound. Half a minute; the
-short form (TINYSEQ_EXAMPLE_QUICK=1) has 200 words and expects 85 % and 80 %.
+Expected: at least 93 % of 500 unseen words are spelt without a mistake, and in the best alignment of the known letters
+at least 90 % of the steps that are labelled with a letter lie within that letter's sound. Half a minute; the short form
+(TINYSEQ_EXAMPLE_QUICK=1) has 200 words and expects 85 % and 80 %.
 
-Writes listen.png into FOLDER (by default the current one) if matplotlib is installed: the probability of each
-letter and of the blank at each step of a word; above it what really sounds, with silence in the colour of the blank;
-and below it the best alignment.
+Writes listen.png into FOLDER (by default the current one) if matplotlib is installed: the probability of each letter
+and of the blank at each step of a word; above it the true sounds, with silence in the colour of the blank; and below it
+the best alignment.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What the three examples of long memory share: the network, its training, what to look at, and the picture.
+"""What the three examples of long memory share: the network, its training, the measurements and the picture.
 
 The examples are adding_problem.py, copy_task.py and reber_grammar.py; this file does nothing by itself.
 """

@@ -1,18 +1,18 @@
-"""Long memory: the embedded Reber grammar. The plain RNN learns the grammar, but not what it has to keep for its end.
+"""Long memory: the embedded Reber grammar. The plain RNN learns the grammar, but not what it has to remember until the
+end.
 
 A string is B, then T or P, then a string of Reber's grammar, then the same T or P again, then E. The network reads it
-symbol by symbol and predicts the next one. Nearly everywhere the last symbols tell what may come; the last T or P needs
-the second symbol, which lies 28 to 38 steps back, with many other T and P between.
+symbol by symbol and predicts the next one. In most positions the last few symbols determine which ones may follow; the
+last T or P depends on the second symbol, which is 28 to 38 steps back, with many other Ts and Ps in between.
 
     python examples/reber_grammar.py [FOLDER [SEED]]
 
-Expected: LSTM and GRU find the right one of T and P in at least 98 % of 500 strings that were drawn anew, and the plain
-RNN in at most 60 %, where guessing has 50 %. About half a minute. With the seeds 0 to 4, LSTM and GRU found them all,
-and the RNN 47 to 51 %. With TINYSEQ_EXAMPLE_QUICK=1, on strings of 20 to 24 symbols: at least 95 % for the LSTM, at
-most 70 % for the RNN.
+Expected: LSTM and GRU predict the last T or P of at least 98 % of 500 new strings, and the plain RNN of at most 60 %;
+guessing gets 50 %. About half a minute. With the seeds 0 to 4, LSTM and GRU predicted all of them, and the RNN 47 to 51
+%. With TINYSEQ_EXAMPLE_QUICK=1, on strings of 20 to 24 symbols: at least 95 % for the LSTM, at most 70 % for the RNN.
 
-Writes reber_grammar.png into FOLDER (by default the current one) if matplotlib is installed; see adding_problem.py for
-what is in it. With seed 0, one unit of the GRU keeps the second symbol to the end, and the others follow the grammar.
+Writes reber_grammar.png into FOLDER (by default the current one) if matplotlib is installed; adding_problem.py
+describes it. With seed 0, one unit of the GRU keeps the second symbol to the end, and the others follow the grammar.
 """
 
 import math

@@ -1,13 +1,14 @@
 """Unaligned many-to-many: an encoder-decoder that sorts the letters of a word.
 
-One network reads the word, and its last state is all that the other one gets to know: it writes the letters in order.
-In training it is told the right letter before each one (teacher forcing). Then it writes alone, each letter greedily or
-with a beam, and nothing tells it how many letters there are: it has to stop by itself.
+One network, the encoder, reads the word, and its last state is all that the decoder learns about it. The decoder writes
+the letters in order. In training it is given the correct previous letter at each step (teacher forcing). Afterwards it
+reads its own output, chosen greedily or with a beam. Nothing tells it how many letters there are: it has to stop by
+itself.
 
     python examples/sort_letters.py [FOLDER]
 
-Expected: all of 500 words that it has never seen, without a mistake, greedily and with a beam of 4; under half a
-minute. With TINYSEQ_EXAMPLE_QUICK=1 the words are shorter, and at least 90 % of 200 are expected.
+Expected: all of 500 unseen words are sorted without a mistake, greedily and with a beam of 4; under half a minute. With
+TINYSEQ_EXAMPLE_QUICK=1 the words are shorter, and at least 90 % of 200 are expected.
 
 Writes sort_letters.png into FOLDER (by default the current one) if Graphviz is installed: the two networks in training,
 unrolled over a word of three letters.

@@ -2,17 +2,17 @@
 
 The data are the standard library's own source, labelled by Python's parser: the same name may be a parameter in one
 line, an attribute in the next and a module in a third. A baseline gives each token its most frequent label, a hidden
-Markov model knows which labels follow each other, and recurrent networks read the line: forward only, both ways, in two
-layers, and both ways with a CRF, which decides about all labels of a line together.
+Markov model knows which labels follow each other, and recurrent networks read the line: forward only, in both
+directions, in two layers, and in both directions with a CRF, which predicts all labels of a line jointly.
 
     python examples/tag_source.py [FOLDER]
 
-Expected: of the labels of whole files that none of them has learnt from, the baseline has at least 80 % right, the
-network that reads both ways at least 90 %, and each network more than the baseline; two or three minutes.
-With TINYSEQ_EXAMPLE_QUICK=1, on a tenth of the data: the baseline at least 70 %, reading both ways at least 80 %.
+Expected: on held-out files, the baseline gets at least 80 % of the labels right, the network that reads in both
+directions at least 90 %, and each network more than the baseline; two or three minutes. With TINYSEQ_EXAMPLE_QUICK=1,
+on a tenth of the data: the baseline at least 70 %, reading both ways at least 80 %.
 
-Writes tag_source.png into FOLDER (by default the current one) if matplotlib is installed: how many labels each tagger
-has right, of the tokens it has learnt from and of those it has not.
+Writes tag_source.png into FOLDER (by default the current one) if matplotlib is installed: the accuracy of each tagger
+on tokens that occurred in training, and on the others.
 """
 
 import os

@@ -1,15 +1,15 @@
-"""Testing a recurrent cell of one's own: it keeps the contract, and a planted bug is caught.
+"""Testing a custom recurrent cell: its gradients are right, and a planted bug is caught.
 
-The cell is a minimal gated unit, written with the library's ops. Its twin forgets that the gradient flows back through
-the state that is kept: its outputs are the same, so that only a look at the gradients finds the mistake.
+The cell is a minimal gated unit, written with the library's ops. A second version leaves out the gradient through the
+part of the state that is kept. Its outputs are the same, so only a check of the gradients finds the mistake.
 
     python examples/testing_a_cell.py [FOLDER]
 
-Expected: the right cell passes, the cell with the bug is caught with both values shown. The functions that begin with
-`test_` are also what one would put into a test file for pytest.
+Expected: the right cell passes, the cell with the bug is caught with both values shown. The functions whose names begin
+with `test_` can be put into a test file for pytest as they are.
 
-Writes testing_a_cell.png into FOLDER (by default the current one) if matplotlib is installed: the gradients in the
-state, by difference quotients and by `backward()`, which are equal on the diagonal.
+Writes testing_a_cell.png into FOLDER (by default the current one) if matplotlib is installed: the gradients with
+respect to the state, by `backward()` against difference quotients; points on the diagonal agree.
 """
 
 import sys

@@ -1,15 +1,16 @@
-"""Tomorrow's weather: a hidden pressure system is followed day by day, and what comes next is predicted.
+"""Tomorrow's weather: following a hidden pressure system day by day, and predicting what comes next.
 
-High or low pressure is hidden; sun, clouds and rain are seen, and some days were not written down. A model is learned
-from three diaries of the past without knowing the pressure. Then it goes through a new diary with `tinyseq.hmm.Filter`,
-one day at a time, and before each day predicts it. A forecaster who only knows how often it rains (climatology) is what
-it must beat.
+The pressure, high or low, is hidden; sun, clouds and rain are observed, and some days are missing. A model is learned
+from three diaries, without labels for the pressure. Then it goes through a new diary with `tinyseq.hmm.Filter`, one day
+at a time, and predicts each day before it reads it. The baseline is a forecast that only knows how often it rains
+(climatology).
 
     python examples/weather.py [FOLDER]
 
 Expected: `compare` finds 2 pressure systems by BIC; the learned model's forecasts cost at most 0.02 nats a day more
-than those of the true model, and at least 0.05 less than climatology's; of the days with 50 % of rain or more in the
-forecast, about as many are rainy as the forecasts say, to within 10 points. Half a minute; less when quick.
+than those of the true model, and at least 0.05 less than climatology's; on the days with a forecast of at least 50 %
+rain, the share of rainy days agrees with the mean forecast to within 10 points. Half a minute; less with
+TINYSEQ_EXAMPLE_QUICK=1.
 
 Writes weather.png into FOLDER (by default the current one) if matplotlib is installed: the chance of rain in the
 forecasts for the first days of the new diary, of the learned and of the true model, and the days with rain.
