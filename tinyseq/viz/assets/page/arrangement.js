@@ -4,7 +4,7 @@ const FOLDED = 34; // the width of a folded time step
 const RUN = 4; // at least this many adjacent folded steps form a run of thin bars with one label
 const RUN_WIDTH = 260;
 const CLOSED = { height: 36, least: 66 }; // the size of a closed module
-const MARGIN = 6; // around visible boxes
+const MARGIN = 6; // of space around visible boxes
 const ALL_OPEN = ""; // the look of a column as it was drawn at first
 
 /** Columns with boxes between them and the column before, as between an encoder and its decoder, -> the width of that gap. */
@@ -57,7 +57,7 @@ function barWidth(count) {
   const narrow = Math.min(FOLDED, RUN_WIDTH / count);
   if (folded.size < columns.length) return narrow;
   const [high, between] = [whole[3], [...gaps.values()].reduce((sum, gap) => sum + gap, 0)];
-  const wide = frames.get(columns.at(-1)).high - frames.get(columns[0]).low - between; // what becomes bars
+  const wide = frames.get(columns.at(-1)).high - frames.get(columns[0]).low - between; // the part that becomes bars
   return Math.max(((room[0] / room[1]) * high - (whole[2] - wide)) / columns.length, narrow);
 }
 /** The folds of x that become bars: folded columns, with the gaps between them. */

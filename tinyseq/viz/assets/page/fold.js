@@ -3,9 +3,9 @@
 const MANY = 12; // with more columns than this, only the first three and the last are open at first
 
 let current = null; // the visible arrangement
-let transition = null; // to it
+let transition = null; // the running transition to it
 
-/** Change to the arrangement wanted now. If a point is given, it stays at its place on the screen; if not, all is shown. */
+/** Change to the arrangement wanted now. If a point is given, it stays at its place on the screen; otherwise the whole picture is shown. */
 function arrange(kept = null) {
   if (!columns.length) return;
   hush();
@@ -34,7 +34,7 @@ function toggleStep(id) {
   flip(folded, id);
   arrange([frames.get(id).low, ceiling]);
 }
-/** Close or open a module in all steps. Its frame with this id, or a visible one, stays at its place. */
+/** Close or open a module in all steps. The frame with this id, or a visible one, stays at its place. */
 function toggleModule(names, id = null) {
   const text = JSON.stringify(names);
   flip(closed, text);

@@ -18,7 +18,7 @@ paper.addEventListener("change", () => {
   setTheme();
   if (paper.matches) fit();
 });
-window.addEventListener("beforeprint", () => { // not every browser tells of both
+window.addEventListener("beforeprint", () => { // not every browser fires both events
   fit();
   cull(true);
 });
@@ -28,7 +28,7 @@ function togglePanel(folded = !document.body.classList.contains("panel-folded"))
   document.body.classList.toggle("panel-folded", folded);
   byId("fold-panel").setAttribute("aria-expanded", String(!folded));
 }
-/** Presenter mode: the picture and what is said about it, in large letters, without controls. */
+/** Presenter mode: the picture and what is said about it, in large type, without controls. */
 function present(on = !document.body.classList.contains("presenting")) {
   document.body.classList.toggle("presenting", on);
   byId("present").setAttribute("aria-pressed", String(on));

@@ -2,9 +2,9 @@
 
 const TITLE = 24; // the height of the label below a run
 const FAR = 0.3; // below this scale, text in long pictures is hidden
-const AT_ONCE = { columns: Math.ceil((200 * columns.length) / boxes.size), lines: 100 }; // that come into view in one frame
-const late = []; // functions that draw the lines to come
-let culling = 0; // the frame after which more comes
+const AT_ONCE = { columns: Math.ceil((200 * columns.length) / boxes.size), lines: 100 }; // how many are drawn in one frame when they come into view
+const late = []; // functions that draw the remaining lines
+let culling = 0; // the pending animation frame that draws more
 
 /** The displacements of visible boxes. Those outside the columns are kept apart. */
 function findMoves({ X, Y, alone }) {
@@ -164,7 +164,7 @@ function coverOf(key, { x, y, width, height }, words, told, act, upright = false
   const name = `cover-${key}`;
   const group = draw("g", { class: "cover", id: name });
   shut.set(name, { name, group, at: [x + width / 2, y + height / 2], width, height, told, open: act });
-  const gap = width > 3 ? 0.5 : 0; // on either side, to separate the bars of a run
+  const gap = width > 3 ? 0.5 : 0; // space on either side, to separate the bars of a run
   group.append(draw("rect", { x: x + gap, y, width: Math.max(width - 2 * gap, 0.5), height, rx: Math.min(10, width / 3) }));
   if (words && width > 14) {
     const center = [x + width / 2, y + height / 2];
@@ -177,7 +177,7 @@ function coverOf(key, { x, y, width, height }, words, told, act, upright = false
 }
 
 const painted = new Map(columns.map(id => [id, ALL_OPEN])); // the look of each column when it was last painted
-/** The columns that look the same as before, apart from their place, or are not seen. */
+/** The columns that look the same as before, apart from their place, or are not visible. */
 function findUnchanged({ looks }) {
   const same = new Set(columns.filter(id => folded.has(id) || painted.get(id) === looks));
   for (const id of columns) if (!same.has(id)) painted.set(id, looks);

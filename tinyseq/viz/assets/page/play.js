@@ -19,7 +19,7 @@ prepareSums(moments);
 const complete = new Map();
 moments.forEach((moment, i) => { if (moment.act === "backward") for (const name of moment.boxes) complete.set(name, i); });
 
-/** Keep room for the longest words of the play, so that the picture stays in its place; none before it starts. */
+/** Reserve room for the longest text of the play, so that the picture does not move; none before the play starts. */
 function reserve() {
   const told = byId("told");
   const length = ({ text, formula, result, given, parts, additions }) => JSON.stringify(
@@ -70,7 +70,7 @@ function stage() {
   showSums(asking ? now() - 1 : now());
   hush();
 }
-/** Whether the value, or the gradient, of a box may be told: not while the play has not come to it. */
+/** Whether the value, or the gradient, of a box may be shown: only once the play has reached it. */
 function isKnown(name, fact) {
   const acting = now() ? moments[now() - 1] : null;
   if (!acting || !(name in story.details)) return true;
@@ -79,7 +79,7 @@ function isKnown(name, fact) {
   if (fact === "gradient") return acting.act === "backward" && (!complete.has(name) || (!faded && !group.matches(".early")));
   return acting.act !== "forward" || (!faded && !group.matches(".unknown"));
 }
-/** The nests in which something is reached. In large pictures, the others are dimmed as groups, which is cheaper. */
+/** The nests in which some box has been reached. In large pictures, the others are dimmed as groups, which is cheaper. */
 function dimNests(acting, reached) {
   const touched = new Set();
   for (const name of reached) for (let nest = boxes.get(name)?.nest; nest; nest = nest.parent) touched.add(nest);

@@ -1,7 +1,7 @@
 // The quiz: the next number stays hidden until it is given, to within 2 %.
 
-const NEAR = 0.02; // relative
-const SMALL = 0.002; // or absolute, for what was rounded on the way
+const NEAR = 0.02; // relative error that counts as right
+const SMALL = 0.002; // or absolute error, for numbers that were rounded on the way
 let quizzing = false;
 let asking = false; // whether the number of this moment is asked for
 let answered = 0; // right answers
@@ -20,7 +20,7 @@ function ask() {
   byId("verdict").textContent = "";
 }
 const isNear = (given, right) => Math.abs(given - right) <= Math.max(NEAR * Math.abs(right), SMALL * Math.min(1, Math.abs(right) * 10));
-/** Check an answer, or give it away. */
+/** Check an answer, or reveal the number. */
 function reply(given) {
   const { answer } = moments[now() - 1];
   const right = given !== null && isNear(given, answer);
@@ -36,7 +36,7 @@ function reply(given) {
   byId("verdict").textContent = `${right ? "Right" : "It is"}: ${shortly(answer, 4)}. ${answered} of ${posed} right.`;
   stage();
 }
-/** Sentences of trellises end in their result. */
+/** Sentences of trellises end with their result. */
 const withoutResult = ({ text, formula }) => (formula ? text : `${text.slice(0, text.lastIndexOf(" = "))} = ?`);
 
 byId("quiz").addEventListener("submit", event => {

@@ -60,7 +60,7 @@ function drawBars({ terms, top }, now) {
 }
 
 const arrived = (parameter, now) => parameter.terms.filter(({ moment }) => moment < now);
-/** The sum of terms of a parameter: the part of W.grad that is shown. */
+/** The sum of a parameter's terms: the part of W.grad that is shown. */
 function summed({ rows, columns: across }, terms) {
   const sum = new Float64Array(rows * across);
   for (const term of terms) {

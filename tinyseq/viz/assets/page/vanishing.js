@@ -83,7 +83,7 @@ function lstmNorms(settings) {
   return { c: found.map(({ dc }) => norm(dc)), path: found.map(({ path }) => norm(path)) };
 }
 
-// -- what is shown -----------------------------------------------------------------------------------------------------
+// -- display -----------------------------------------------------------------------------------------------------------
 
 const CHART = { width: 420, height: 230, left: 54, right: 12, top: 16, bottom: 40, box: 22 };
 const FLOOR = 1e-30; // smaller norms are drawn as this one

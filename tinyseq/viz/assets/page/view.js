@@ -22,15 +22,15 @@ function fit() {
   show(...home);
 }
 const LEGIBLE = 0.85; // pixels per point of the picture
-/** A measurement of the page, for which what is in the picture need not be laid out. */
+/** Measure the page without making the browser lay out the contents of the picture. */
 function measured(measure) {
   picture.style.contentVisibility = "hidden";
   const found = measure();
   picture.style.contentVisibility = "";
-  getComputedStyle(picture).contentVisibility; // seen to be shown again before anything asks where its parts are
+  getComputedStyle(picture).contentVisibility; // reading it makes the browser show the picture again before anything asks where its parts are
   return found;
 }
-/** If letters cannot be read while the whole picture is in view, show a part of it, from which the view may move on. */
+/** If the whole picture is too small to read, show a part of it, from which the view may move on. */
 function comeCloser() {
   const { width, height } = measured(() => picture.getBoundingClientRect());
   room = [width, height];
@@ -55,7 +55,7 @@ function move(right, down) {
   show(view.x + right, view.y + down, view.width, view.height);
 }
 
-const embedded = self !== top; // in the frame of another page, which must not be caught when it is scrolled
+const embedded = self !== top; // in a frame: scrolling the page around it must not be caught here
 document.body.classList.toggle("embedded", embedded);
 picture.addEventListener("wheel", event => {
   if (embedded && !event.ctrlKey && document.activeElement !== picture) return;
@@ -97,9 +97,9 @@ function rectangleOf({ at, width, height }) {
   const { x, y } = new DOMPoint(at[0] - width / 2, at[1] - height / 2).matrixTransform(matrix);
   return { x, y, left: x, top: y, width: width * matrix.a, height: height * matrix.d, right: x + width * matrix.a, bottom: y + height * matrix.d };
 }
-/** Where a part of the picture should start so that it shows nothing beside the picture, or as little as possible. */
+/** Where a part of the picture should start so that as little as possible outside the picture is shown. */
 const within = (start, length, from, all) => length > all ? from + (all - length) / 2 : Math.min(Math.max(start, from), from + all - length);
-/** Look at a point, and not beside the picture. */
+/** Centre the view on a point, without showing more than needed outside the picture. */
 function lookAt([x, y]) {
   const { width, height } = view;
   fitted = false;
