@@ -1,8 +1,8 @@
 """tinyseq: sequence models to learn from and to rely on.
 
 One reverse-mode tape on NumPy or CuPy arrays; recurrent layers written from its primitives, so that backpropagation
-through time is nothing but the tape; hidden Markov models as one recurrence over a semiring; and drawings of all that
-is computed.
+through time is nothing but the tape; hidden Markov models as one recurrence over a semiring; and drawings of everything
+that is computed.
 """
 
 import importlib

@@ -306,14 +306,14 @@ _MADE: dict[int, dict[Hashable, Any]] = {}  # by the ids of frozen arrays that l
 
 
 def frozen(array: Array) -> Array:
-    """An array with memory of its own, read-only from now on if it is NumPy's: what `made_once` makes of it is kept."""
+    """The array with memory of its own, read-only if it is NumPy's, so that `made_once` can keep what it makes of it."""
     if isinstance(array, np.ndarray):
         array.setflags(write=False)
     return array
 
 
 def made_once(array: Array, key: Hashable, make: Callable[[Array], Any]) -> Any:
-    """``make(array)``, such as its copy on a device; of a frozen array made once for a key, and kept as long as it.
+    """``make(array)``, such as a copy on a device; of a frozen array made once per key, and kept as long as the array.
 
     So ids that a forward pass has sent to a device are there for the backward pass.
     """
@@ -379,7 +379,7 @@ _ERF, _ERFC = np.frompyfunc(math.erf, 1, 1), np.frompyfunc(math.erfc, 1, 1)
 
 @extension
 def fmin(xp: Namespace, x: Array, y: Array) -> Array:
-    """The smaller of two, and the other one where one is NaN."""
+    """The smaller of two; where one is NaN, the other one."""
     return xp.where(xp.isnan(x), y, xp.minimum(x, y))
 
 

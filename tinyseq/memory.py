@@ -4,9 +4,9 @@ A step allocates the graph's arrays and frees all of them at its end. The GNU C 
 the system, and at the next step the system maps and zeroes it again, page by page. Told to keep more, the library hands
 out the same pages again. Nothing changes on other systems.
 
-Python looks for cycles of dead objects whenever 700 (in later versions 2,000) more of them live than at the last time.
-A graph has no cycles, but an LSTM's step makes thousands of objects that all live until its end: the collector searched
-them several times a step in vain.
+Python's garbage collector searches for cycles whenever there are 700 (in later versions 2,000) more live objects than
+at its last search. A graph has no cycles, but a step of an LSTM creates thousands of objects that all live until its
+end, so the collector would search them several times per step for nothing.
 
 Both settings apply to the whole process, so they are made only on request: inside `reuse`, where `tinyseq.train.train`
 runs. ``benchmarks/lstm.py`` prints an LSTM's step with and without; without them it took 1.15 to 1.7 times as long.
@@ -24,7 +24,7 @@ LARGEST = 64 << 20  # bytes of the largest array that comes from the heap; a lar
 
 YOUNG = 10_000  # objects made and not freed between two searches for cycles
 
-_DEFAULTS = (700, 2000)  # what Python's versions begin with
+_DEFAULTS = (700, 2000)  # the defaults of Python's versions
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # the parameters' numbers in malloc.h
 _ADAPTED = 64 << 20, 32 << 20  # where the C library's own adaptation of the two ends, which cannot be switched on again
 _USERS_OWN = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")

@@ -67,6 +67,6 @@ def _bar(steps: int, taken: int, title: str, file: TextIO) -> Any:
 
 
 def stops(callbacks: Sequence[Callable[[S], object]], report: S) -> bool:
-    """Call all callbacks with a report; whether one of them returned True (1 is not True)."""
+    """Call all callbacks with a report; returns whether one of them returned True (1 does not count)."""
     answers = [callback(report) for callback in callbacks]
     return any(isinstance(answer, bool | np.bool_) and bool(answer) for answer in answers)

@@ -87,7 +87,7 @@ def replayed(earlier: Any) -> Iterator[None]:
 
 @contextmanager
 def drawn_from(source: Any) -> Iterator[None]:
-    """Inside the block, `generator` gives another one, or what stands for one."""
+    """Inside the block, `generator` returns this generator, or a stand-in for one."""
     token = _REPLAY.set(source)
     try:
         yield

@@ -23,7 +23,7 @@ class Accumulator:
         kept: the gradients of intermediate results that the caller asked for, None until they are known.
         deferred: the uses of each leaf whose gradients are to be computed together (see `Summed`).
         hooks: whether to call the users' hooks; inspection must not.
-        owned: whose sums were allocated here, so that they may be added to in place.
+        owned: the nodes and leaves whose sums were allocated here, so that they may be added to in place.
     """
 
     __slots__ = ("deferred", "hooks", "kept", "owned", "sums")
@@ -64,7 +64,7 @@ class Accumulator:
         return count >= TOGETHER and count * use[0].size >= 4 * prod(leaf.shape)
 
     def spread(self, leaf: Leaf, g: Any, op: Op) -> bool:
-        """Add a small gradient of a leaf that was broadcast as it is; all of one shape are summed at the end, once.
+        """Add a small gradient of a leaf in the shape that it was broadcast to; those of one shape are summed together.
 
         Returns:
             Whether it was added.

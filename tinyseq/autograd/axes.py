@@ -51,7 +51,7 @@ AxesRule = Callable[[Use, int], Axes | None]
 
 
 def by_place(use: Use, axis: int) -> Axes:
-    """Of an elementwise op: the same axis, counted from the back, of all arguments that were not broadcast along it."""
+    """For an elementwise op: the same axis, counted from the back, of all arguments not broadcast along it."""
     return [_broadcast_axis(use.shape, axis, shape) for shape in use.arguments]
 
 
@@ -61,7 +61,7 @@ def _broadcast_axis(whole: Shape, axis: int, shape: Shape | None) -> int | None:
 
 
 def of_product(use: Use, axis: int) -> Axes | None:
-    """Of a product of matrices: rows of the first, columns of the second, and what is broadcast before them."""
+    """For a matrix product: rows of the first, columns of the second, and the broadcast axes before them."""
     ndim = len(use.shape)
     if any(shape is not None and len(shape) < 2 for shape in use.arguments):
         return None
@@ -73,7 +73,7 @@ def of_product(use: Use, axis: int) -> Axes | None:
 
 
 def of_reduction(use: Use, axis: int) -> Axes | None:
-    """Of a reduction: the axes that are left."""
+    """For a reduction: the axes that are left."""
     shape = use.arguments[0]
     if shape is None:
         return None

@@ -202,13 +202,13 @@ def walk(
     """Carry gradients from newer nodes to older ones, and so to the leaves.
 
     Args:
-        gradients: holds those to start from. What belongs to the nodes is taken out as it is used; what is left at the
-            end is that of the leaves, and of whatever else is not among the nodes.
+        gradients: contains those to start from. Gradients of the nodes are removed as they are used; at the end, those
+            of the leaves are left, and those of anything else that is not among the nodes.
         nodes: what to visit, newest first; those that no gradient reaches are left out.
-        path: if given, gradients are computed of these nodes, outputs and leaves alone.
+        path: if given, gradients are computed only for these nodes, outputs and leaves.
         create_graph: run the VJPs on Tensors, so that they are recorded.
         retain_graph: keep the saved values.
-        watched: yield a `Visit` of each node, and defer nothing; otherwise the generator runs through without a stop.
+        watched: yield a `Visit` of each node, and defer nothing; otherwise the generator yields nothing.
     """
     anomaly, sums, owned, kept = MODE.get().anomaly, gradients.sums, gradients.owned, gradients.kept
     defers = not (create_graph or anomaly or watched)
@@ -259,7 +259,7 @@ def walk(
                 check_backward(op.name, g if op.outputs else [g], gi, node.label)
             if watched:
                 shares.append((parent, gi))
-            if type(parent) is Node and parent not in sums:  # `add`, without its call in the three commonest cases
+            if type(parent) is Node and parent not in sums:  # `add`, inlined for the three most common cases
                 sums[parent] = gi
             elif type(parent) is Leaf and parent in owned:
                 sums[parent] += gi

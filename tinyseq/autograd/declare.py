@@ -145,8 +145,8 @@ def op(  # type: ignore[misc]  # the overloads give only the return types; the s
         kind: its kind, one of `tinyseq.autograd.axes.Kind`: ``"elementwise"`` by default, or
             ``"other"`` if ``calls`` names a family of its own. Drawings and `tinyseq.inspect` read it; gradients by
             step use it only if it is given explicitly.
-        axes: which axes of the arguments run along an axis of the result, ``axes(use, axis)``; by default as its kind
-            has it.
+        axes: which axes of the arguments run along an axis of the result, ``axes(use, axis)``; by default those of its
+            kind.
         view: the result may share the memory of the first input.
         slope_bound: an upper bound of the singular values of its Jacobian by one input, where nothing is broadcast.
             1 by default for kinds that move each element to one place.
@@ -164,8 +164,9 @@ def op(  # type: ignore[misc]  # the overloads give only the return types; the s
             the default gives them; `tools/make_stubs.py` reads them.
         with_slope: for an elementwise function whose derivative is cheap beside the value, but cannot be computed from
             the value accurately: ``with_slope(xp, x)`` gives both, and the rule is ``rule(xp, g, out, slope)``.
-        inverse: for each input, what it is by the result and the other inputs, as in ``(np.square,)`` of a square root;
-            None where these do not tell it. Drawings find constants that were not kept by it.
+        inverse: for each input, a function that recovers it from the result and the other inputs, as in
+            ``(np.square,)`` for a square root; None where that is impossible. Drawings use it to show constants that
+            were not kept.
         ulps: the promised accuracy, which the tests check.
         doc: the docstring of the public function.
 

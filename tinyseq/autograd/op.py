@@ -43,7 +43,7 @@ class Accuracy(NamedTuple):
             both are measured by the largest element of the result (a value by 1 at least; elementwise, both by 1);
             ``"shares"`` by 1 and by the largest upstream gradient; ``"terms"`` by the same sums over absolute values.
         low, high: the range of inputs for which this is promised; all normal numbers of the dtype by default.
-        span: the part of the dtype's exponents, on either side of 1, that the inputs' sizes may take.
+        span: the share of the dtype's range of exponents, on either side of 1, from which inputs are drawn.
         why: what limits the accuracy, where the promise is weaker than the default.
     """
 
@@ -206,7 +206,7 @@ class Op:
 
     @property
     def linear(self) -> bool:
-        """Whether no rule needs a value: the result is linear in the inputs, but for a constant."""
+        """Whether no rule needs a value: the result is linear in the inputs, up to a constant."""
         return self.vjp is not None and not self.saved_inputs and "out" not in self.saves
 
     @property

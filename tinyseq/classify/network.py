@@ -45,7 +45,7 @@ from tinyseq.train.validation import keeping_best
 
 POOLINGS = ("last", "mean", "max")
 UNKNOWN = ""  # stands for every unknown word, and for the words of an empty text
-_BEGINNING = 0.1  # deviation of untrained vectors; with larger ones, networks learn rare words by heart as noise
+_BEGINNING = 0.1  # standard deviation of untrained vectors; with larger ones, networks memorise rare words as noise
 _STEPS = 16  # batches of a compiled run are padded to a multiple of it, so that there are few recordings
 
 Ids = NDArray[np.int64]
@@ -69,7 +69,8 @@ class RNNClassifier(Classifier):
         epochs: number of passes over the texts.
         batch: texts in a batch, all of about the same length.
         lr: the peak learning rate of Adam, with linear warm-up and cosine decay.
-        skip: pool the word vectors, too, beside the states: a skip connection, for where single words say much.
+        skip: also pool the word vectors, beside the states: a skip connection, which helps where single words are
+            informative.
 
     Attributes:
         network: the `tinyseq.nn.Module`, after `fit`.

@@ -97,7 +97,7 @@ def prepare(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         check_output(out / name, "--out")
-    ts.viz.loss_curve([0, 1], [1.0, 0.5])  # an error that says what to install
+    ts.viz.loss_curve([0, 1], [1.0, 0.5])  # raises an error that says what to install
 
 
 def spell_hello(console: Console) -> Any:

@@ -19,7 +19,7 @@ from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.tagging import Accuracy, Analysis, HMMTagger, RNNTagger, Tagger
 
 app = typer.Typer(no_args_is_help=True, help="Taggers: train, tag, eval.")
-PHRASES = "np"  # among --tags, the noun phrases that the dependencies tell of
+PHRASES = "np"  # in --tags: noun phrases, derived from the dependencies
 
 
 def formats() -> dict[str, Callable[..., Any]]:

@@ -1,4 +1,4 @@
-"""Documents of a treebank: training and held-out data without a document in common."""
+"""Documents of a treebank: training and held-out data that share no document."""
 
 from collections.abc import Iterable, Sequence
 

@@ -15,7 +15,7 @@ def write_sheet(exercises: Sequence[Exercise], path: str | Path) -> None:
     """Write a problem sheet.
 
     Args:
-        exercises: what it asks for.
+        exercises: the exercises of the sheet.
         path: the file, ``.py`` or ``.ipynb``.
 
     Raises:

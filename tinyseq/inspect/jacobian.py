@@ -25,7 +25,7 @@ class JacobianNorms:
         singular_values: of ``jacobian``, largest first.
         steps: the steps k from s to t, (K,); descending for the direction that reads backward.
         norms: (K,), the largest singular value of dh_t/dh_k; 1 at k = t.
-        beta: the largest singular value of the recurrent weight, None if the graph has not exactly one.
+        beta: the largest singular value of the recurrent weight; None unless the graph has exactly one.
         bound: (K,), beta^(t - k), which no norm exceeds; None where the path from h_s to h_t is not one chain of
             products with the weight and of functions whose slope is at most 1, as in an LSTM or GRU.
         products: (K,), the largest singular values of the single steps dh_{j+1}/dh_j, multiplied from j = k to t - 1.

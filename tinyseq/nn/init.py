@@ -101,7 +101,7 @@ def constant(shape: tuple[int, ...], value: float, dtype: str = "float32") -> Pa
 
 
 def xavier_uniform_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tensor:
-    """Fill with uniform values from ±gain sqrt(6 / (rows + columns)), so that signals keep their scale both ways.
+    """Fill with uniform values from ±gain sqrt(6 / (rows + columns)), to keep the scale of signals in both passes.
 
     Args:
         weight: (rows, columns).

@@ -63,7 +63,7 @@ class Decoder:
             tables = [np.log(plain(table)).astype(np.float64) for table in (*initial, hmm.transition)]
             self.end: Floats = np.log(plain(hmm.end)).astype(np.float64)
         self.n, self.size, self.candidates = hmm.n, len(self.end), candidates
-        self._paths: float = np.diff(candidates.starts).mean() ** self.n  # that are compared for a word, about
+        self._paths: float = np.diff(candidates.starts).mean() ** self.n  # compared for a word, approximately
         self.tables = [np.ascontiguousarray(table.T).ravel() for table in tables]
         self._lists: ListDecoder | None = None
 

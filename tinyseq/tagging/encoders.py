@@ -21,7 +21,7 @@ from tinyseq.nn.recurrent.packed import packing, run_packed
 from tinyseq.tagging.rules import forbidden
 
 UNKNOWN = ""  # stands for every unknown word, letter and ending
-LONGEST = 24  # letters of a word that are read: of a longer one, such as a web address, the first and the last 12
+LONGEST = 24  # the most letters of a word that are read; of a longer one, the first and the last 12
 
 Ids = NDArray[np.int64]
 

@@ -43,7 +43,7 @@ class ListDecoder:
     ) -> None:
         self._tables, self._end = tables, end
         self._starts, self._tags, self._scores = starts, tags, scores
-        self._entries: dict[int, Entry] = {}  # of the words that have been asked for
+        self._entries: dict[int, Entry] = {}  # of the words that have been looked up
         self._alike: dict[tuple[int, ...], Entry] = {}  # a word for each set of tags, whose tables others share
 
     def best(self, words: Sequence[int]) -> tuple[list[int], float]:
@@ -92,7 +92,7 @@ class ListDecoder:
         return path, best
 
     def _entry(self, word: int) -> Entry:
-        """The candidates of a word that is asked for for the first time."""
+        """The candidates of a word that is looked up for the first time."""
         first, stop = self._starts[word], self._starts[word + 1]
         tags, scores = tuple(self._tags[first:stop]), self._scores[first:stop]
         other = self._alike.get(tags)

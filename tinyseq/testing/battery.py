@@ -1,4 +1,4 @@
-"""The battery: the whole contract, for every op of the engine, from its declaration alone."""
+"""All the properties, for every op of the engine, from its declaration alone."""
 
 from collections.abc import Callable
 from typing import Any

@@ -19,7 +19,7 @@ class ArrayLike(Protocol):
 
 
 class Nested(Protocol[Item]):
-    """A list or a tuple of numbers, arrays or tensors, or of such lists; text and dicts are none."""
+    """A list or a tuple of numbers, arrays or tensors, or of such lists; strings and dicts do not count."""
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Item]: ...

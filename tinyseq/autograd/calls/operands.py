@@ -23,7 +23,7 @@ NUMPY_NUMBERS: dict[type, type[Any]] = {
 
 
 def operand(value: Any, like: Any, copies: bool, elementwise: bool) -> Any:
-    """`beside` an array; of an op by elements, numbers become arrays without axes, with which NumPy computes faster."""
+    """As `beside`, but for an elementwise op numbers become 0-d arrays, with which NumPy computes faster."""
     kind = type(like)
     if kind is not np.ndarray:
         return beside(value, kind, copies)
@@ -38,7 +38,7 @@ def operand(value: Any, like: Any, copies: bool, elementwise: bool) -> Any:
 
 @lru_cache(maxsize=256)
 def _without_axes(number: float, dtype: Any) -> Any:
-    """A number other than 0 (of which -0.0 would be found in its place) as an array; as it is where that overflows."""
+    """A number as a 0-d array, or unchanged if that overflows. Not for 0: the cache cannot tell it from -0.0."""
     with np.errstate(over="ignore"):
         array = np.asarray(number, dtype=dtype)
     array.flags.writeable = False

@@ -1,4 +1,4 @@
-"""Conjugate priors: what each adds to the statistics of a maximisation step, and its log density.
+"""Conjugate priors: what each adds to the sufficient statistics of an M-step, and its log density.
 
 With priors, a step maximises the expected log-likelihood plus the log density of the priors: maximum a posteriori (MAP)
 estimation, as Gauvain and Lee (1994) give it for hidden Markov models. A conjugate prior acts like observations that
@@ -115,9 +115,9 @@ class NormalWishart(NamedTuple):
 
     Attributes:
         mean: (K, D), where the means are expected.
-        weight: (K,), how many observations that counts for.
+        weight: (K,), how many observations ``mean`` counts for.
         scatter: (K, D) or (K, D, D), as the kind of covariances has it; (1, D, D) if they are tied.
-        more: (K,), how many observations that counts for; (1,) if they are tied.
+        more: (K,), how many observations ``scatter`` counts for; (1,) if they are tied.
     """
 
     mean: Array

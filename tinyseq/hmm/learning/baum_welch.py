@@ -83,7 +83,7 @@ class Climb:
         model: the initial model.
         data: the training data.
         learn: what is learned.
-        priors: those of its parameters.
+        priors: the priors of its parameters.
         tolerance: converged when two steps each gain no more than this, and the second no more than the first; near a
             saddle point, gains increase.
         start: which start it is, from 0.

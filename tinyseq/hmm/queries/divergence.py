@@ -1,6 +1,6 @@
 """How far apart two models are: the Kullback-Leibler divergence and the cross entropy, in nats.
 
-Of hidden paths they are exact: an expectation along a chain. Of observations there is no closed form, so they are
+For hidden paths they are exact: an expectation along a chain. For observations there is no closed form, so they are
 estimated from draws, with a standard error.
 """
 

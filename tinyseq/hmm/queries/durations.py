@@ -97,14 +97,14 @@ def observed_durations(
 ) -> Durations:
     """How long the stays in paths of states lasted, such as those of `HMM.viterbi`.
 
-    The first and the last stay of a path may have been longer than what is seen of them, so that they are left out;
-    long stays are cut more often, so that what is left favours short ones in short paths.
+    The first and the last stay of a path may be cut off by its ends, so they are left out. Long stays are cut off more
+    often, so in short paths the counts are biased towards short ones.
 
     Args:
         paths: a list of paths. For the states (name, steps left) of `HMM.semi_markov`, pass the names alone.
         longest: the largest duration to count; by default the longest one found.
         names: the states to count; by default those that occur, in their order.
-        cut: True to count the first and the last stays, too.
+        cut: whether to count the first and the last stays, too.
 
     Returns:
         `Durations`: shares of all stays of each state, NaN for a state without any, and the number of stays.

@@ -1,4 +1,4 @@
-"""Which tags a scheme of chunks lets follow each other: what a `CRF` takes as forbidden."""
+"""The transitions between tags that a chunking scheme forbids, as a `CRF` takes them."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ Pair = tuple[int, int]
 
 
 def bio_rules(tags: Sequence[str]) -> tuple[list[Pair], list[int]]:
-    """What the BIO scheme forbids: an inside tag ``I-X`` that follows neither ``B-X`` nor ``I-X``.
+    """The transitions that the BIO scheme forbids: to an inside tag ``I-X`` from anything but ``B-X`` or ``I-X``.
 
     Args:
         tags: the labels in the order of their ids, such as ``O``, ``B-PER``, ``I-PER``.
@@ -18,7 +18,7 @@ def bio_rules(tags: Sequence[str]) -> tuple[list[Pair], list[int]]:
         The pairs that cannot follow each other, and the labels that cannot begin a sequence, as `CRF` takes them.
 
     Raises:
-        ValueError: a label is none of the scheme's, or an ``I-X`` has no ``B-X`` to follow.
+        ValueError: a label does not belong to the scheme, or an ``I-X`` has no ``B-X`` to follow.
         TypeError: the labels are not a list of strings.
 
     Source: Ramshaw and Marcus (1995).
@@ -41,7 +41,7 @@ def bio_rules(tags: Sequence[str]) -> tuple[list[Pair], list[int]]:
 
 
 def bioes_rules(tags: Sequence[str]) -> tuple[list[Pair], list[int], list[int]]:
-    """What the BIOES scheme forbids: after ``B-X`` and ``I-X`` all but ``I-X`` and ``E-X``, and these after others.
+    """The transitions that the BIOES scheme forbids, such as from ``B-X`` to ``O``, or from ``O`` to ``E-X``.
 
     Args:
         tags: the labels in the order of their ids, such as ``O``, ``B-PER``, ``I-PER``, ``E-PER``, ``S-PER``.
@@ -51,7 +51,7 @@ def bioes_rules(tags: Sequence[str]) -> tuple[list[Pair], list[int], list[int]]:
         one, as `CRF` takes them.
 
     Raises:
-        ValueError: a label is none of the scheme's, or one could never be used, such as an ``E-X`` without a ``B-X``.
+        ValueError: a label does not belong to the scheme, or could never be used, such as an ``E-X`` without a ``B-X``.
         TypeError: the labels are not a list of strings.
 
     Example:

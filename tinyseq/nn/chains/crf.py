@@ -55,7 +55,7 @@ class CRF(Module):
         end: (K,), the score of ending with a label.
 
     Raises:
-        ValueError: there is no label.
+        ValueError: ``num_tags`` is below 1.
         IndexError: a forbidden label lies outside [0, K).
 
     Example:
@@ -118,8 +118,8 @@ class CRF(Module):
 
         Returns:
             A number, or (B,) without reduction. Scores that are NaN or plus infinity give NaN, so that a training loop
-            can say where they come from. So does, on a GPU, a sequence of which every path scores -inf: on the host
-            that is an error, but here nothing is read back.
+            can say where they come from. So does, on a GPU, a sequence whose paths all score -inf: on the host that is
+            an error, but a GPU's values are not read back.
 
         Raises:
             ValueError: if tags use a forbidden pair, with the sequence, the position and the pair.

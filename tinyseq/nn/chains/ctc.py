@@ -1,10 +1,10 @@
 """Connectionist temporal classification: learning labels without their alignment in time (Graves and others, 2006).
 
-A network says at each step the probability of each label, or of none, the *blank*. An alignment says one of them at
-each step; it stands for the labels that are left when repeats are merged and then blanks are dropped, so a label that
-comes twice in a row has a blank in between. The probability of the labels is the sum over all their alignments:
-a left-to-right chain through blank, label, blank, label, ..., blank, in which a blank may be left out between two
-labels that differ. In the log semiring the chain gives the loss, in the max semiring the best alignment.
+At each step a network gives the probability of each label, and of the *blank*, which stands for no label. An alignment
+chooses one of them at each step. It stands for the labels that are left when repeats are merged and then blanks are
+dropped, so two equal labels in a row have a blank in between. The probability of the labels is the sum over all their
+alignments: a left-to-right chain through blank, label, blank, label, ..., blank, in which a blank may be left out
+between two labels that differ. In the log semiring the chain gives the loss, in the max semiring the best alignment.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,8 @@ def ctc_loss(
     r"""-log P(labels), summed over all alignments of the labels in time.
 
     The gradient is -P(label v at step t | labels), the posterior, and before a log_softmax the prediction minus
-    that. (PyTorch returns the latter already with respect to ``log_probs``; behind a log_softmax they are the same.)
+    that. (PyTorch returns the latter as the gradient with respect to ``log_probs``; through a log_softmax the result is
+    the same.)
 
     Args:
         log_probs: (T, B, V) log probabilities, such as those of `log_softmax`; or (T, V) for one sequence.
@@ -55,13 +56,13 @@ def ctc_loss(
         input_lengths: (B,), the number of steps of each sequence, from 0 to T; all T if None.
         target_lengths: (B,), the number of labels of each sequence; all that are there if None.
         blank: the id that stands for no label.
-        reduction: ``"none"`` for one loss a sequence, ``"sum"``, or ``"mean"`` of each loss divided by its number of
+        reduction: ``"none"`` for one loss per sequence, ``"sum"``, or ``"mean"`` of each loss divided by its number of
             labels (by 1 if there is none), as in PyTorch.
-        zero_infinity: count labels for which there is no alignment, because the steps are too few, as 0 and not as
+        zero_infinity: if labels have no alignment, because there are too few steps, their loss is 0 instead of
             infinity. Their gradient is 0 in any case.
 
     Returns:
-        A number, or with ``reduction="none"`` one loss a sequence.
+        A number, or with ``reduction="none"`` one loss per sequence.
 
     Raises:
         ValueError, IndexError, TypeError: for shapes, lengths, ids or values that do not fit, with the value.

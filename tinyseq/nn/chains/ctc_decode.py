@@ -49,8 +49,8 @@ def ctc_decode(
     """Decode the outputs of a network trained by `ctc_loss` to labels.
 
     With a width of 1, the labels of the best path: the most probable id of each step, collapsed. It need not be the
-    most probable sequence of labels, which may be the sum of many paths. A wider beam adds up the alignments of the
-    most probable prefixes (prefix beam search).
+    most probable sequence of labels, whose probability may be a sum over many paths. A wider beam adds up the
+    alignments of the most probable prefixes (prefix beam search).
 
     Args:
         log_probs: (T, B, V) log probabilities; or (T, V) for one sequence.

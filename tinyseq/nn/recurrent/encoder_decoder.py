@@ -44,7 +44,7 @@ class EncoderDecoder(Module):
         source_symbols: the number of different symbols in sources; ids start from 0.
         target_symbols: the same for targets. The model adds two ids, BEGIN and END.
         hidden_size: length of the state between the two.
-        embedding_size: length of a symbol's vector.
+        embedding_size: length of a symbol's embedding.
         cell: ``"rnn"``, ``"lstm"``, ``"gru"``, or another cell that was declared.
         num_layers: the number of stacked recurrent layers, in both.
 
@@ -144,8 +144,8 @@ class EncoderDecoder(Module):
 
         Args:
             source: one sequence of ids.
-            width: how many unfinished targets are followed. With 1 it is the path of the greedy search, and the most
-                probable of its ends comes first; if large enough, all targets are seen.
+            width: how many unfinished targets are followed. A width of 1 follows the greedy path, and returns it with
+                the most probable of its ends; a large enough one considers all targets.
             longest: symbols after which a target is cut off.
 
         Returns:

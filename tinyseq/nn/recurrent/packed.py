@@ -49,7 +49,7 @@ def run_packed(recurrent: Recurrent, x: Tensor, sizes: Sequence[int]) -> tuple[T
     """Run a recurrent network, from zero states, over packed sequences.
 
     Args:
-        recurrent: the layers, whose parameters are used; its ``batch_first`` has no meaning here.
+        recurrent: the layers, whose parameters are used; its ``batch_first`` is ignored.
         x: (N, I), packed.
         sizes: how many sequences have a t-th step, from `packing`; they do not rise, and add up to N.
 

@@ -30,7 +30,7 @@ class CellRecord:
         gates: the names of these blocks in order; empty if they have none.
         states: the names of the states carried from step to step, the hidden state first.
         own_bias: whether the formula adds the bias of W_hh itself.
-        title: what people call it, in a heading.
+        title: its usual name, for headings.
     """
 
     name: str
@@ -88,7 +88,7 @@ def cell(name: str, gates: int | Sequence[str], title: str = "") -> Callable[[Fo
         name: how models and commands ask for the cell.
         gates: the names of the blocks of H rows in the weights, in order, such as ``"ifgo"``; or just the number of
             blocks, if they have no names.
-        title: what people call the cell, in a heading; by default the name.
+        title: the cell's usual name, for headings; by default the name.
 
     Returns:
         The decorator, which returns the function unchanged.

@@ -69,8 +69,8 @@ def trellis(
 ) -> Drawing:
     """Draw the trellis of one sequence: a column for each observation, a row for each state.
 
-    In a model with n > 2 a row is a history, the last n - 1 states, sorted by the newest state. Histories that are
-    impossible at every step are left out. If many others remain, those of the marked paths are drawn, and the 16
+    In a model with n > 2 a row is a history, the last n - 1 states; rows are sorted by the newest state. Histories that
+    are impossible at every step are left out. If many others remain, those of the marked paths are drawn, and the 16
     that come closest to the best one at some step.
 
     Each cell shows its score, as a probability or, if that is too small, as a natural log; each arc shows its

@@ -107,7 +107,7 @@ def learning_curve(points: Sequence[CurvePoint], *, title: str = "Accuracy by si
 def gradient_flow(
     norms: Mapping[str, ArrayLike] | GradientFlow, *, title: str = "Gradient flow back through time"
 ) -> "Figure":
-    """Plot the norm of the gradient at every time step on a logarithmic scale. A curve that falls to the left vanishes.
+    """Plot the gradient's norm at every time step, on a logarithmic scale. If it falls to the left, it vanishes.
 
     Args:
         norms: what `tinyseq.inspect.gradient_flow` returns; or names of states, such as ``"h"`` and ``"c"``, with the

@@ -1,7 +1,6 @@
 """The passes on a GPU: a kernel for all sequences at once (`sums`, `viterbi`), compiled by CuPy at its first use.
 
-Nothing is read back. What a call sends to the device is the sequences' lengths, and those once for a forward and its
-backward pass.
+Nothing is read back. A call sends only the sequences' lengths to the device, once for a forward and its backward pass.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,8 +30,8 @@ class Slopes(NamedTuple):
 
     Attributes:
         states: (rows, K), the uses of the emission scores: posteriors, or zeros and ones.
-        arcs: (arcs,), those of the tables' entries, summed over steps and sequences; or None.
-        stops: (K,), those of the states as last ones; or None.
+        arcs: (arcs,), the uses of the tables' entries, summed over steps and sequences; or None.
+        stops: (K,), the number of sequences that end in each state; or None.
     """
 
     states: DeviceArray
