@@ -306,7 +306,7 @@ _MADE: dict[int, dict[Hashable, Any]] = {}  # by the ids of frozen arrays that l
 
 
 def frozen(array: Array) -> Array:
-    """The array with memory of its own, read-only if it is NumPy's, so that `made_once` can keep what it makes of it."""
+    """The array with memory of its own, read-only if NumPy's, so that `made_once` can keep what it makes of it."""
     if isinstance(array, np.ndarray):
         array.setflags(write=False)
     return array
