@@ -269,48 +269,250 @@ __all__ = [
 ]
 
 def amax(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The largest element along the axes; of equal ones the first (lowest index) receives the gradient."""
+    """The largest element along the axes; of equal ones the first (lowest index) receives the gradient.
+
+    Args:
+        x: the values.
+        axis: the axis or axes to reduce; all by default.
+        keepdims: whether reduced axes are kept, with length 1.
+
+    Returns:
+        A tensor without the reduced axes, or with axes of length 1 in their place if ``keepdims`` is true.
+
+    Raises:
+        TypeError: if x is not numeric.
+        ValueError: if there is no such axis.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.max(ts.tensor([1.0, 3.0, 2.0]))
+        tensor(3.)
+    """
 
 def amin(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The smallest element along the axes; of equal ones the first (lowest index) receives the gradient."""
+    """The smallest element along the axes; of equal ones the first (lowest index) receives the gradient.
+
+    Args:
+        x: the values.
+        axis: the axis or axes to reduce; all by default.
+        keepdims: whether reduced axes are kept, with length 1.
+
+    Returns:
+        A tensor without the reduced axes, or with axes of length 1 in their place if ``keepdims`` is true.
+
+    Raises:
+        TypeError: if x is not numeric.
+        ValueError: if there is no such axis.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.min(ts.tensor([1.0, 3.0, 2.0]))
+        tensor(1.)
+    """
 
 def power(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``pow(x, y)``, like NumPy's or PyTorch's function of that name."""
+    """x to the power of y: ``x**y``.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.pow(ts.tensor([1.0, 2.0]), 3.0)
+        tensor([1., 8.])
+    """
 
 def abs(x: TensorLike, /) -> Tensor:
-    """``abs(x)``, like NumPy's or PyTorch's function of that name."""
+    """The absolute value; its gradient at 0 is 0.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.abs(ts.tensor([1.0, -2.0]))
+        tensor([1., 2.])
+    """
 
 def add(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``add(x, y)``, like NumPy's or PyTorch's function of that name."""
+    """The sum: ``x + y``.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.add(ts.tensor([1.0, 2.0]), 1.0)
+        tensor([2., 3.])
+    """
 
 def all(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Whether all elements are true (no gradient)."""
+    """Whether all elements are true (no gradient).
+
+    Args:
+        x: the values.
+        axis: the axis or axes to reduce; all by default.
+        keepdims: whether reduced axes are kept, with length 1.
+
+    Returns:
+        Booleans, without a gradient.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.all(ts.tensor([0.0, 1.0])).item()
+        False
+    """
 
 def any(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Whether any element is true (no gradient)."""
+    """Whether any element is true (no gradient).
+
+    Args:
+        x: the values.
+        axis: the axis or axes to reduce; all by default.
+        keepdims: whether reduced axes are kept, with length 1.
+
+    Returns:
+        Booleans, without a gradient.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.any(ts.tensor([0.0, 1.0])).item()
+        True
+    """
 
 def append(x: TensorLike, values: TensorLike, axis: int | None = None) -> Tensor:
-    """Append ``values`` to x along an axis; both are flattened if it is None, as in NumPy."""
+    """Append ``values`` to x along an axis; both are flattened if it is None, as in NumPy.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.append(ts.zeros(2), 1.0)
+        tensor([0., 0., 1.])
+    """
 
 def arccos(x: TensorLike, /) -> Tensor:
-    """The angle in [0, π] with cosine x; its slope is infinite at -1 and 1."""
+    """The angle in [0, π] with cosine x; its slope is infinite at -1 and 1.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.arccos(ts.tensor([1.0, 0.5]))
+        tensor([0.        , 1.04719755])
+    """
 
 def arccosh(x: TensorLike, /) -> Tensor:
-    """``arccosh(x)``, like NumPy's or PyTorch's function of that name."""
+    """The inverse of the hyperbolic cosine; its slope at 1 is infinite.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.arccosh(ts.tensor([1.0, 2.0]))
+        tensor([0.       , 1.3169579])
+    """
 
 def arcsin(x: TensorLike, /) -> Tensor:
-    """The angle in [-π/2, π/2] with sine x; its slope is infinite at -1 and 1."""
+    """The angle in [-π/2, π/2] with sine x; its slope is infinite at -1 and 1.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.arcsin(ts.tensor([0.0, 0.5]))
+        tensor([0.        , 0.52359878])
+    """
 
 def arcsinh(x: TensorLike, /) -> Tensor:
-    """``arcsinh(x)``, like NumPy's or PyTorch's function of that name."""
+    """The inverse of the hyperbolic sine.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.arcsinh(ts.tensor([0.0, 1.0]))
+        tensor([0.        , 0.88137359])
+    """
 
 def arctan(x: TensorLike, /) -> Tensor:
-    """The angle in [-π/2, π/2] with tangent x."""
+    """The angle in [-π/2, π/2] with tangent x.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.arctan(ts.tensor([0.0, 1.0]))
+        tensor([0.        , 0.78539816])
+    """
 
 def arctan2(x: TensorLike, y: TensorLike, /) -> Tensor:
     """The angle in [-π, π] whose tangent is x / y: NumPy's order, the second coordinate of the point first.
 
     Its gradient at the origin is 0.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
 
     Example:
         >>> import tinyseq as ts
@@ -319,67 +521,282 @@ def arctan2(x: TensorLike, y: TensorLike, /) -> Tensor:
     """
 
 def arctanh(x: TensorLike, /) -> Tensor:
-    """``arctanh(x)``, like NumPy's or PyTorch's function of that name."""
+    """The inverse of the hyperbolic tangent; infinite at -1 and 1.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.arctanh(ts.tensor([0.0, 0.5]))
+        tensor([0.        , 0.54930614])
+    """
 
 def argmax(x: TensorLike, /, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """``argmax(x)``, like NumPy's or PyTorch's function of that name."""
+    """The index of the largest element along an axis; of equal ones, the first.
+
+    Args:
+        x: the values.
+        axis: the axis; by default that of the flattened tensor.
+        keepdims: whether the axis is kept, with length 1.
+
+    Returns:
+        Whole numbers, without a gradient.
+
+    Raises:
+        ValueError: if there is no such axis, or it is empty.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.argmax(ts.tensor([1.0, 3.0, 2.0])).item()
+        1
+    """
 
 def argmin(x: TensorLike, /, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """``argmin(x)``, like NumPy's or PyTorch's function of that name."""
+    """The index of the smallest element along an axis; of equal ones, the first.
+
+    Args:
+        x: the values.
+        axis: the axis; by default that of the flattened tensor.
+        keepdims: whether the axis is kept, with length 1.
+
+    Returns:
+        Whole numbers, without a gradient.
+
+    Raises:
+        ValueError: if there is no such axis, or it is empty.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.argmin(ts.tensor([1.0, 3.0, 2.0])).item()
+        0
+    """
 
 def argsort(x: TensorLike, /, axis: int = -1) -> Tensor:
-    """The indices that sort along an axis; equal elements keep their order (no gradient)."""
+    """The indices that sort along an axis; equal elements keep their order (no gradient).
+
+    Args:
+        x: the values.
+        axis: the axis.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+        ValueError: if there is no such axis.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.argsort(ts.tensor([3.0, 1.0, 2.0])).tolist()
+        [1, 2, 0]
+    """
 
 def astype(x: TensorLike, dtype: DTypeLike, copy: bool = True) -> Tensor:
     """The same values in another type; whole numbers and booleans carry no gradient.
 
     ``copy`` is NumPy's, and changes nothing: values never change in place.
+
+    Args:
+        x: the values.
+        dtype: the type of the result.
+        copy: as in NumPy, without effect: values never change in place.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.astype(ts.tensor([1.5, 2.5]), "int64")
+        tensor([1, 2])
     """
 
 @overload
 def atleast_1d(x: TensorLike, /) -> Tensor:
-    """With at least one axis; several tensors give a tuple."""
+    """With at least one axis; several tensors give a tuple.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.atleast_1d(2.0)
+        tensor([2.])
+    """
 
 @overload
 def atleast_1d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tensor, ...]:
-    """With at least one axis; several tensors give a tuple."""
+    """With at least one axis; several tensors give a tuple.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.atleast_1d(2.0)
+        tensor([2.])
+    """
 
 @overload
 def atleast_2d(x: TensorLike, /) -> Tensor:
-    """With at least two axes, new ones in front; several tensors give a tuple."""
+    """With at least two axes, new ones in front; several tensors give a tuple.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.atleast_2d(ts.zeros(3)).shape
+        (1, 3)
+    """
 
 @overload
 def atleast_2d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tensor, ...]:
-    """With at least two axes, new ones in front; several tensors give a tuple."""
+    """With at least two axes, new ones in front; several tensors give a tuple.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.atleast_2d(ts.zeros(3)).shape
+        (1, 3)
+    """
 
 @overload
 def atleast_3d(x: TensorLike, /) -> Tensor:
-    """With at least three axes, added as in NumPy: (n,) is (1, n, 1), and (m, n) is (m, n, 1)."""
+    """With at least three axes, added as in NumPy: (n,) is (1, n, 1), and (m, n) is (m, n, 1).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.atleast_3d(ts.zeros(3)).shape
+        (1, 3, 1)
+    """
 
 @overload
 def atleast_3d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tensor, ...]:
-    """With at least three axes, added as in NumPy: (n,) is (1, n, 1), and (m, n) is (m, n, 1)."""
+    """With at least three axes, added as in NumPy: (n,) is (1, n, 1), and (m, n) is (m, n, 1).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.atleast_3d(ts.zeros(3)).shape
+        (1, 3, 1)
+    """
 
 def bitwise_and(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``x & y``, bit by bit, of booleans or whole numbers."""
+    """``x & y``, bit by bit, of booleans or whole numbers.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.bitwise_and(6, 3)
+        tensor(2)
+    """
 
 def bitwise_or(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``x | y``, bit by bit, of booleans or whole numbers."""
+    """``x | y``, bit by bit, of booleans or whole numbers.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.bitwise_or(6, 3)
+        tensor(7)
+    """
 
 def bitwise_xor(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``x ^ y``, bit by bit, of booleans or whole numbers."""
+    """``x ^ y``, bit by bit, of booleans or whole numbers.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.bitwise_xor(6, 3)
+        tensor(5)
+    """
 
 def broadcast_to(x: TensorLike, /, shape: int | Sequence[int]) -> Tensor:
-    """``broadcast_to(x)``, like NumPy's or PyTorch's function of that name."""
+    """Repeat elements along new axes and along axes of length 1, as NumPy's broadcasting does.
+
+    Args:
+        x: the values.
+        shape: the new shape.
+
+    Returns:
+        A tensor of that shape.
+
+    Raises:
+        ValueError: if x does not broadcast to it.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.broadcast_to(ts.tensor([1.0, 2.0]), (2, 2)).tolist()
+        [[1.0, 2.0], [1.0, 2.0]]
+    """
 
 def cbrt(x: TensorLike, /) -> Tensor:
-    """The cube root, of negative numbers too; its slope at 0 is infinite."""
+    """The cube root, of negative numbers too; its slope at 0 is infinite.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.cbrt(ts.tensor([8.0, -27.0]))
+        tensor([ 2., -3.])
+    """
 
 def ceil(x: TensorLike, /) -> Tensor:
-    """The smallest whole number that is not below x; its gradient is 0."""
+    """The smallest whole number that is not below x; its gradient is 0.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.ceil(ts.tensor([1.5, -1.5]))
+        tensor([ 2., -1.])
+    """
 
 def cholesky(x: TensorLike, /) -> Tensor:
     """The lower triangle y with y @ yᵀ = x, for a symmetric positive definite x.
+
+    Args:
+        x: (..., n, n).
+
+    Returns:
+        (..., n, n).
+
+    Raises:
+        numpy.linalg.LinAlgError: if x is not positive definite.
 
     Example:
         >>> import tinyseq as ts
@@ -388,7 +805,21 @@ def cholesky(x: TensorLike, /) -> Tensor:
     """
 
 def chunk(x: TensorLike, chunks: int, axis: int = 0) -> list[Tensor]:
-    """Split into at most that many parts of equal length; the last may be shorter, as in PyTorch."""
+    """Split into at most ``chunks`` parts of equal length; the last may be shorter, as in PyTorch.
+
+    Args:
+        x: the values.
+        chunks: the largest number of parts.
+        axis: along which axis.
+
+    Returns:
+        A list of tensors.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> [part.shape for part in ts.chunk(ts.zeros(5), 3)]
+        [(2,), (2,), (1,)]
+    """
 
 def clip(
     x: TensorLike,
@@ -424,7 +855,13 @@ def clip(
     """
 
 def column_stack(tensors: Sequence[TensorLike]) -> Tensor:
-    """Stack as columns; vectors are columns."""
+    """Stack as columns; vectors are columns.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.column_stack([ts.zeros(2), ts.ones(2)]).tolist()
+        [[0.0, 1.0], [0.0, 1.0]]
+    """
 
 def concatenate(tensors: Sequence[TensorLike], axis: int | None = 0) -> Tensor:
     """Join tensors along an existing axis; if it is None, they are flattened first.
@@ -436,16 +873,66 @@ def concatenate(tensors: Sequence[TensorLike], axis: int | None = 0) -> Tensor:
     """
 
 def copysign(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """The size of x with the sign of y; its gradient at x = 0 is 0."""
+    """The size of x with the sign of y; its gradient at x = 0 is 0.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.copysign(ts.tensor([1.0, 2.0]), ts.tensor([-1.0, 1.0]))
+        tensor([-1.,  2.])
+    """
 
 def cos(x: TensorLike, /) -> Tensor:
-    """``cos(x)``, like NumPy's or PyTorch's function of that name."""
+    """The cosine of an angle in radians.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.cos(ts.tensor([0.0, 1.0]))
+        tensor([1.        , 0.54030231])
+    """
 
 def cosh(x: TensorLike, /) -> Tensor:
-    """``cosh(x)``, like NumPy's or PyTorch's function of that name."""
+    """The hyperbolic cosine.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.cosh(ts.tensor([0.0, 1.0]))
+        tensor([1.        , 1.54308063])
+    """
 
 def cross(x: TensorLike, y: TensorLike, axis: int | None = None) -> Tensor:
     """The cross product of vectors with three elements along an axis, the last by default.
+
+    Args:
+        x, y: tensors, arrays or lists, of shapes that broadcast.
+        axis: the axis of the vectors.
 
     Raises:
         ValueError: if the axis has another length.
@@ -457,7 +944,13 @@ def cross(x: TensorLike, y: TensorLike, axis: int | None = None) -> Tensor:
     """
 
 def cumprod(x: TensorLike, axis: int | None = None) -> Tensor:
-    """Cumulative products along an axis, or of the flattened tensor if it is None."""
+    """Cumulative products along an axis, or of the flattened tensor if it is None.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.cumprod(ts.tensor([1.0, 2.0, 3.0]))
+        tensor([1., 2., 6.])
+    """
 
 def cumsum(x: TensorLike, axis: int | None = None) -> Tensor:
     """Cumulative sums along an axis, or of the flattened tensor if it is None.
@@ -469,10 +962,40 @@ def cumsum(x: TensorLike, axis: int | None = None) -> Tensor:
     """
 
 def deg2rad(x: TensorLike, /) -> Tensor:
-    """Degrees as radians."""
+    """Degrees as radians.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.deg2rad(ts.tensor([0.0, 180.0]))
+        tensor([0.        , 3.14159265])
+    """
 
 def det(x: TensorLike, /) -> Tensor:
-    """The determinant; its gradient, the cofactors, is correct for singular matrices too."""
+    """The determinant; its gradient, the cofactors, is correct for singular matrices too.
+
+    Args:
+        x: (..., n, n).
+
+    Returns:
+        (...).
+
+    Raises:
+        numpy.linalg.LinAlgError: if the matrices are not square.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.det(ts.tensor([[2.0, 0.0], [0.0, 4.0]]))
+        tensor(8.)
+    """
 
 def diag(x: TensorLike, k: int = 0) -> Tensor:
     """A matrix with a vector on its k-th diagonal; of a matrix, that diagonal.
@@ -487,7 +1010,13 @@ def diag(x: TensorLike, k: int = 0) -> Tensor:
     """
 
 def diagflat(x: TensorLike, k: int = 0) -> Tensor:
-    """A matrix with all elements on its k-th diagonal."""
+    """A matrix with all elements on its k-th diagonal.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.diagflat(ts.tensor([1.0, 2.0])).tolist()
+        [[1.0, 0.0], [0.0, 2.0]]
+    """
 
 def diagonal(x: TensorLike, offset: int = 0, axis1: int = -2, axis2: int = -1) -> Tensor:
     """The diagonal of a matrix, or of each matrix of a batch, as the last axis.
@@ -500,6 +1029,9 @@ def diagonal(x: TensorLike, offset: int = 0, axis1: int = -2, axis2: int = -1) -
 
     Returns:
         The other axes, and the diagonal's.
+
+    Raises:
+        ValueError: if the two axes are one.
 
     Example:
         >>> import tinyseq as ts
@@ -522,6 +1054,9 @@ def diff(
     Returns:
         A tensor that is n shorter along the axis.
 
+    Raises:
+        ValueError: if ``n`` is negative, or x has no axes.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.diff(ts.tensor([1.0, 4.0, 9.0])), ts.diff(ts.tensor([1.0, 4.0, 9.0]), n=2)
@@ -529,16 +1064,50 @@ def diff(
     """
 
 def divide(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``divide(x, y)``, like NumPy's or PyTorch's function of that name."""
+    """The quotient: ``x / y``.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.divide(ts.tensor([1.0, 2.0]), 4.0)
+        tensor([0.25, 0.5 ])
+    """
 
 def divmod(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
-    """``x // y`` and ``x % y``."""
+    """``x // y`` and ``x % y``.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.divmod(ts.tensor(7.0), 2.0)
+        (tensor(3.), tensor(1.))
+    """
 
 def dot(x: TensorLike, y: TensorLike) -> Tensor:
-    """NumPy's dot: the last axis of x with the last but one of y (the last, if y is a vector)."""
+    """NumPy's dot: the last axis of x with the last but one of y (the last, if y is a vector).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.dot(ts.tensor([1.0, 2.0]), ts.tensor([3.0, 4.0]))
+        tensor(11.)
+    """
 
 def dstack(tensors: Sequence[TensorLike]) -> Tensor:
-    """Stack along the third axis."""
+    """Stack along the third axis.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.dstack([ts.zeros(2, 3), ts.ones(2, 3)]).shape
+        (2, 3, 2)
+    """
 
 def eigh(x: TensorLike) -> EighResult:
     """The eigenvalues of a symmetric matrix in ascending order, and its eigenvectors as columns.
@@ -552,7 +1121,13 @@ def eigh(x: TensorLike) -> EighResult:
     """
 
 def eigvalsh(x: TensorLike) -> Tensor:
-    """The eigenvalues of a symmetric matrix in ascending order."""
+    """The eigenvalues of a symmetric matrix in ascending order.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.eigvalsh(ts.tensor([[2.0, 0.0], [0.0, 1.0]]))
+        tensor([1., 2.])
+    """
 
 def einsum(
     subscripts: str | TensorLike, *operands: TensorLike, optimize: bool | str | Sequence[object] = False
@@ -566,6 +1141,9 @@ def einsum(
         optimize: contract a few operands at a time, in an order that NumPy chooses (True, ``"greedy"``, ``"optimal"``)
             or that is given, as `numpy.einsum_path` returns it. All at once by default.
 
+    Returns:
+        The axes of the output, in the order of its letters.
+
     Raises:
         ValueError, TypeError: if the subscripts do not fit the operands, or ``optimize`` is none of these.
 
@@ -576,55 +1154,269 @@ def einsum(
     """
 
 def elu(x: TensorLike, /, alpha: float = 1.0) -> Tensor:
-    """``elu(x)``, like NumPy's or PyTorch's function of that name."""
+    """x where it is positive, elsewhere alpha (exp(x) - 1).
+
+    Args:
+        x: a tensor, an array or a number.
+        alpha: minus the limit for large negative x.
+
+    Returns:
+        A tensor of x's shape.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.elu(ts.tensor([-1000.0, 2.0]))
+        tensor([-1.,  2.])
+    """
 
 def equal(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``equal(x, y)``, like NumPy's or PyTorch's function of that name."""
+    """Whether x equals y: ``x == y``.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.equal(ts.tensor([1.0, 2.0]), 2.0).tolist()
+        [False, True]
+    """
 
 def erf(x: TensorLike, /) -> Tensor:
-    """``erf(x)``, like NumPy's or PyTorch's function of that name."""
+    """The error function.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.erf(ts.tensor([0.0, 1.0]))
+        tensor([0.        , 0.84270079])
+    """
 
 def exp(x: TensorLike, /) -> Tensor:
-    """``exp(x)``, like NumPy's or PyTorch's function of that name."""
+    """The exponential function.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.exp(ts.tensor([0.0, 1.0]))
+        tensor([1.        , 2.71828183])
+    """
 
 def exp2(x: TensorLike, /) -> Tensor:
-    """2 to the power of x."""
+    """2 to the power of x.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.exp2(ts.tensor([0.0, 10.0]))
+        tensor([1.000e+00, 1.024e+03])
+    """
 
 def expand_dims(x: TensorLike, axis: int | tuple[int, ...]) -> Tensor:
-    """A new axis of length 1 at ``axis``, or at each of several."""
+    """A new axis of length 1 at ``axis``, or at each of several.
+
+    Raises:
+        ValueError: if an axis is named twice.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.expand_dims(ts.zeros(2, 3), 1).shape
+        (2, 1, 3)
+    """
 
 def expm1(x: TensorLike, /) -> Tensor:
-    """``expm1(x)``, like NumPy's or PyTorch's function of that name."""
+    """exp(x) - 1, accurate for small x too.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.expm1(ts.tensor([0.0, 1e-20]))
+        tensor([0.e+00, 1.e-20])
+    """
 
 def flatten(x: TensorLike) -> Tensor:
-    """Flatten to one axis."""
+    """Flatten to one axis.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.flatten(ts.zeros(2, 3)).shape
+        (6,)
+    """
 
 def flip(x: TensorLike, /, axis: Axis = None) -> Tensor:
-    """``flip(x)``, like NumPy's or PyTorch's function of that name."""
+    """Reverse the order of the elements along some axes.
+
+    Args:
+        x: the values.
+        axis: the axis or axes; all by default.
+
+    Returns:
+        A tensor of x's shape.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.flip(ts.tensor([1.0, 2.0, 3.0]))
+        tensor([3., 2., 1.])
+    """
 
 def fliplr(x: TensorLike) -> Tensor:
-    """Reverse the columns, along the second axis, as in NumPy."""
+    """Reverse the columns, along the second axis, as in NumPy.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.fliplr(ts.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
+        [[2.0, 1.0], [4.0, 3.0]]
+    """
 
 def flipud(x: TensorLike) -> Tensor:
-    """Reverse the rows, along the first axis, as in NumPy."""
+    """Reverse the rows, along the first axis, as in NumPy.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.flipud(ts.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
+        [[3.0, 4.0], [1.0, 2.0]]
+    """
 
 def float_power(x: TensorLike, y: TensorLike) -> Tensor:
-    """x to the power of y in float64, whatever their types, as NumPy's function."""
+    """x to the power of y in float64, whatever their types, as NumPy's function.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.float_power(2, 3)
+        tensor(8.)
+    """
 
 def floor(x: TensorLike, /) -> Tensor:
-    """The largest whole number that is not above x; its gradient is 0."""
+    """The largest whole number that is not above x; its gradient is 0.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.floor(ts.tensor([1.5, -1.5]))
+        tensor([ 1., -2.])
+    """
 
 def floor_divide(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """The floor of x / y: ``x // y``; its gradient is 0."""
+    """The floor of x / y: ``x // y``; its gradient is 0.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.floor_divide(ts.tensor([7.0, -7.0]), 2.0)
+        tensor([ 3., -4.])
+    """
 
 def fmax(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """The larger of two, or the one that is not NaN; where they are equal the first receives the gradient."""
+    """The larger of two, or the one that is not NaN; where they are equal the first receives the gradient.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.fmax(ts.tensor([1.0, float("nan")]), 0.0)
+        tensor([1., 0.])
+    """
 
 def fmin(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """The smaller of two, or the one that is not NaN; where they are equal the first receives the gradient."""
+    """The smaller of two, or the one that is not NaN; where they are equal the first receives the gradient.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.fmin(ts.tensor([1.0, float("nan")]), 0.0)
+        tensor([0., 0.])
+    """
 
 def fmod(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """The remainder of x / y truncated to a whole number, with x's sign, like C's fmod."""
+    """The remainder of x / y truncated to a whole number, with x's sign, like C's fmod.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.fmod(ts.tensor([7.0, -7.0]), 4.0)
+        tensor([ 3., -3.])
+    """
 
 def gather(x: TensorLike, axis: int, indices: TensorLike) -> Tensor:
     """One element for each index along an axis, as in PyTorch: nothing is broadcast.
@@ -634,6 +1426,9 @@ def gather(x: TensorLike, axis: int, indices: TensorLike) -> Tensor:
         axis: along which axis.
         indices: whole numbers, with as many axes as x; along the others they may be shorter than x, and take its
             beginning.
+
+    Returns:
+        A tensor of the shape of the indices.
 
     Raises:
         ValueError: if the indices have a different number of axes, or are longer than x along another axis.
@@ -645,19 +1440,88 @@ def gather(x: TensorLike, axis: int, indices: TensorLike) -> Tensor:
     """
 
 def gelu(x: TensorLike, /) -> Tensor:
-    """x times the normal distribution function of x (Hendrycks and Gimpel, 2016), the exact form."""
+    """x times the normal distribution function of x (Hendrycks and Gimpel, 2016), the exact form.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.gelu(ts.tensor([-1.0, 0.0, 1.0]))
+        tensor([-0.15865525,  0.        ,  0.84134475])
+    """
 
 def greater(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``greater(x, y)``, like NumPy's or PyTorch's function of that name."""
+    """Whether x is greater than y: ``x > y``.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.greater(ts.tensor([1.0, 2.0]), 1.0).tolist()
+        [False, True]
+    """
 
 def greater_equal(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``greater_equal(x, y)``, like NumPy's or PyTorch's function of that name."""
+    """Whether x is at least y: ``x >= y``.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.greater_equal(ts.tensor([1.0, 2.0]), 2.0).tolist()
+        [False, True]
+    """
 
 def hstack(tensors: Sequence[TensorLike]) -> Tensor:
-    """Stack horizontally, along the second axis; vectors are concatenated."""
+    """Stack horizontally, along the second axis; vectors are concatenated.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.hstack([ts.zeros(2), ts.ones(1)])
+        tensor([0., 0., 1.])
+    """
 
 def hypot(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """The length of the vector (x, y), without overflow; its gradient at the origin is 0."""
+    """The length of the vector (x, y), without overflow; its gradient at the origin is 0.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.hypot(ts.tensor([3.0, 3e200]), ts.tensor([4.0, 4e200]))
+        tensor([5.e+000, 5.e+200])
+    """
 
 def index_set(x: TensorLike, index: Index, values: TensorLike) -> Tensor:
     """A copy of ``x`` with ``values`` at ``index``: assignment without changing anything.
@@ -672,10 +1536,25 @@ def index_set(x: TensorLike, index: Index, values: TensorLike) -> Tensor:
     """
 
 def inner(x: TensorLike, y: TensorLike) -> Tensor:
-    """The sum of products over the last axes of x and y; for vectors, the scalar product."""
+    """The sum of products over the last axes of x and y; for vectors, the scalar product.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.inner(ts.tensor([1.0, 2.0]), ts.tensor([3.0, 4.0]))
+        tensor(11.)
+    """
 
 def inv(x: TensorLike, /) -> Tensor:
     """The inverse of a square matrix, or of each matrix of a batch; to solve equations, `solve` is better.
+
+    Args:
+        x: (..., n, n).
+
+    Returns:
+        (..., n, n).
+
+    Raises:
+        numpy.linalg.LinAlgError: if the matrix is singular.
 
     Example:
         >>> import tinyseq as ts
@@ -684,16 +1563,76 @@ def inv(x: TensorLike, /) -> Tensor:
     """
 
 def invert(x: TensorLike, /) -> Tensor:
-    """``~x``, with every bit inverted, of booleans or whole numbers."""
+    """``~x``, with every bit inverted, of booleans or whole numbers.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.invert(5)
+        tensor(-6)
+    """
 
 def isfinite(x: TensorLike, /) -> Tensor:
-    """Whether x is a finite number."""
+    """Whether x is a finite number.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.isfinite(ts.tensor([1.0, float("inf")])).tolist()
+        [True, False]
+    """
 
 def isinf(x: TensorLike, /) -> Tensor:
-    """Whether x is infinite."""
+    """Whether x is infinite.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.isinf(ts.tensor([1.0, float("inf")])).tolist()
+        [False, True]
+    """
 
 def isnan(x: TensorLike, /) -> Tensor:
-    """Whether x is NaN."""
+    """Whether x is NaN.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.isnan(ts.tensor([1.0, float("nan")])).tolist()
+        [False, True]
+    """
 
 def kron(x: TensorLike, y: TensorLike) -> Tensor:
     """The Kronecker product: every element of x times the whole of y, side by side.
@@ -705,13 +1644,58 @@ def kron(x: TensorLike, y: TensorLike) -> Tensor:
     """
 
 def leaky_relu(x: TensorLike, /, slope: float = 0.01) -> Tensor:
-    """``leaky_relu(x)``, like NumPy's or PyTorch's function of that name."""
+    """x where it is positive, elsewhere ``slope`` times x.
+
+    Args:
+        x: a tensor, an array or a number.
+        slope: the factor for negative x.
+
+    Returns:
+        A tensor of x's shape.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.leaky_relu(ts.tensor([-1.0, 2.0]))
+        tensor([-0.01,  2.  ])
+    """
 
 def less(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``less(x, y)``, like NumPy's or PyTorch's function of that name."""
+    """Whether x is less than y: ``x < y``.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.less(ts.tensor([1.0, 2.0]), 2.0).tolist()
+        [True, False]
+    """
 
 def less_equal(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``less_equal(x, y)``, like NumPy's or PyTorch's function of that name."""
+    """Whether x is at most y: ``x <= y``.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.less_equal(ts.tensor([1.0, 2.0]), 2.0).tolist()
+        [True, True]
+    """
 
 def linspace(start: TensorLike, stop: TensorLike, num: int = 50, endpoint: bool = True, axis: int = 0) -> Tensor:
     """Evenly spaced numbers from ``start`` to ``stop``, differentiable with respect to both.
@@ -726,6 +1710,9 @@ def linspace(start: TensorLike, stop: TensorLike, num: int = 50, endpoint: bool 
     Returns:
         (num, ...), where ... is the shape that the ends are broadcast to.
 
+    Raises:
+        ValueError: if ``num`` is negative.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.linspace(0.0, 1.0, 5)
@@ -733,28 +1720,146 @@ def linspace(start: TensorLike, stop: TensorLike, num: int = 50, endpoint: bool 
     """
 
 def log(x: TensorLike, /) -> Tensor:
-    """``log(x)``, like NumPy's or PyTorch's function of that name."""
+    """The natural logarithm; -inf at 0.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.log(ts.tensor([1.0, 2.0]))
+        tensor([0.        , 0.69314718])
+    """
 
 def log10(x: TensorLike, /) -> Tensor:
-    """The logarithm to base 10."""
+    """The logarithm to base 10.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.log10(ts.tensor([1.0, 1000.0]))
+        tensor([0., 3.])
+    """
 
 def log1p(x: TensorLike, /) -> Tensor:
-    """``log1p(x)``, like NumPy's or PyTorch's function of that name."""
+    """log(1 + x), accurate for small x too.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.log1p(ts.tensor([0.0, 1e-20]))
+        tensor([0.e+00, 1.e-20])
+    """
 
 def log2(x: TensorLike, /) -> Tensor:
-    """The logarithm to base 2."""
+    """The logarithm to base 2.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.log2(ts.tensor([1.0, 1024.0]))
+        tensor([ 0., 10.])
+    """
 
 def log_sigmoid(x: TensorLike, /) -> Tensor:
-    """``log_sigmoid(x)``, like NumPy's or PyTorch's function of that name."""
+    """log(sigmoid(x)), without overflow.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.log_sigmoid(ts.tensor([-1000.0, 1000.0]))
+        tensor([-1000.,    -0.])
+    """
 
 def log_softmax(x: TensorLike, /, axis: int = -1) -> Tensor:
-    """x - logsumexp(x) along an axis, the log of `softmax`."""
+    """x - logsumexp(x) along an axis, the log of `softmax`.
+
+    Args:
+        x: the values.
+        axis: the axis.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+        ValueError: if there is no such axis.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.log_softmax(ts.tensor([0.0, 1000.0]))
+        tensor([-1000.,     0.])
+    """
 
 def logaddexp(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """log(exp(x) + exp(y)) without overflow."""
+    """log(exp(x) + exp(y)) without overflow.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.logaddexp(ts.tensor([0.0, 1000.0]), ts.tensor([0.0, 1000.0]))
+        tensor([6.93147181e-01, 1.00069315e+03])
+    """
 
 def logaddexp2(x: TensorLike, y: TensorLike, /) -> Tensor:
     """log2(2^x + 2^y) without overflow.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
 
     Example:
         >>> import tinyseq as ts
@@ -763,19 +1868,94 @@ def logaddexp2(x: TensorLike, y: TensorLike, /) -> Tensor:
     """
 
 def logical_and(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """Whether both are true, or nonzero."""
+    """Whether both are true, or nonzero.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.logical_and([True, True], [True, False]).tolist()
+        [True, False]
+    """
 
 def logical_not(x: TensorLike, /) -> Tensor:
-    """Whether x is false, or 0."""
+    """Whether x is false, or 0.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.logical_not([True, False]).tolist()
+        [False, True]
+    """
 
 def logical_or(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """Whether at least one of the two is true, or nonzero."""
+    """Whether at least one of the two is true, or nonzero.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.logical_or([True, False], [False, False]).tolist()
+        [True, False]
+    """
 
 def logical_xor(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """Whether exactly one of the two is true, or nonzero."""
+    """Whether exactly one of the two is true, or nonzero.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.logical_xor([True, True], [True, False]).tolist()
+        [False, True]
+    """
 
 def logsumexp(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """log(sum(exp(x))) along the axes, without overflow: -inf, with gradient 0, where all of x is -inf.
+
+    Args:
+        x: the values.
+        axis: the axis or axes to reduce; all by default.
+        keepdims: whether reduced axes are kept, with length 1.
+
+    Returns:
+        A tensor without the reduced axes, or with axes of length 1 in their place if ``keepdims`` is true.
+
+    Raises:
+        TypeError: if x is not numeric.
+        ValueError: if there is no such axis.
 
     Example:
         >>> import tinyseq as ts
@@ -784,7 +1964,23 @@ def logsumexp(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Te
     """
 
 def matmul(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """Matrix product ``x @ y`` with NumPy's rules for vectors and for batches of matrices."""
+    """Matrix product ``x @ y`` with NumPy's rules for vectors and for batches of matrices.
+
+    Args:
+        x, y: (..., n, m) and (..., m, k), whose other axes broadcast; a vector is a row at the left, a column at the
+            right.
+
+    Returns:
+        (..., n, k), without the axis of a vector.
+
+    Raises:
+        ValueError: if the shapes do not match.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.matmul(ts.tensor([[1.0, 2.0], [3.0, 4.0]]), ts.tensor([1.0, 1.0]))
+        tensor([3., 7.])
+    """
 
 def matrix_power(x: TensorLike, n: int) -> Tensor:
     """The n-th power of a square matrix; for negative n, of its inverse.
@@ -799,16 +1995,56 @@ def matrix_power(x: TensorLike, n: int) -> Tensor:
     """
 
 def max(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The largest element along the axes; of equal ones the first (lowest index) receives the gradient."""
+    """The largest element along the axes; of equal ones the first (lowest index) receives the gradient.
+
+    Args:
+        x: the values.
+        axis: the axis or axes to reduce; all by default.
+        keepdims: whether reduced axes are kept, with length 1.
+
+    Returns:
+        A tensor without the reduced axes, or with axes of length 1 in their place if ``keepdims`` is true.
+
+    Raises:
+        TypeError: if x is not numeric.
+        ValueError: if there is no such axis.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.max(ts.tensor([1.0, 3.0, 2.0]))
+        tensor(3.)
+    """
 
 def maximum(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """The larger of two, elementwise; where they are equal the first receives the gradient."""
+    """The larger of two, elementwise; where they are equal the first receives the gradient.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.maximum(ts.tensor([1.0, 5.0]), ts.tensor([3.0, 2.0]))
+        tensor([3., 5.])
+    """
 
 def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: DTypeLike | None = None) -> Tensor:
     """The mean along the axes, computed in ``dtype`` if it is given.
 
+    Args:
+        x: the values.
+        axis: the axis or axes to reduce; all by default.
+        keepdims: whether reduced axes are kept, with length 1.
+        dtype: the type to compute in; by default that of x.
+
     Raises:
-        ValueError: if there is nothing to divide by.
+        ValueError: if there are no elements.
 
     Example:
         >>> import tinyseq as ts
@@ -823,6 +2059,9 @@ def meshgrid(*tensors: TensorLike, indexing: str = "xy") -> list[Tensor]:
         tensors: vectors of coordinates.
         indexing: "xy" (the first vector runs along the second axis, as in NumPy) or "ij".
 
+    Returns:
+        A list of tensors, one for each axis.
+
     Raises:
         ValueError: for another indexing.
 
@@ -834,16 +2073,74 @@ def meshgrid(*tensors: TensorLike, indexing: str = "xy") -> list[Tensor]:
     """
 
 def min(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The smallest element along the axes; of equal ones the first (lowest index) receives the gradient."""
+    """The smallest element along the axes; of equal ones the first (lowest index) receives the gradient.
+
+    Args:
+        x: the values.
+        axis: the axis or axes to reduce; all by default.
+        keepdims: whether reduced axes are kept, with length 1.
+
+    Returns:
+        A tensor without the reduced axes, or with axes of length 1 in their place if ``keepdims`` is true.
+
+    Raises:
+        TypeError: if x is not numeric.
+        ValueError: if there is no such axis.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.min(ts.tensor([1.0, 3.0, 2.0]))
+        tensor(1.)
+    """
 
 def minimum(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """The smaller of two, elementwise; where they are equal the first receives the gradient."""
+    """The smaller of two, elementwise; where they are equal the first receives the gradient.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.minimum(ts.tensor([1.0, 5.0]), ts.tensor([3.0, 2.0]))
+        tensor([1., 2.])
+    """
 
 def mod(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """The remainder of x // y, with y's sign: ``x % y``. At the jumps the gradient is that of the right-hand side."""
+    """The remainder of x // y, with y's sign: ``x % y``. At the jumps the gradient is that of the right-hand side.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.mod(ts.tensor([7.0, -7.0]), 4.0)
+        tensor([3., 1.])
+    """
 
 def moveaxis(x: TensorLike, source: int | tuple[int, ...], destination: int | tuple[int, ...]) -> Tensor:
     """Move axes to other positions; the others keep their order.
+
+    Args:
+        x: the values.
+        source: the axis to move, or several.
+        destination: where each of them goes.
+
+    Raises:
+        ValueError: if an axis is named twice, or the two are not equally many.
 
     Example:
         >>> import tinyseq as ts
@@ -852,10 +2149,35 @@ def moveaxis(x: TensorLike, source: int | tuple[int, ...], destination: int | tu
     """
 
 def multiply(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``multiply(x, y)``, like NumPy's or PyTorch's function of that name."""
+    """The product, elementwise: ``x * y``.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.multiply(ts.tensor([1.0, 2.0]), ts.tensor([3.0, 4.0]))
+        tensor([3., 8.])
+    """
 
 def nan_to_num(x: TensorLike, /, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """Replace NaN (with 0) and infinities (with the largest finite numbers); there the gradient is 0.
+
+    Args:
+        x: a tensor, an array or a number.
+        nan: what replaces NaN.
+        posinf: what replaces inf; by default the largest finite number.
+        neginf: what replaces -inf; by default the smallest finite number.
+
+    Returns:
+        A tensor of x's shape.
 
     Example:
         >>> import tinyseq as ts
@@ -864,22 +2186,98 @@ def nan_to_num(x: TensorLike, /, nan: float = 0.0, posinf: float | None = None, 
     """
 
 def negative(x: TensorLike, /) -> Tensor:
-    """``negative(x)``, like NumPy's or PyTorch's function of that name."""
+    """The negative: ``-x``.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.negative(ts.tensor([1.0, -2.0]))
+        tensor([-1.,  2.])
+    """
 
 def norm(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The Euclidean norm along the axes; its gradient at the origin is 0."""
+    """The Euclidean norm along the axes; its gradient at the origin is 0.
+
+    Args:
+        x: the values.
+        axis: the axis or axes to reduce; all by default.
+        keepdims: whether reduced axes are kept, with length 1.
+
+    Returns:
+        A tensor without the reduced axes, or with axes of length 1 in their place if ``keepdims`` is true.
+
+    Raises:
+        TypeError: if x is not numeric.
+        ValueError: if there is no such axis.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.norm(ts.tensor([3.0, 4.0]))
+        tensor(5.)
+    """
 
 def normal_cdf(x: TensorLike, /) -> Tensor:
-    """The standard normal distribution function, (1 + erf(x / sqrt 2)) / 2, accurate for negative x too."""
+    """The standard normal distribution function, (1 + erf(x / sqrt 2)) / 2, accurate for negative x too.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.normal_cdf(ts.tensor([0.0, -40.0]))
+        tensor([0.5, 0. ])
+    """
 
 def not_equal(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``not_equal(x, y)``, like NumPy's or PyTorch's function of that name."""
+    """Whether x does not equal y: ``x != y``.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.not_equal(ts.tensor([1.0, 2.0]), 2.0).tolist()
+        [True, False]
+    """
 
 def ones_like(x: TensorLike) -> Tensor:
-    """Ones of another tensor's shape, dtype and device."""
+    """Ones of another tensor's shape, dtype and device.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.ones_like(ts.zeros(2))
+        tensor([1., 1.])
+    """
 
 def outer(x: TensorLike, y: TensorLike) -> Tensor:
-    """The outer product of x and y, both flattened: (n,) and (m,) give (n, m)."""
+    """The outer product of x and y, both flattened: (n,) and (m,) give (n, m).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.outer(ts.tensor([1.0, 2.0]), ts.tensor([3.0, 4.0])).tolist()
+        [[3.0, 4.0], [6.0, 8.0]]
+    """
 
 def pad(
     x: TensorLike,
@@ -905,6 +2303,9 @@ def pad(
             default.
         reflect_type: "even", or "odd" for reflections through the last element, in "reflect" and "symmetric".
 
+    Returns:
+        A tensor with longer axes.
+
     Raises:
         ValueError: for widths that do not fit or are negative, another mode, or a setting that the mode does not have.
 
@@ -919,6 +2320,15 @@ def pad(
 def permute(x: TensorLike, *order: int | Sequence[int], axes: int | Sequence[int] | None = None) -> Tensor:
     """Reorder the axes: as given (``transpose(x, 1, 0, 2)``, a tuple, or ``axes=``), or all in reverse.
 
+    Args:
+        x: the values.
+        order: for each axis of the result, the axis of x.
+        axes: the same, as NumPy names it.
+
+    Raises:
+        TypeError: if both are given.
+        ValueError: if an axis is missing or named twice.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.transpose(ts.zeros((2, 3, 4)), 1, 0, 2).shape
@@ -926,16 +2336,78 @@ def permute(x: TensorLike, *order: int | Sequence[int], axes: int | Sequence[int
     """
 
 def pinv(x: TensorLike, /) -> Tensor:
-    """The Moore-Penrose pseudo-inverse; its gradient assumes constant rank."""
+    """The Moore-Penrose pseudo-inverse; its gradient assumes constant rank.
+
+    Args:
+        x: (..., m, n).
+
+    Returns:
+        (..., n, m).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.pinv(ts.tensor([[2.0], [0.0]])).tolist()
+        [[0.5, 0.0]]
+    """
 
 def positive(x: TensorLike, /) -> Tensor:
-    """x itself: ``+x``."""
+    """x itself: ``+x``.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.positive(ts.tensor([1.0, -2.0]))
+        tensor([ 1., -2.])
+    """
 
 def pow(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``pow(x, y)``, like NumPy's or PyTorch's function of that name."""
+    """x to the power of y: ``x**y``.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.pow(ts.tensor([1.0, 2.0]), 3.0)
+        tensor([1., 8.])
+    """
 
 def prod(x: TensorLike, /, axis: Axis = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Tensor:
-    """``prod(x)``, like NumPy's or PyTorch's function of that name."""
+    """The product along the axes; its gradient is right where elements are 0, too.
+
+    Args:
+        x: the values.
+        axis: the axis or axes to reduce; all by default.
+        keepdims: whether reduced axes are kept, with length 1.
+        dtype: the type to compute in, as in NumPy.
+
+    Returns:
+        A tensor without the reduced axes, or with axes of length 1 in their place if ``keepdims`` is true.
+
+    Raises:
+        TypeError: if x is not numeric.
+        ValueError: if there is no such axis.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.prod(ts.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+        tensor([3., 8.])
+    """
 
 def qr(x: TensorLike) -> QRResult:
     """The factors of x = Q @ R: k = min(m, n) orthogonal columns (..., m, k), and an upper triangle (..., k, n).
@@ -948,28 +2420,126 @@ def qr(x: TensorLike) -> QRResult:
     """
 
 def rad2deg(x: TensorLike, /) -> Tensor:
-    """Radians as degrees."""
+    """Radians as degrees.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.rad2deg(ts.tensor([0.0, 3.141592653589793]))
+        tensor([  0., 180.])
+    """
 
 def ravel(x: TensorLike) -> Tensor:
-    """All elements along one axis: `flatten` under NumPy's name."""
+    """All elements along one axis: `flatten` under NumPy's name.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.ravel(ts.zeros(2, 3)).shape
+        (6,)
+    """
 
 def reciprocal(x: TensorLike, /) -> Tensor:
-    """``reciprocal(x)``, like NumPy's or PyTorch's function of that name."""
+    """One over x.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.reciprocal(ts.tensor([2.0, 4.0]))
+        tensor([0.5 , 0.25])
+    """
 
 def relu(x: TensorLike, /) -> Tensor:
-    """``relu(x)``, like NumPy's or PyTorch's function of that name."""
+    """max(x, 0); its gradient at 0 is 0.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.relu(ts.tensor([-1.0, 2.0]))
+        tensor([0., 2.])
+    """
 
 def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
-    """Repeat each element along an axis, all equally or each its own number of times; flattened if it is None."""
+    """Repeat each element along an axis, all equally or each its own number of times; flattened if it is None.
+
+    Args:
+        x: the values.
+        repeats: how often each element occurs, one number or one for each.
+        axis: along which axis; None for the flattened tensor.
+
+    Raises:
+        ValueError: if a number is negative, or there are too few or too many of them.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.repeat(ts.tensor([1.0, 2.0]), 2)
+        tensor([1., 1., 2., 2.])
+    """
 
 def reshape(x: TensorLike, /, shape: int | Sequence[int]) -> Tensor:
-    """``reshape(x)``, like NumPy's or PyTorch's function of that name."""
+    """The same elements in another shape.
+
+    Args:
+        x: the values.
+        shape: the new shape, a tuple or a number; one side may be -1, for as many as are left.
+
+    Returns:
+        A tensor of that shape.
+
+    Raises:
+        ValueError: if it has another number of elements.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.reshape(ts.arange(4.0), (2, -1)).tolist()
+        [[0.0, 1.0], [2.0, 3.0]]
+    """
 
 def roll(x: TensorLike, /, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Tensor:
-    """``roll(x)``, like NumPy's or PyTorch's function of that name."""
+    """Shift the elements along some axes; those that leave one end come back at the other.
+
+    Args:
+        x: the values.
+        shift: by how many places, a number or one for each axis.
+        axis: the axis or axes; by default that of the flattened tensor.
+
+    Returns:
+        A tensor of x's shape.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.roll(ts.tensor([1.0, 2.0, 3.0]), 1)
+        tensor([3., 1., 2.])
+    """
 
 def rot90(x: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
     """Rotate by k times 90 degrees, from the first of two axes towards the second.
+
+    Raises:
+        ValueError: if there are not two different axes.
 
     Example:
         >>> import tinyseq as ts
@@ -979,6 +2549,13 @@ def rot90(x: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
 
 def round(x: TensorLike, /, decimals: int = 0) -> Tensor:
     """Round to a number of decimals; halves go to the even neighbour. The gradient is 0.
+
+    Args:
+        x: a tensor, an array or a number.
+        decimals: how many decimals; a negative number rounds to tens, hundreds, ...
+
+    Returns:
+        A tensor of x's shape.
 
     Example:
         >>> import tinyseq as ts
@@ -996,22 +2573,112 @@ def scatter_add(x: TensorLike, index: Index, values: TensorLike) -> Tensor:
     """
 
 def sigmoid(x: TensorLike, /) -> Tensor:
-    """The logistic function 1 / (1 + exp(-x)), without overflow."""
+    """The logistic function 1 / (1 + exp(-x)), without overflow.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.sigmoid(ts.tensor([-1000.0, 0.0]))
+        tensor([0. , 0.5])
+    """
 
 def sign(x: TensorLike, /) -> Tensor:
-    """``sign(x)``, like NumPy's or PyTorch's function of that name."""
+    """-1, 0 or 1, with x's sign; its gradient is 0.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.sign(ts.tensor([-3.0, 0.0, 2.0]))
+        tensor([-1.,  0.,  1.])
+    """
 
 def signbit(x: TensorLike, /) -> Tensor:
-    """Whether the sign bit of x is set, as it is for -0.0."""
+    """Whether the sign bit of x is set, as it is for -0.0.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.signbit(ts.tensor([1.0, -0.0])).tolist()
+        [False, True]
+    """
 
 def sin(x: TensorLike, /) -> Tensor:
-    """``sin(x)``, like NumPy's or PyTorch's function of that name."""
+    """The sine of an angle in radians.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.sin(ts.tensor([0.0, 1.0]))
+        tensor([0.        , 0.84147098])
+    """
 
 def sinc(x: TensorLike, /) -> Tensor:
-    """sin(πx) / (πx), and 1 at 0."""
+    """sin(πx) / (πx), and 1 at 0.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.sinc(ts.tensor([0.0, 0.5]))
+        tensor([1.        , 0.63661977])
+    """
 
 def sinh(x: TensorLike, /) -> Tensor:
-    """``sinh(x)``, like NumPy's or PyTorch's function of that name."""
+    """The hyperbolic sine.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.sinh(ts.tensor([0.0, 1.0]))
+        tensor([0.        , 1.17520119])
+    """
 
 def slogdet(x: TensorLike) -> SlogdetResult:
     """The sign of the determinant and the logarithm of its size, which neither overflow nor underflow.
@@ -1025,16 +2692,58 @@ def slogdet(x: TensorLike) -> SlogdetResult:
     """
 
 def softmax(x: TensorLike, /, axis: int = -1) -> Tensor:
-    """exp(x) / sum(exp(x)) along an axis; all 0 where all of x is -inf."""
+    """exp(x) / sum(exp(x)) along an axis; all 0 where all of x is -inf.
+
+    Args:
+        x: the values.
+        axis: the axis.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+        ValueError: if there is no such axis.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.softmax(ts.tensor([1000.0, 1000.0]))
+        tensor([0.5, 0.5])
+    """
 
 def softplus(x: TensorLike, /) -> Tensor:
-    """``softplus(x)``, like NumPy's or PyTorch's function of that name."""
+    """log(1 + exp(x)), without overflow.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.softplus(ts.tensor([-1000.0, 1000.0]))
+        tensor([   0., 1000.])
+    """
 
 def solve(x: TensorLike, y: TensorLike, /) -> Tensor:
     """The solution z of x @ z = y.
 
     As in NumPy, y is a vector only if it has one axis; else its last two axes are a matrix, each column of which is a
     right-hand side.
+
+    Args:
+        x: (..., n, n).
+        y: (n,), or (..., n, k).
+
+    Returns:
+        A tensor of y's shape, broadcast to the batch of x.
+
+    Raises:
+        numpy.linalg.LinAlgError: if the matrix is singular.
 
     Example:
         >>> import tinyseq as ts
@@ -1058,6 +2767,17 @@ def sort(x: TensorLike, axis: int | None = -1) -> Tensor:
 def split(x: TensorLike, /, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     """Split along an axis into a number of equal parts, or into parts of given lengths.
 
+    Args:
+        x: the values.
+        sections: the number of parts, or their lengths.
+        axis: along which axis.
+
+    Returns:
+        A list of tensors.
+
+    Raises:
+        ValueError: if the parts do not make up the axis.
+
     Example:
         >>> import tinyseq as ts
         >>> [part.shape for part in ts.split(ts.zeros((6, 2)), 3)]
@@ -1065,13 +2785,56 @@ def split(x: TensorLike, /, sections: int | Sequence[int], axis: int = 0) -> lis
     """
 
 def sqrt(x: TensorLike, /) -> Tensor:
-    """``sqrt(x)``, like NumPy's or PyTorch's function of that name."""
+    """The square root; its slope at 0 is infinite.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.sqrt(ts.tensor([4.0, 9.0]))
+        tensor([2., 3.])
+    """
 
 def square(x: TensorLike, /) -> Tensor:
-    """``square(x)``, like NumPy's or PyTorch's function of that name."""
+    """The square.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.square(ts.tensor([1.0, -2.0]))
+        tensor([1., 4.])
+    """
 
 def squeeze(x: TensorLike, axis: int | tuple[int, ...] | None = None) -> Tensor:
-    """Remove the given axes of length 1 (all such axes by default)."""
+    """Remove the given axes of length 1 (all such axes by default).
+
+    Args:
+        x: the values.
+        axis: an axis, or several; all of length 1 by default.
+
+    Raises:
+        ValueError: if one of them has another length.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.squeeze(ts.zeros(1, 3)).shape
+        (3,)
+    """
 
 def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """Join tensors of one shape along a new axis.
@@ -1101,16 +2864,59 @@ def std(
         correction: the name of ``ddof`` in the array-API standard and in PyTorch (where the default is 1).
         dtype: the type to compute in.
 
+    Returns:
+        A tensor without the reduced axes, or with axes of length 1 in their place if ``keepdims`` is true.
+
     Raises:
-        ValueError: if there is nothing to divide by.
+        ValueError: if there are no more elements than ``ddof``.
         TypeError: if ``ddof`` and ``correction`` are both given.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.std(ts.tensor([1.0, 5.0]))
+        tensor(2.)
     """
 
 def subtract(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``subtract(x, y)``, like NumPy's or PyTorch's function of that name."""
+    """The difference: ``x - y``.
+
+    Args:
+        x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast.
+
+    Raises:
+        TypeError: if one of them is not numeric.
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.subtract(ts.tensor([1.0, 2.0]), 1.0)
+        tensor([0., 1.])
+    """
 
 def sum(x: TensorLike, /, axis: Axis = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Tensor:
-    """``sum(x)``, like NumPy's or PyTorch's function of that name."""
+    """The sum along the axes.
+
+    Args:
+        x: the values.
+        axis: the axis or axes to reduce; all by default.
+        keepdims: whether reduced axes are kept, with length 1.
+        dtype: the type to compute in, as in NumPy.
+
+    Returns:
+        A tensor without the reduced axes, or with axes of length 1 in their place if ``keepdims`` is true.
+
+    Raises:
+        TypeError: if x is not numeric.
+        ValueError: if there is no such axis.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.sum(ts.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+        tensor([4., 6.])
+    """
 
 def svd(x: TensorLike, full_matrices: bool = True) -> SVDResult:
     """The singular value decomposition x = U @ diag(S) @ Vh.
@@ -1130,10 +2936,26 @@ def svd(x: TensorLike, full_matrices: bool = True) -> SVDResult:
     """
 
 def svdvals(x: TensorLike) -> Tensor:
-    """The singular values in descending order."""
+    """The singular values in descending order.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.svdvals(ts.tensor([[0.0, 2.0], [1.0, 0.0]]))
+        tensor([2., 1.])
+    """
 
 def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
-    """Swap two axes."""
+    """Swap two axes.
+
+    Args:
+        x: the values.
+        axis1, axis2: the two axes.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.swapaxes(ts.zeros(2, 3, 4), 0, 2).shape
+        (4, 3, 2)
+    """
 
 def take(x: TensorLike, indices: TensorLike, axis: int | None = 0) -> Tensor:
     """The slices at ``indices`` along an axis; the shape of the indices replaces the axis.
@@ -1154,6 +2976,9 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = -1) -
         indices: whole numbers, with as many axes as x.
         axis: the axis; None for the flattened tensor.
 
+    Returns:
+        A tensor of the shape of the indices, broadcast with x along the other axes.
+
     Raises:
         ValueError: if the indices have a different number of axes, or cannot be broadcast.
 
@@ -1165,26 +2990,96 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = -1) -
     """
 
 def tan(x: TensorLike, /) -> Tensor:
-    """``tan(x)``, like NumPy's or PyTorch's function of that name."""
+    """The tangent of an angle in radians.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.tan(ts.tensor([0.0, 1.0]))
+        tensor([0.        , 1.55740772])
+    """
 
 def tanh(x: TensorLike, /) -> Tensor:
-    """``tanh(x)``, like NumPy's or PyTorch's function of that name."""
+    """The hyperbolic tangent.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.tanh(ts.tensor([0.0, 1.0]))
+        tensor([0.        , 0.76159416])
+    """
 
 def tensordot(x: TensorLike, y: TensorLike, axes: int | Sequence[int | Sequence[int]] = 2) -> Tensor:
     """Contract axes of x with axes of y: a number (the last of x with the first of y) or a pair of lists.
 
     Raises:
         TypeError, ValueError: if the axes are neither, are not axes of x and y, or differ in length.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.tensordot(ts.ones(2, 3), ts.ones(3, 4), axes=1).shape
+        (2, 4)
     """
 
 def tile(x: TensorLike, reps: int | Sequence[int]) -> Tensor:
-    """Repeat the whole tensor along each axis, like NumPy's tile."""
+    """Repeat the whole tensor along each axis, like NumPy's tile.
+
+    Args:
+        x: the values.
+        reps: how often along each axis, counted from the last one if there are too few.
+
+    Returns:
+        A tensor.
+
+    Raises:
+        ValueError: if a number is negative.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.tile(ts.tensor([1.0, 2.0]), 2)
+        tensor([1., 2., 1., 2.])
+    """
 
 def trace(x: TensorLike, offset: int = 0, axis1: int = -2, axis2: int = -1) -> Tensor:
-    """The sum of `diagonal`: of a matrix, or of each matrix of a batch."""
+    """The sum of `diagonal`: of a matrix, or of each matrix of a batch.
+
+    Args:
+        x: (..., m, n) by default.
+        offset, axis1, axis2: as for `diagonal`.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.trace(ts.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(5.)
+    """
 
 def transpose(x: TensorLike, *order: int | Sequence[int], axes: int | Sequence[int] | None = None) -> Tensor:
     """Reorder the axes: as given (``transpose(x, 1, 0, 2)``, a tuple, or ``axes=``), or all in reverse.
+
+    Args:
+        x: the values.
+        order: for each axis of the result, the axis of x.
+        axes: the same, as NumPy names it.
+
+    Raises:
+        TypeError: if both are given.
+        ValueError: if an axis is missing or named twice.
 
     Example:
         >>> import tinyseq as ts
@@ -1195,6 +3090,13 @@ def transpose(x: TensorLike, *order: int | Sequence[int], axes: int | Sequence[i
 def tril(x: TensorLike, /, k: int = 0) -> Tensor:
     """The lower triangle of a matrix, or of each matrix of a batch, up to the k-th diagonal, and 0 elsewhere.
 
+    Args:
+        x: (..., m, n).
+        k: which diagonal: above the main one if positive, below it if negative.
+
+    Returns:
+        (..., m, n).
+
     Example:
         >>> import tinyseq as ts
         >>> ts.tril(ts.ones(2, 2)).tolist()
@@ -1202,13 +3104,57 @@ def tril(x: TensorLike, /, k: int = 0) -> Tensor:
     """
 
 def triu(x: TensorLike, /, k: int = 0) -> Tensor:
-    """The upper triangle of a matrix, or of each matrix of a batch, from the k-th diagonal on, and 0 elsewhere."""
+    """The upper triangle of a matrix, or of each matrix of a batch, from the k-th diagonal on, and 0 elsewhere.
+
+    Args:
+        x: (..., m, n).
+        k: which diagonal: above the main one if positive, below it if negative.
+
+    Returns:
+        (..., m, n).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.triu(ts.ones(2, 2)).tolist()
+        [[1.0, 1.0], [0.0, 1.0]]
+    """
 
 def trunc(x: TensorLike, /) -> Tensor:
-    """x without its fraction; its gradient is 0."""
+    """x without its fraction; its gradient is 0.
+
+    Args:
+        x: a tensor, an array or a number.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        TypeError: if x is not numeric.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.trunc(ts.tensor([1.5, -1.5]))
+        tensor([ 1., -1.])
+    """
 
 def unbind(x: TensorLike, /, axis: int = 0) -> list[Tensor]:
-    """The slices along an axis, as a list: ``unbind(x)[t]`` is ``x[t]``, and one node serves all of them."""
+    """The slices along an axis, as a list: ``unbind(x)[t]`` is ``x[t]``, and one node serves all of them.
+
+    Args:
+        x: the values.
+        axis: along which axis.
+
+    Returns:
+        A list of tensors without that axis.
+
+    Raises:
+        IndexError: if there is no such axis.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.unbind(ts.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        [tensor([1., 2.]), tensor([3., 4.])]
+    """
 
 def var(
     x: TensorLike,
@@ -1229,13 +3175,30 @@ def var(
         correction: the name of ``ddof`` in the array-API standard and in PyTorch (where the default is 1).
         dtype: the type to compute in.
 
+    Returns:
+        A tensor without the reduced axes, or with axes of length 1 in their place if ``keepdims`` is true.
+
     Raises:
-        ValueError: if there is nothing to divide by.
+        ValueError: if there are no more elements than ``ddof``.
         TypeError: if ``ddof`` and ``correction`` are both given.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.var(ts.tensor([1.0, 5.0]))
+        tensor(4.)
     """
 
 def vdot(x: TensorLike, y: TensorLike) -> Tensor:
-    """The scalar product of all elements."""
+    """The scalar product of all elements.
+
+    Args:
+        x, y: tensors with as many elements, which are flattened.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.vdot(ts.ones(2, 2), ts.ones(4))
+        tensor(4.)
+    """
 
 def vstack(tensors: Sequence[TensorLike]) -> Tensor:
     """Stack vertically; vectors are rows.
@@ -1247,7 +3210,29 @@ def vstack(tensors: Sequence[TensorLike]) -> Tensor:
     """
 
 def where(condition: TensorLike, x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``where(condition, x, y)``, like NumPy's or PyTorch's function of that name."""
+    """Elements of x where a condition is true, elsewhere those of y.
+
+    Args:
+        condition: booleans.
+        x, y: tensors, arrays or numbers; the shapes of all three broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast. Gradients go only to the elements that were chosen.
+
+    Raises:
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.where(ts.tensor([1.0, -2.0]) > 0, ts.tensor([1.0, -2.0]), 0.0)
+        tensor([1., 0.])
+    """
 
 def zeros_like(x: TensorLike) -> Tensor:
-    """Zeros of another tensor's shape, dtype and device."""
+    """Zeros of another tensor's shape, dtype and device.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.zeros_like(ts.ones(2))
+        tensor([0., 0.])
+    """

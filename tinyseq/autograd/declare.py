@@ -14,6 +14,7 @@ from tinyseq.autograd.axes import AxesRule, Kind
 from tinyseq.autograd.calls.composites import naming_itself
 from tinyseq.autograd.calls.whole import takes_whole_numbers
 from tinyseq.autograd.dispatch import apply, public_function
+from tinyseq.autograd.docstrings import docstring
 from tinyseq.autograd.op import (
     CONDITIONED,
     NONZERO,
@@ -118,6 +119,7 @@ def op(  # type: ignore[misc]  # the overloads give only the return types; the s
     inverse: tuple[Callable[..., Any] | None, ...] = (),
     ulps: Accuracy | None = None,
     doc: str = "",
+    example: tuple[str, str] | None = None,
 ) -> Callable[..., Any]:
     r"""Declare an op; returns its public function.
 
@@ -168,7 +170,8 @@ def op(  # type: ignore[misc]  # the overloads give only the return types; the s
             ``(np.square,)`` for a square root; None where that is impossible. Drawings use it to show constants that
             were not kept.
         ulps: the promised accuracy, which the tests check.
-        doc: the docstring of the public function.
+        doc: the docstring of the public function; sections that follow from the record may be left out.
+        example: a line of Python for the docstring, in which the package is ``ts``, and what it prints.
 
     Example:
         >>> import tinyseq as ts
@@ -219,8 +222,7 @@ def op(  # type: ignore[misc]  # the overloads give only the return types; the s
     function = public_function(record)
     function.__name__ = function.__qualname__ = name
     function.__module__ = module  # where pickle looks for it, by its name
-    known = f"``{name}({', '.join(record.inputs)})``, like NumPy's or PyTorch's function of that name."
-    function.__doc__ = doc or known
+    function.__doc__ = docstring(record, doc, example)
     function.__dict__.update(op=record, __signature__=record.signature)
     FUNCTIONS[name] = function
     offer(name, function, method, operator)

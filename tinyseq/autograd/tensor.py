@@ -286,6 +286,9 @@ def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool
         dtype: the element type; by default that of the data (float64 for Python floats, as in NumPy).
         requires_grad: whether gradients with respect to it are needed.
 
+    Returns:
+        A leaf if ``requires_grad`` is set, otherwise a constant.
+
     Raises:
         TypeError: if the data is not a rectangular array of numbers, or if ``requires_grad`` is set for integers.
 

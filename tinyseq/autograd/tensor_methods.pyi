@@ -10,17 +10,125 @@ from tinyseq.autograd.tensor import Axis, Index, Tensor, TensorLike
 class TensorMethods:
     """The operators and methods that `tinyseq.autograd.methods` gives to Tensor."""
     def sum(self, /, axis: Axis = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Tensor:
-        """``sum(x)``, like NumPy's or PyTorch's function of that name."""
+        """The sum along the axes.
+
+        Args:
+            x: the values.
+            axis: the axis or axes to reduce; all by default.
+            keepdims: whether reduced axes are kept, with length 1.
+            dtype: the type to compute in, as in NumPy.
+
+        Returns:
+            A tensor without the reduced axes, or with axes of length 1 in their place if ``keepdims`` is true.
+
+        Raises:
+            TypeError: if x is not numeric.
+            ValueError: if there is no such axis.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.sum(ts.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+            tensor([4., 6.])
+        """
     def prod(self, /, axis: Axis = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Tensor:
-        """``prod(x)``, like NumPy's or PyTorch's function of that name."""
+        """The product along the axes; its gradient is right where elements are 0, too.
+
+        Args:
+            x: the values.
+            axis: the axis or axes to reduce; all by default.
+            keepdims: whether reduced axes are kept, with length 1.
+            dtype: the type to compute in, as in NumPy.
+
+        Returns:
+            A tensor without the reduced axes, or with axes of length 1 in their place if ``keepdims`` is true.
+
+        Raises:
+            TypeError: if x is not numeric.
+            ValueError: if there is no such axis.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.prod(ts.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+            tensor([3., 8.])
+        """
     def max(self, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """The largest element along the axes; of equal ones the first (lowest index) receives the gradient."""
+        """The largest element along the axes; of equal ones the first (lowest index) receives the gradient.
+
+        Args:
+            x: the values.
+            axis: the axis or axes to reduce; all by default.
+            keepdims: whether reduced axes are kept, with length 1.
+
+        Returns:
+            A tensor without the reduced axes, or with axes of length 1 in their place if ``keepdims`` is true.
+
+        Raises:
+            TypeError: if x is not numeric.
+            ValueError: if there is no such axis.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.max(ts.tensor([1.0, 3.0, 2.0]))
+            tensor(3.)
+        """
     def min(self, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """The smallest element along the axes; of equal ones the first (lowest index) receives the gradient."""
+        """The smallest element along the axes; of equal ones the first (lowest index) receives the gradient.
+
+        Args:
+            x: the values.
+            axis: the axis or axes to reduce; all by default.
+            keepdims: whether reduced axes are kept, with length 1.
+
+        Returns:
+            A tensor without the reduced axes, or with axes of length 1 in their place if ``keepdims`` is true.
+
+        Raises:
+            TypeError: if x is not numeric.
+            ValueError: if there is no such axis.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.min(ts.tensor([1.0, 3.0, 2.0]))
+            tensor(1.)
+        """
     def argmax(self, /, axis: int | None = None, keepdims: bool = False) -> Tensor:
-        """``argmax(x)``, like NumPy's or PyTorch's function of that name."""
+        """The index of the largest element along an axis; of equal ones, the first.
+
+        Args:
+            x: the values.
+            axis: the axis; by default that of the flattened tensor.
+            keepdims: whether the axis is kept, with length 1.
+
+        Returns:
+            Whole numbers, without a gradient.
+
+        Raises:
+            ValueError: if there is no such axis, or it is empty.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.argmax(ts.tensor([1.0, 3.0, 2.0])).item()
+            1
+        """
     def argmin(self, /, axis: int | None = None, keepdims: bool = False) -> Tensor:
-        """``argmin(x)``, like NumPy's or PyTorch's function of that name."""
+        """The index of the smallest element along an axis; of equal ones, the first.
+
+        Args:
+            x: the values.
+            axis: the axis; by default that of the flattened tensor.
+            keepdims: whether the axis is kept, with length 1.
+
+        Returns:
+            Whole numbers, without a gradient.
+
+        Raises:
+            ValueError: if there is no such axis, or it is empty.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.argmin(ts.tensor([1.0, 3.0, 2.0])).item()
+            0
+        """
     def cumsum(self, axis: int | None = None) -> Tensor:
         """Cumulative sums along an axis, or of the flattened tensor if it is None.
 
@@ -30,12 +138,24 @@ class TensorMethods:
             [[1.0, 2.0], [4.0, 6.0]]
         """
     def cumprod(self, axis: int | None = None) -> Tensor:
-        """Cumulative products along an axis, or of the flattened tensor if it is None."""
+        """Cumulative products along an axis, or of the flattened tensor if it is None.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.cumprod(ts.tensor([1.0, 2.0, 3.0]))
+            tensor([1., 2., 6.])
+        """
     def mean(self, axis: Axis = None, keepdims: bool = False, *, dtype: DTypeLike | None = None) -> Tensor:
         """The mean along the axes, computed in ``dtype`` if it is given.
 
+        Args:
+            x: the values.
+            axis: the axis or axes to reduce; all by default.
+            keepdims: whether reduced axes are kept, with length 1.
+            dtype: the type to compute in; by default that of x.
+
         Raises:
-            ValueError: if there is nothing to divide by.
+            ValueError: if there are no elements.
 
         Example:
             >>> import tinyseq as ts
@@ -43,7 +163,25 @@ class TensorMethods:
             tensor([3., 5.])
         """
     def norm(self, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """The Euclidean norm along the axes; its gradient at the origin is 0."""
+        """The Euclidean norm along the axes; its gradient at the origin is 0.
+
+        Args:
+            x: the values.
+            axis: the axis or axes to reduce; all by default.
+            keepdims: whether reduced axes are kept, with length 1.
+
+        Returns:
+            A tensor without the reduced axes, or with axes of length 1 in their place if ``keepdims`` is true.
+
+        Raises:
+            TypeError: if x is not numeric.
+            ValueError: if there is no such axis.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.norm(ts.tensor([3.0, 4.0]))
+            tensor(5.)
+        """
     def var(
         self,
         axis: Axis = None,
@@ -63,9 +201,17 @@ class TensorMethods:
             correction: the name of ``ddof`` in the array-API standard and in PyTorch (where the default is 1).
             dtype: the type to compute in.
 
+        Returns:
+            A tensor without the reduced axes, or with axes of length 1 in their place if ``keepdims`` is true.
+
         Raises:
-            ValueError: if there is nothing to divide by.
+            ValueError: if there are no more elements than ``ddof``.
             TypeError: if ``ddof`` and ``correction`` are both given.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.var(ts.tensor([1.0, 5.0]))
+            tensor(4.)
         """
     def std(
         self,
@@ -86,16 +232,64 @@ class TensorMethods:
             correction: the name of ``ddof`` in the array-API standard and in PyTorch (where the default is 1).
             dtype: the type to compute in.
 
+        Returns:
+            A tensor without the reduced axes, or with axes of length 1 in their place if ``keepdims`` is true.
+
         Raises:
-            ValueError: if there is nothing to divide by.
+            ValueError: if there are no more elements than ``ddof``.
             TypeError: if ``ddof`` and ``correction`` are both given.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.std(ts.tensor([1.0, 5.0]))
+            tensor(2.)
         """
     def any(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Whether any element is true (no gradient)."""
+        """Whether any element is true (no gradient).
+
+        Args:
+            x: the values.
+            axis: the axis or axes to reduce; all by default.
+            keepdims: whether reduced axes are kept, with length 1.
+
+        Returns:
+            Booleans, without a gradient.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.any(ts.tensor([0.0, 1.0])).item()
+            True
+        """
     def all(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Whether all elements are true (no gradient)."""
+        """Whether all elements are true (no gradient).
+
+        Args:
+            x: the values.
+            axis: the axis or axes to reduce; all by default.
+            keepdims: whether reduced axes are kept, with length 1.
+
+        Returns:
+            Booleans, without a gradient.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.all(ts.tensor([0.0, 1.0])).item()
+            False
+        """
     def logsumexp(self, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """log(sum(exp(x))) along the axes, without overflow: -inf, with gradient 0, where all of x is -inf.
+
+        Args:
+            x: the values.
+            axis: the axis or axes to reduce; all by default.
+            keepdims: whether reduced axes are kept, with length 1.
+
+        Returns:
+            A tensor without the reduced axes, or with axes of length 1 in their place if ``keepdims`` is true.
+
+        Raises:
+            TypeError: if x is not numeric.
+            ValueError: if there is no such axis.
 
         Example:
             >>> import tinyseq as ts
@@ -103,15 +297,94 @@ class TensorMethods:
             array([1000.6931,      -inf])
         """
     def softmax(self, /, axis: int = -1) -> Tensor:
-        """exp(x) / sum(exp(x)) along an axis; all 0 where all of x is -inf."""
+        """exp(x) / sum(exp(x)) along an axis; all 0 where all of x is -inf.
+
+        Args:
+            x: the values.
+            axis: the axis.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+            ValueError: if there is no such axis.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.softmax(ts.tensor([1000.0, 1000.0]))
+            tensor([0.5, 0.5])
+        """
     def log_softmax(self, /, axis: int = -1) -> Tensor:
-        """x - logsumexp(x) along an axis, the log of `softmax`."""
+        """x - logsumexp(x) along an axis, the log of `softmax`.
+
+        Args:
+            x: the values.
+            axis: the axis.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+            ValueError: if there is no such axis.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.log_softmax(ts.tensor([0.0, 1000.0]))
+            tensor([-1000.,     0.])
+        """
     def tanh(self, /) -> Tensor:
-        """``tanh(x)``, like NumPy's or PyTorch's function of that name."""
+        """The hyperbolic tangent.
+
+        Args:
+            x: a tensor, an array or a number.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.tanh(ts.tensor([0.0, 1.0]))
+            tensor([0.        , 0.76159416])
+        """
     def sigmoid(self, /) -> Tensor:
-        """The logistic function 1 / (1 + exp(-x)), without overflow."""
+        """The logistic function 1 / (1 + exp(-x)), without overflow.
+
+        Args:
+            x: a tensor, an array or a number.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.sigmoid(ts.tensor([-1000.0, 0.0]))
+            tensor([0. , 0.5])
+        """
     def relu(self, /) -> Tensor:
-        """``relu(x)``, like NumPy's or PyTorch's function of that name."""
+        """max(x, 0); its gradient at 0 is 0.
+
+        Args:
+            x: a tensor, an array or a number.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.relu(ts.tensor([-1.0, 2.0]))
+            tensor([0., 2.])
+        """
     def __add__(self, y: TensorLike, /) -> Tensor: ...
     def __radd__(self, y: TensorLike, /) -> Tensor: ...
     def __sub__(self, y: TensorLike, /) -> Tensor: ...
@@ -121,25 +394,146 @@ class TensorMethods:
     def __truediv__(self, y: TensorLike, /) -> Tensor: ...
     def __rtruediv__(self, y: TensorLike, /) -> Tensor: ...
     def pow(self, y: TensorLike, /) -> Tensor:
-        """``pow(x, y)``, like NumPy's or PyTorch's function of that name."""
+        """x to the power of y: ``x**y``.
+
+        Args:
+            x, y: tensors, arrays or numbers, of shapes that broadcast.
+
+        Returns:
+            A tensor of the shape to which they broadcast.
+
+        Raises:
+            TypeError: if one of them is not numeric.
+            ValueError: if the shapes do not broadcast.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.pow(ts.tensor([1.0, 2.0]), 3.0)
+            tensor([1., 8.])
+        """
     def __pow__(self, y: TensorLike, /) -> Tensor: ...
     def __rpow__(self, y: TensorLike, /) -> Tensor: ...
     def __neg__(self, /) -> Tensor: ...
     def abs(self, /) -> Tensor:
-        """``abs(x)``, like NumPy's or PyTorch's function of that name."""
+        """The absolute value; its gradient at 0 is 0.
+
+        Args:
+            x: a tensor, an array or a number.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.abs(ts.tensor([1.0, -2.0]))
+            tensor([1., 2.])
+        """
     def __abs__(self, /) -> Tensor: ...
     def square(self, /) -> Tensor:
-        """``square(x)``, like NumPy's or PyTorch's function of that name."""
+        """The square.
+
+        Args:
+            x: a tensor, an array or a number.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.square(ts.tensor([1.0, -2.0]))
+            tensor([1., 4.])
+        """
     def sqrt(self, /) -> Tensor:
-        """``sqrt(x)``, like NumPy's or PyTorch's function of that name."""
+        """The square root; its slope at 0 is infinite.
+
+        Args:
+            x: a tensor, an array or a number.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.sqrt(ts.tensor([4.0, 9.0]))
+            tensor([2., 3.])
+        """
     def exp(self, /) -> Tensor:
-        """``exp(x)``, like NumPy's or PyTorch's function of that name."""
+        """The exponential function.
+
+        Args:
+            x: a tensor, an array or a number.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.exp(ts.tensor([0.0, 1.0]))
+            tensor([1.        , 2.71828183])
+        """
     def log(self, /) -> Tensor:
-        """``log(x)``, like NumPy's or PyTorch's function of that name."""
+        """The natural logarithm; -inf at 0.
+
+        Args:
+            x: a tensor, an array or a number.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.log(ts.tensor([1.0, 2.0]))
+            tensor([0.        , 0.69314718])
+        """
     def sin(self, /) -> Tensor:
-        """``sin(x)``, like NumPy's or PyTorch's function of that name."""
+        """The sine of an angle in radians.
+
+        Args:
+            x: a tensor, an array or a number.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.sin(ts.tensor([0.0, 1.0]))
+            tensor([0.        , 0.84147098])
+        """
     def cos(self, /) -> Tensor:
-        """``cos(x)``, like NumPy's or PyTorch's function of that name."""
+        """The cosine of an angle in radians.
+
+        Args:
+            x: a tensor, an array or a number.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.cos(ts.tensor([0.0, 1.0]))
+            tensor([1.        , 0.54030231])
+        """
     def clip(
         self,
         low: TensorLike | None = None,
@@ -176,13 +570,68 @@ class TensorMethods:
         """The same values in another type; whole numbers and booleans carry no gradient.
 
         ``copy`` is NumPy's, and changes nothing: values never change in place.
+
+        Args:
+            x: the values.
+            dtype: the type of the result.
+            copy: as in NumPy, without effect: values never change in place.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.astype(ts.tensor([1.5, 2.5]), "int64")
+            tensor([1, 2])
         """
     def log2(self, /) -> Tensor:
-        """The logarithm to base 2."""
+        """The logarithm to base 2.
+
+        Args:
+            x: a tensor, an array or a number.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.log2(ts.tensor([1.0, 1024.0]))
+            tensor([ 0., 10.])
+        """
     def log10(self, /) -> Tensor:
-        """The logarithm to base 10."""
+        """The logarithm to base 10.
+
+        Args:
+            x: a tensor, an array or a number.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.log10(ts.tensor([1.0, 1000.0]))
+            tensor([0., 3.])
+        """
     def erf(self, /) -> Tensor:
-        """``erf(x)``, like NumPy's or PyTorch's function of that name."""
+        """The error function.
+
+        Args:
+            x: a tensor, an array or a number.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.erf(ts.tensor([0.0, 1.0]))
+            tensor([0.        , 0.84270079])
+        """
     def __lt__(self, y: TensorLike, /) -> Tensor: ...
     def __le__(self, y: TensorLike, /) -> Tensor: ...
     def __gt__(self, y: TensorLike, /) -> Tensor: ...
@@ -200,13 +649,65 @@ class TensorMethods:
     def __invert__(self, /) -> Tensor: ...
     def __pos__(self, /) -> Tensor: ...
     def floor(self, /) -> Tensor:
-        """The largest whole number that is not above x; its gradient is 0."""
+        """The largest whole number that is not above x; its gradient is 0.
+
+        Args:
+            x: a tensor, an array or a number.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.floor(ts.tensor([1.5, -1.5]))
+            tensor([ 1., -2.])
+        """
     def ceil(self, /) -> Tensor:
-        """The smallest whole number that is not below x; its gradient is 0."""
+        """The smallest whole number that is not below x; its gradient is 0.
+
+        Args:
+            x: a tensor, an array or a number.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.ceil(ts.tensor([1.5, -1.5]))
+            tensor([ 2., -1.])
+        """
     def trunc(self, /) -> Tensor:
-        """x without its fraction; its gradient is 0."""
+        """x without its fraction; its gradient is 0.
+
+        Args:
+            x: a tensor, an array or a number.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.trunc(ts.tensor([1.5, -1.5]))
+            tensor([ 1., -1.])
+        """
     def round(self, /, decimals: int = 0) -> Tensor:
         """Round to a number of decimals; halves go to the even neighbour. The gradient is 0.
+
+        Args:
+            x: a tensor, an array or a number.
+            decimals: how many decimals; a negative number rounds to tens, hundreds, ...
+
+        Returns:
+            A tensor of x's shape.
 
         Example:
             >>> import tinyseq as ts
@@ -221,9 +722,33 @@ class TensorMethods:
     def __divmod__(self, y: TensorLike) -> tuple[Tensor, Tensor]: ...
     def __rdivmod__(self, y: TensorLike) -> tuple[Tensor, Tensor]: ...
     def tan(self, /) -> Tensor:
-        """``tan(x)``, like NumPy's or PyTorch's function of that name."""
+        """The tangent of an angle in radians.
+
+        Args:
+            x: a tensor, an array or a number.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.tan(ts.tensor([0.0, 1.0]))
+            tensor([0.        , 1.55740772])
+        """
     def transpose(self, *order: int | Sequence[int], axes: int | Sequence[int] | None = None) -> Tensor:
         """Reorder the axes: as given (``transpose(x, 1, 0, 2)``, a tuple, or ``axes=``), or all in reverse.
+
+        Args:
+            x: the values.
+            order: for each axis of the result, the axis of x.
+            axes: the same, as NumPy names it.
+
+        Raises:
+            TypeError: if both are given.
+            ValueError: if an axis is missing or named twice.
 
         Example:
             >>> import tinyseq as ts
@@ -231,15 +756,64 @@ class TensorMethods:
             (3, 2, 4)
         """
     def swapaxes(self, axis1: int, axis2: int) -> Tensor:
-        """Swap two axes."""
+        """Swap two axes.
+
+        Args:
+            x: the values.
+            axis1, axis2: the two axes.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.swapaxes(ts.zeros(2, 3, 4), 0, 2).shape
+            (4, 3, 2)
+        """
     def flatten(self) -> Tensor:
-        """Flatten to one axis."""
+        """Flatten to one axis.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.flatten(ts.zeros(2, 3)).shape
+            (6,)
+        """
     def expand_dims(self, axis: int | tuple[int, ...]) -> Tensor:
-        """A new axis of length 1 at ``axis``, or at each of several."""
+        """A new axis of length 1 at ``axis``, or at each of several.
+
+        Raises:
+            ValueError: if an axis is named twice.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.expand_dims(ts.zeros(2, 3), 1).shape
+            (2, 1, 3)
+        """
     def squeeze(self, axis: int | tuple[int, ...] | None = None) -> Tensor:
-        """Remove the given axes of length 1 (all such axes by default)."""
+        """Remove the given axes of length 1 (all such axes by default).
+
+        Args:
+            x: the values.
+            axis: an axis, or several; all of length 1 by default.
+
+        Raises:
+            ValueError: if one of them has another length.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.squeeze(ts.zeros(1, 3)).shape
+            (3,)
+        """
     def split(self, /, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
         """Split along an axis into a number of equal parts, or into parts of given lengths.
+
+        Args:
+            x: the values.
+            sections: the number of parts, or their lengths.
+            axis: along which axis.
+
+        Returns:
+            A list of tensors.
+
+        Raises:
+            ValueError: if the parts do not make up the axis.
 
         Example:
             >>> import tinyseq as ts
@@ -247,13 +821,65 @@ class TensorMethods:
             [(2, 2), (2, 2), (2, 2)]
         """
     def unbind(self, /, axis: int = 0) -> list[Tensor]:
-        """The slices along an axis, as a list: ``unbind(x)[t]`` is ``x[t]``, and one node serves all of them."""
+        """The slices along an axis, as a list: ``unbind(x)[t]`` is ``x[t]``, and one node serves all of them.
+
+        Args:
+            x: the values.
+            axis: along which axis.
+
+        Returns:
+            A list of tensors without that axis.
+
+        Raises:
+            IndexError: if there is no such axis.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.unbind(ts.tensor([[1.0, 2.0], [3.0, 4.0]]))
+            [tensor([1., 2.]), tensor([3., 4.])]
+        """
     def flip(self, /, axis: Axis = None) -> Tensor:
-        """``flip(x)``, like NumPy's or PyTorch's function of that name."""
+        """Reverse the order of the elements along some axes.
+
+        Args:
+            x: the values.
+            axis: the axis or axes; all by default.
+
+        Returns:
+            A tensor of x's shape.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.flip(ts.tensor([1.0, 2.0, 3.0]))
+            tensor([3., 2., 1.])
+        """
     def repeat(self, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
-        """Repeat each element along an axis, all equally or each its own number of times; flattened if it is None."""
+        """Repeat each element along an axis, all equally or each its own number of times; flattened if it is None.
+
+        Args:
+            x: the values.
+            repeats: how often each element occurs, one number or one for each.
+            axis: along which axis; None for the flattened tensor.
+
+        Raises:
+            ValueError: if a number is negative, or there are too few or too many of them.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.repeat(ts.tensor([1.0, 2.0]), 2)
+            tensor([1., 1., 2., 2.])
+        """
     def permute(self, *order: int | Sequence[int], axes: int | Sequence[int] | None = None) -> Tensor:
         """Reorder the axes: as given (``transpose(x, 1, 0, 2)``, a tuple, or ``axes=``), or all in reverse.
+
+        Args:
+            x: the values.
+            order: for each axis of the result, the axis of x.
+            axes: the same, as NumPy names it.
+
+        Raises:
+            TypeError: if both are given.
+            ValueError: if an axis is missing or named twice.
 
         Example:
             >>> import tinyseq as ts
@@ -274,7 +900,13 @@ class TensorMethods:
     def __matmul__(self, y: TensorLike, /) -> Tensor: ...
     def __rmatmul__(self, y: TensorLike, /) -> Tensor: ...
     def dot(self, y: TensorLike) -> Tensor:
-        """NumPy's dot: the last axis of x with the last but one of y (the last, if y is a vector)."""
+        """NumPy's dot: the last axis of x with the last but one of y (the last, if y is a vector).
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.dot(ts.tensor([1.0, 2.0]), ts.tensor([3.0, 4.0]))
+            tensor(11.)
+        """
     def diagonal(self, offset: int = 0, axis1: int = -2, axis2: int = -1) -> Tensor:
         """The diagonal of a matrix, or of each matrix of a batch, as the last axis.
 
@@ -287,15 +919,35 @@ class TensorMethods:
         Returns:
             The other axes, and the diagonal's.
 
+        Raises:
+            ValueError: if the two axes are one.
+
         Example:
             >>> import tinyseq as ts
             >>> ts.diagonal(ts.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), offset=1)
             tensor([2., 6.])
         """
     def trace(self, offset: int = 0, axis1: int = -2, axis2: int = -1) -> Tensor:
-        """The sum of `diagonal`: of a matrix, or of each matrix of a batch."""
+        """The sum of `diagonal`: of a matrix, or of each matrix of a batch.
+
+        Args:
+            x: (..., m, n) by default.
+            offset, axis1, axis2: as for `diagonal`.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.trace(ts.tensor([[1.0, 2.0], [3.0, 4.0]]))
+            tensor(5.)
+        """
     def tril(self, /, k: int = 0) -> Tensor:
         """The lower triangle of a matrix, or of each matrix of a batch, up to the k-th diagonal, and 0 elsewhere.
+
+        Args:
+            x: (..., m, n).
+            k: which diagonal: above the main one if positive, below it if negative.
+
+        Returns:
+            (..., m, n).
 
         Example:
             >>> import tinyseq as ts
@@ -303,11 +955,47 @@ class TensorMethods:
             [[1.0, 0.0], [1.0, 1.0]]
         """
     def triu(self, /, k: int = 0) -> Tensor:
-        """The upper triangle of a matrix, or of each matrix of a batch, from the k-th diagonal on, and 0 elsewhere."""
+        """The upper triangle of a matrix, or of each matrix of a batch, from the k-th diagonal on, and 0 elsewhere.
+
+        Args:
+            x: (..., m, n).
+            k: which diagonal: above the main one if positive, below it if negative.
+
+        Returns:
+            (..., m, n).
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.triu(ts.ones(2, 2)).tolist()
+            [[1.0, 1.0], [0.0, 1.0]]
+        """
     def argsort(self, /, axis: int = -1) -> Tensor:
-        """The indices that sort along an axis; equal elements keep their order (no gradient)."""
+        """The indices that sort along an axis; equal elements keep their order (no gradient).
+
+        Args:
+            x: the values.
+            axis: the axis.
+
+        Returns:
+            A tensor of x's shape.
+
+        Raises:
+            TypeError: if x is not numeric.
+            ValueError: if there is no such axis.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.argsort(ts.tensor([3.0, 1.0, 2.0])).tolist()
+            [1, 2, 0]
+        """
     def ravel(self) -> Tensor:
-        """All elements along one axis: `flatten` under NumPy's name."""
+        """All elements along one axis: `flatten` under NumPy's name.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.ravel(ts.zeros(2, 3)).shape
+            (6,)
+        """
     def backward(self, gradient: TensorLike | None = None, retain_graph: bool = False) -> None:
         """Add the gradient of this tensor to the ``.grad`` of every leaf it was made of.
 

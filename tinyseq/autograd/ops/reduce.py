@@ -86,6 +86,8 @@ sum = op(
     reference=np.sum,
     ulps=Accuracy(value=8, cancels="terms", why="a sum of many terms, which may cancel"),
     numpy="add.reduce",
+    doc="The sum along the axes.",
+    example=("ts.sum(ts.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)", "tensor([4., 6.])"),
 )
 
 
@@ -121,10 +123,12 @@ prod = op(
     reference=np.prod,
     ulps=Accuracy(value=8, gradient=12, span=0.03, why="partial products may leave the range of numbers"),
     numpy="multiply.reduce",
+    doc="The product along the axes; its gradient is right where elements are 0, too.",
+    example=("ts.prod(ts.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)", "tensor([3., 8.])"),
 )
 
 
-def _extreme(name: str, most: str, numpy: tuple[str, str]) -> Callable[..., Tensor]:
+def _extreme(name: str, most: str, numpy: tuple[str, str], example: tuple[str, str]) -> Callable[..., Tensor]:
     """`max` or `min`."""
     return op(
         name,
@@ -140,11 +144,12 @@ def _extreme(name: str, most: str, numpy: tuple[str, str]) -> Callable[..., Tens
         calls="reduce_some",
         reference=getattr(np, name),
         doc=f"The {most} element along the axes; of equal ones the first (lowest index) receives the gradient.",
+        example=example,
         numpy=numpy,
     )
 
 
-def _place_of_extreme(name: str) -> Callable[..., Tensor]:
+def _place_of_extreme(name: str, most: str, example: tuple[str, str]) -> Callable[..., Tensor]:
     """`argmax` or `argmin`."""
     return op(
         name,
@@ -155,13 +160,31 @@ def _place_of_extreme(name: str) -> Callable[..., Tensor]:
         calls="reduce_one",
         types={"axis": "int | None"},
         reference=getattr(np, name),
+        doc=f"""The index of the {most} element along an axis; of equal ones, the first.
+
+        Args:
+            x: the values.
+            axis: the axis; by default that of the flattened tensor.
+            keepdims: whether the axis is kept, with length 1.
+
+        Returns:
+            Whole numbers, without a gradient.
+
+        Raises:
+            ValueError: if there is no such axis, or it is empty.
+        """,
+        example=example,
     )
 
 
-max = _extreme("max", "largest", numpy=("amax", "maximum.reduce"))
-min = _extreme("min", "smallest", numpy=("amin", "minimum.reduce"))
-argmax = _place_of_extreme("argmax")
-argmin = _place_of_extreme("argmin")
+max = _extreme(
+    "max", "largest", numpy=("amax", "maximum.reduce"), example=("ts.max(ts.tensor([1.0, 3.0, 2.0]))", "tensor(3.)")
+)
+min = _extreme(
+    "min", "smallest", numpy=("amin", "minimum.reduce"), example=("ts.min(ts.tensor([1.0, 3.0, 2.0]))", "tensor(1.)")
+)
+argmax = _place_of_extreme("argmax", "largest", example=("ts.argmax(ts.tensor([1.0, 3.0, 2.0])).item()", "1"))
+argmin = _place_of_extreme("argmin", "smallest", example=("ts.argmin(ts.tensor([1.0, 3.0, 2.0])).item()", "0"))
 _cumsum = op(
     "cumsum",
     forward=lambda xp, x, *, axis: xp.cumulative_sum(x, axis=axis),
@@ -222,7 +245,13 @@ def cumsum(x: TensorLike, axis: int | None = None) -> Tensor:
 
 @composite(method=True)
 def cumprod(x: TensorLike, axis: int | None = None) -> Tensor:
-    """Cumulative products along an axis, or of the flattened tensor if it is None."""
+    """Cumulative products along an axis, or of the flattened tensor if it is None.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.cumprod(ts.tensor([1.0, 2.0, 3.0]))
+        tensor([1., 2., 6.])
+    """
     return _cumprod(*_in_a_row(x, axis))
 
 
@@ -236,8 +265,14 @@ def _in_a_row(x: TensorLike, axis: int | None) -> tuple[Tensor, int]:
 def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: DTypeLike | None = None) -> Tensor:
     """The mean along the axes, computed in ``dtype`` if it is given.
 
+    Args:
+        x: the values.
+        axis: the axis or axes to reduce; all by default.
+        keepdims: whether reduced axes are kept, with length 1.
+        dtype: the type to compute in; by default that of x.
+
     Raises:
-        ValueError: if there is nothing to divide by.
+        ValueError: if there are no elements.
 
     Example:
         >>> import tinyseq as ts
@@ -316,10 +351,13 @@ norm = op(
     ulps=Accuracy(span=0.9, why="the norm of numbers close to the largest one is infinite"),
     doc="The Euclidean norm along the axes; its gradient at the origin is 0.",
     numpy="vector_norm",
+    example=("ts.norm(ts.tensor([3.0, 4.0]))", "tensor(5.)"),
 )
 
 
-def _spread(name: str, summary: str, measured: Callable[[Tensor, Axis, bool, int], Tensor]) -> Callable[..., Tensor]:
+def _spread(
+    name: str, summary: str, measured: Callable[[Tensor, Axis, bool, int], Tensor], example: str
+) -> Callable[..., Tensor]:
     """`var` or `std`, from how it is measured: ``measured(x less its mean, axis, keepdims, divisor)``."""
 
     def function(
@@ -346,9 +384,17 @@ def _spread(name: str, summary: str, measured: Callable[[Tensor, Axis, bool, int
         correction: the name of ``ddof`` in the array-API standard and in PyTorch (where the default is 1).
         dtype: the type to compute in.
 
+    Returns:
+        A tensor without the reduced axes, or with axes of length 1 in their place if ``keepdims`` is true.
+
     Raises:
-        ValueError: if there is nothing to divide by.
+        ValueError: if there are no more elements than ``ddof``.
         TypeError: if ``ddof`` and ``correction`` are both given.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.{name}(ts.tensor([1.0, 5.0]))
+        {example}
     """
     return composite(method=True)(function)
 
@@ -357,17 +403,33 @@ var = _spread(
     "var",
     "The variance along the axes; the divisor is the count minus ``ddof`` (0 by default, as in NumPy).",
     lambda x, axis, keepdims, divisor: sum(x * x, axis=axis, keepdims=keepdims) / divisor,
+    "tensor(4.)",
 )
 std = _spread(
     "std",
     "The standard deviation along the axes, the root of `var`; its gradient is 0 where all elements are equal.",
     lambda x, axis, keepdims, divisor: norm(x, axis=axis, keepdims=keepdims) / math.sqrt(divisor),
+    "tensor(2.)",
 )
 
 
 @composite(method=True)
 def any(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Whether any element is true (no gradient)."""
+    """Whether any element is true (no gradient).
+
+    Args:
+        x: the values.
+        axis: the axis or axes to reduce; all by default.
+        keepdims: whether reduced axes are kept, with length 1.
+
+    Returns:
+        Booleans, without a gradient.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.any(ts.tensor([0.0, 1.0])).item()
+        True
+    """
     array = constant(x)._array
     xp = namespace_of(array)
     return Tensor(xp.asarray(xp.any(array, axis=axis, keepdims=keepdims)))
@@ -375,7 +437,21 @@ def any(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 @composite(method=True)
 def all(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Whether all elements are true (no gradient)."""
+    """Whether all elements are true (no gradient).
+
+    Args:
+        x: the values.
+        axis: the axis or axes to reduce; all by default.
+        keepdims: whether reduced axes are kept, with length 1.
+
+    Returns:
+        Booleans, without a gradient.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.all(ts.tensor([0.0, 1.0])).item()
+        False
+    """
     array = constant(x)._array
     xp = namespace_of(array)
     return Tensor(xp.asarray(xp.all(array, axis=axis, keepdims=keepdims)))

@@ -120,6 +120,7 @@ softmax = op(
     reference=lambda x, axis=-1: np.exp(np.subtract(*_long_terms(x, axis))),
     ulps=Accuracy(gradient=8, cancels="shares", why="errors are those of the largest share"),
     doc="exp(x) / sum(exp(x)) along an axis; all 0 where all of x is -inf.",
+    example=("ts.softmax(ts.tensor([1000.0, 1000.0]))", "tensor([0.5, 0.5])"),
 )
 
 
@@ -141,6 +142,7 @@ log_softmax = op(
     reference=lambda x, axis=-1: np.subtract(*_long_terms(x, axis)),
     ulps=Accuracy(gradient=8, cancels="shares", why="errors are those of the largest share"),
     doc="x - logsumexp(x) along an axis, the log of `softmax`.",
+    example=("ts.log_softmax(ts.tensor([0.0, 1000.0]))", "tensor([-1000.,     0.])"),
 )
 
 
@@ -164,6 +166,10 @@ logaddexp = op(
     reference=lambda x, y: np.maximum(x, y) + np.log1p(np.exp(-np.abs(x - y))),
     ulps=Accuracy(cancels="value gradient", gradient=8, why="the larger term and the log may cancel; x - y is rounded"),
     doc="log(exp(x) + exp(y)) without overflow.",
+    example=(
+        "ts.logaddexp(ts.tensor([0.0, 1000.0]), ts.tensor([0.0, 1000.0]))",
+        "tensor([6.93147181e-01, 1.00069315e+03])",
+    ),
 )
 softplus = op(
     "softplus",
@@ -174,6 +180,8 @@ softplus = op(
     analytic=False,
     slope_bound=1.0,
     reference=lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
+    doc="log(1 + exp(x)), without overflow.",
+    example=("ts.softplus(ts.tensor([-1000.0, 1000.0]))", "tensor([   0., 1000.])"),
 )
 log_sigmoid = op(
     "log_sigmoid",
@@ -184,6 +192,8 @@ log_sigmoid = op(
     analytic=False,
     slope_bound=1.0,
     reference=lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))),
+    doc="log(sigmoid(x)), without overflow.",
+    example=("ts.log_sigmoid(ts.tensor([-1000.0, 1000.0]))", "tensor([-1000.,    -0.])"),
 )
 
 

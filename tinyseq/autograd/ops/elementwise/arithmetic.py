@@ -26,6 +26,8 @@ add = op(
     inverse=(np.subtract, np.subtract),
     slope_bound=1.0,
     reference=np.add,
+    doc="The sum: ``x + y``.",
+    example=("ts.add(ts.tensor([1.0, 2.0]), 1.0)", "tensor([2., 3.])"),
 )
 subtract = op(
     "subtract",
@@ -37,6 +39,8 @@ subtract = op(
     inverse=(np.add, lambda z, x: x - z),
     slope_bound=1.0,
     reference=np.subtract,
+    doc="The difference: ``x - y``.",
+    example=("ts.subtract(ts.tensor([1.0, 2.0]), 1.0)", "tensor([0., 1.])"),
 )
 multiply = op(
     "multiply",
@@ -48,6 +52,8 @@ multiply = op(
     tex=r"\bar x = \bar z\,y,\quad \bar y = \bar z\,x",
     operator="*",
     reference=np.multiply,
+    doc="The product, elementwise: ``x * y``.",
+    example=("ts.multiply(ts.tensor([1.0, 2.0]), ts.tensor([3.0, 4.0]))", "tensor([3., 8.])"),
 )
 divide = op(
     "divide",
@@ -60,6 +66,8 @@ divide = op(
     operator="/",
     inverse=(np.multiply, None),
     reference=np.divide,
+    doc="The quotient: ``x / y``.",
+    example=("ts.divide(ts.tensor([1.0, 2.0]), 4.0)", "tensor([0.25, 0.5 ])"),
 )
 
 
@@ -97,6 +105,8 @@ pow = op(
     method=True,
     reference=np.power,
     numpy="power",
+    doc="x to the power of y: ``x**y``.",
+    example=("ts.pow(ts.tensor([1.0, 2.0]), 3.0)", "tensor([1., 8.])"),
 )
 negative = op(
     "negative",
@@ -107,6 +117,8 @@ negative = op(
     slope_bound=1.0,
     symbol="−",
     reference=np.negative,
+    doc="The negative: ``-x``.",
+    example=("ts.negative(ts.tensor([1.0, -2.0]))", "tensor([-1.,  2.])"),
 )
 abs = op(
     "abs",
@@ -121,6 +133,8 @@ abs = op(
     slope_bound=1.0,
     reference=np.absolute,
     numpy="absolute",
+    doc="The absolute value; its gradient at 0 is 0.",
+    example=("ts.abs(ts.tensor([1.0, -2.0]))", "tensor([1., 2.])"),
 )
 square = op(
     "square",
@@ -130,6 +144,8 @@ square = op(
     tex=r"\bar x = 2\bar y\,x",
     method=True,
     reference=np.square,
+    doc="The square.",
+    example=("ts.square(ts.tensor([1.0, -2.0]))", "tensor([1., 4.])"),
 )
 sqrt = op(
     "sqrt",
@@ -141,6 +157,8 @@ sqrt = op(
     method=True,
     inverse=(np.square,),
     reference=np.sqrt,
+    doc="The square root; its slope at 0 is infinite.",
+    example=("ts.sqrt(ts.tensor([4.0, 9.0]))", "tensor([2., 3.])"),
 )
 reciprocal = op(
     "reciprocal",
@@ -150,6 +168,8 @@ reciprocal = op(
     tex=r"\bar x = -\bar y\,y^2",
     domain=NONZERO,
     reference=np.reciprocal,
+    doc="One over x.",
+    example=("ts.reciprocal(ts.tensor([2.0, 4.0]))", "tensor([0.5 , 0.25])"),
 )
 sign = op(
     "sign",
@@ -160,6 +180,8 @@ sign = op(
     analytic=False,
     slope_bound=0.0,
     reference=np.sign,
+    doc="-1, 0 or 1, with x's sign; its gradient is 0.",
+    example=("ts.sign(ts.tensor([-3.0, 0.0, 2.0]))", "tensor([-1.,  0.,  1.])"),
 )
 
 # -- exponentials and circular functions -------------------------------------------------------------------------------
@@ -173,6 +195,8 @@ exp = op(
     method=True,
     inverse=(np.log,),
     reference=np.exp,
+    doc="The exponential function.",
+    example=("ts.exp(ts.tensor([0.0, 1.0]))", "tensor([1.        , 2.71828183])"),
 )
 expm1 = op(
     "expm1",
@@ -181,6 +205,8 @@ expm1 = op(
     vjp=lambda xp, g, x: g * xp.exp(x),  # y + 1 would cancel where y is close to -1
     tex=r"\bar x = \bar y\,e^x",
     reference=np.expm1,
+    doc="exp(x) - 1, accurate for small x too.",
+    example=("ts.expm1(ts.tensor([0.0, 1e-20]))", "tensor([0.e+00, 1.e-20])"),
 )
 log = op(
     "log",
@@ -191,6 +217,8 @@ log = op(
     domain=POSITIVE,
     method=True,
     reference=np.log,
+    doc="The natural logarithm; -inf at 0.",
+    example=("ts.log(ts.tensor([1.0, 2.0]))", "tensor([0.        , 0.69314718])"),
 )
 log1p = op(
     "log1p",
@@ -200,6 +228,8 @@ log1p = op(
     tex=r"\bar x = \bar y / (1 + x)",
     domain=UNIT,
     reference=np.log1p,
+    doc="log(1 + x), accurate for small x too.",
+    example=("ts.log1p(ts.tensor([0.0, 1e-20]))", "tensor([0.e+00, 1.e-20])"),
 )
 sin = op(
     "sin",
@@ -210,6 +240,8 @@ sin = op(
     method=True,
     slope_bound=1.0,
     reference=np.sin,
+    doc="The sine of an angle in radians.",
+    example=("ts.sin(ts.tensor([0.0, 1.0]))", "tensor([0.        , 0.84147098])"),
 )
 cos = op(
     "cos",
@@ -220,6 +252,8 @@ cos = op(
     method=True,
     slope_bound=1.0,
     reference=np.cos,
+    doc="The cosine of an angle in radians.",
+    example=("ts.cos(ts.tensor([0.0, 1.0]))", "tensor([1.        , 0.54030231])"),
 )
 
 # -- choice ------------------------------------------------------------------------------------------------------------
@@ -235,6 +269,7 @@ maximum = op(
     slope_bound=1.0,
     reference=np.maximum,
     doc="The larger of two, elementwise; where they are equal the first receives the gradient.",
+    example=("ts.maximum(ts.tensor([1.0, 5.0]), ts.tensor([3.0, 2.0]))", "tensor([3., 5.])"),
 )
 minimum = op(
     "minimum",
@@ -247,6 +282,7 @@ minimum = op(
     slope_bound=1.0,
     reference=np.minimum,
     doc="The smaller of two, elementwise; where they are equal the first receives the gradient.",
+    example=("ts.minimum(ts.tensor([1.0, 5.0]), ts.tensor([3.0, 2.0]))", "tensor([1., 2.])"),
 )
 
 
@@ -337,6 +373,19 @@ where = op(
     kind="choice",
     calls="where",
     reference=np.where,
+    doc="""Elements of x where a condition is true, elsewhere those of y.
+
+    Args:
+        condition: booleans.
+        x, y: tensors, arrays or numbers; the shapes of all three broadcast.
+
+    Returns:
+        A tensor of the shape to which they broadcast. Gradients go only to the elements that were chosen.
+
+    Raises:
+        ValueError: if the shapes do not broadcast.
+    """,
+    example=("ts.where(ts.tensor([1.0, -2.0]) > 0, ts.tensor([1.0, -2.0]), 0.0)", "tensor([1., 0.])"),
 )
 _astype = op(
     "astype",
@@ -356,6 +405,16 @@ def astype(x: TensorLike, dtype: DTypeLike, copy: bool = True) -> Tensor:
     """The same values in another type; whole numbers and booleans carry no gradient.
 
     ``copy`` is NumPy's, and changes nothing: values never change in place.
+
+    Args:
+        x: the values.
+        dtype: the type of the result.
+        copy: as in NumPy, without effect: values never change in place.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.astype(ts.tensor([1.5, 2.5]), "int64")
+        tensor([1, 2])
     """
     converted: Tensor = _astype(x, dtype=dtype)
     floating = namespace_of(converted._array).isdtype(converted.dtype, ("real floating", "complex floating"))

@@ -36,6 +36,7 @@ exp2 = op(
     tex=r"\bar x = \bar y\,y \ln 2",
     reference=lambda x: 2.0**x,
     doc="2 to the power of x.",
+    example=("ts.exp2(ts.tensor([0.0, 10.0]))", "tensor([1.000e+00, 1.024e+03])"),
 )
 log2 = op(
     "log2",
@@ -47,6 +48,7 @@ log2 = op(
     method=True,
     reference=lambda x: np.log(x) / np.log(2),
     doc="The logarithm to base 2.",
+    example=("ts.log2(ts.tensor([1.0, 1024.0]))", "tensor([ 0., 10.])"),
 )
 log10 = op(
     "log10",
@@ -58,6 +60,7 @@ log10 = op(
     method=True,
     reference=lambda x: np.log(x) / np.log(10),
     doc="The logarithm to base 10.",
+    example=("ts.log10(ts.tensor([1.0, 1000.0]))", "tensor([0., 3.])"),
 )
 cbrt = op(
     "cbrt",
@@ -70,6 +73,7 @@ cbrt = op(
     reference=np.cbrt,
     ulps=Accuracy(gradient=8),
     doc="The cube root, of negative numbers too; its slope at 0 is infinite.",
+    example=("ts.cbrt(ts.tensor([8.0, -27.0]))", "tensor([ 2., -3.])"),
 )
 
 
@@ -106,6 +110,12 @@ logaddexp2 = op(
 
 @composite
 def float_power(x: TensorLike, y: TensorLike) -> Tensor:
-    """x to the power of y in float64, whatever their types, as NumPy's function."""
+    """x to the power of y in float64, whatever their types, as NumPy's function.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.float_power(2, 3)
+        tensor(8.)
+    """
     base, exponent = (float(z) if isinstance(z, int | float) else astype(z, np.float64) for z in (x, y))
     return pow(base, exponent)

@@ -30,6 +30,8 @@ erf = op(
     method=True,
     reference=np.vectorize(math.erf, otypes=[float]),
     ulps=Accuracy(gradient=8),
+    doc="The error function.",
+    example=("ts.erf(ts.tensor([0.0, 1.0]))", "tensor([0.        , 0.84270079])"),
 )
 
 
@@ -48,6 +50,7 @@ normal_cdf = op(
     reference=np.vectorize(lambda v: 0.5 * math.erfc(-v / math.sqrt(2)), otypes=[float]),
     ulps=Accuracy(gradient=8),
     doc="The standard normal distribution function, (1 + erf(x / sqrt 2)) / 2, accurate for negative x too.",
+    example=("ts.normal_cdf(ts.tensor([0.0, -40.0]))", "tensor([0.5, 0. ])"),
 )
 gelu = op(
     "gelu",
@@ -61,4 +64,5 @@ gelu = op(
     ),
     ulps=Accuracy(gradient=6, cancels="gradient", why="the slope is a sum of two signs around its zero, x = -0.75"),
     doc="x times the normal distribution function of x (Hendrycks and Gimpel, 2016), the exact form.",
+    example=("ts.gelu(ts.tensor([-1.0, 0.0, 1.0]))", "tensor([-0.15865525,  0.        ,  0.84134475])"),
 )

@@ -39,12 +39,15 @@ positive = op(
     slope_bound=1.0,
     reference=np.positive,
     doc="x itself: ``+x``.",
+    example=("ts.positive(ts.tensor([1.0, -2.0]))", "tensor([ 1., -2.])"),
 )
 
 # -- to whole numbers --------------------------------------------------------------------------------------------------
 
 
-def _to_whole(name: str, doc: str, numpy: str | tuple[str, ...] = ()) -> Callable[..., Any]:
+def _to_whole(
+    name: str, doc: str, *, example: tuple[str, str], numpy: str | tuple[str, ...] = ()
+) -> Callable[..., Any]:
     """A function to whole numbers, which is constant between them."""
     return op(
         name,
@@ -58,12 +61,26 @@ def _to_whole(name: str, doc: str, numpy: str | tuple[str, ...] = ()) -> Callabl
         reference=getattr(np, name),
         numpy=numpy,
         doc=doc,
+        example=example,
     )
 
 
-floor = _to_whole("floor", "The largest whole number that is not above x; its gradient is 0.")
-ceil = _to_whole("ceil", "The smallest whole number that is not below x; its gradient is 0.")
-trunc = _to_whole("trunc", "x without its fraction; its gradient is 0.", numpy="fix")
+floor = _to_whole(
+    "floor",
+    "The largest whole number that is not above x; its gradient is 0.",
+    example=("ts.floor(ts.tensor([1.5, -1.5]))", "tensor([ 1., -2.])"),
+)
+ceil = _to_whole(
+    "ceil",
+    "The smallest whole number that is not below x; its gradient is 0.",
+    example=("ts.ceil(ts.tensor([1.5, -1.5]))", "tensor([ 2., -1.])"),
+)
+trunc = _to_whole(
+    "trunc",
+    "x without its fraction; its gradient is 0.",
+    numpy="fix",
+    example=("ts.trunc(ts.tensor([1.5, -1.5]))", "tensor([ 1., -1.])"),
+)
 
 
 def _round(xp: Namespace, x: Any, *, decimals: int = 0) -> Any:
@@ -90,6 +107,13 @@ round = op(
     ulps=Accuracy(value=10_000, span=0.9, why="NumPy multiplies by powers of ten, in the same type"),
     doc="""Round to a number of decimals; halves go to the even neighbour. The gradient is 0.
 
+    Args:
+        x: a tensor, an array or a number.
+        decimals: how many decimals; a negative number rounds to tens, hundreds, ...
+
+    Returns:
+        A tensor of x's shape.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.round(ts.tensor([0.5, 1.5, 2.25])), ts.round(ts.tensor(2.257), 2)
@@ -112,6 +136,7 @@ floor_divide = op(
     calls="remainder",
     reference=lambda x, y: np.floor(x / y),
     doc="The floor of x / y: ``x // y``; its gradient is 0.",
+    example=("ts.floor_divide(ts.tensor([7.0, -7.0]), 2.0)", "tensor([ 3., -4.])"),
 )
 mod = op(
     "mod",
@@ -127,6 +152,7 @@ mod = op(
     numpy="remainder",
     reference=np.mod,
     doc="The remainder of x // y, with y's sign: ``x % y``. At the jumps the gradient is that of the right-hand side.",
+    example=("ts.mod(ts.tensor([7.0, -7.0]), 4.0)", "tensor([3., 1.])"),
 )
 fmod = op(
     "fmod",
@@ -140,12 +166,19 @@ fmod = op(
     calls="remainder",
     reference=np.fmod,
     doc="The remainder of x / y truncated to a whole number, with x's sign, like C's fmod.",
+    example=("ts.fmod(ts.tensor([7.0, -7.0]), 4.0)", "tensor([ 3., -3.])"),
 )
 
 
 @composite(operator="divmod")
 def divmod(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
-    """``x // y`` and ``x % y``."""
+    """``x // y`` and ``x % y``.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.divmod(ts.tensor(7.0), 2.0)
+        (tensor(3.), tensor(1.))
+    """
     return floor_divide(x, y), mod(x, y)
 
 
@@ -164,6 +197,7 @@ copysign = op(
     slope_bound=1.0,
     reference=lambda x, y: np.abs(x) * np.sign(y),
     doc="The size of x with the sign of y; its gradient at x = 0 is 0.",
+    example=("ts.copysign(ts.tensor([1.0, 2.0]), ts.tensor([-1.0, 1.0]))", "tensor([-1.,  2.])"),
 )
 fmax = op(
     "fmax",
@@ -179,6 +213,7 @@ fmax = op(
     slope_bound=1.0,
     reference=np.fmax,
     doc="The larger of two, or the one that is not NaN; where they are equal the first receives the gradient.",
+    example=('ts.fmax(ts.tensor([1.0, float("nan")]), 0.0)', "tensor([1., 0.])"),
 )
 fmin = op(
     "fmin",
@@ -194,6 +229,7 @@ fmin = op(
     slope_bound=1.0,
     reference=np.fmin,
     doc="The smaller of two, or the one that is not NaN; where they are equal the first receives the gradient.",
+    example=('ts.fmin(ts.tensor([1.0, float("nan")]), 0.0)', "tensor([0., 0.])"),
 )
 
 
@@ -218,6 +254,15 @@ nan_to_num = op(
     slope_bound=1.0,
     reference=lambda x, **settings: np.nan_to_num(x, **settings),
     doc="""Replace NaN (with 0) and infinities (with the largest finite numbers); there the gradient is 0.
+
+    Args:
+        x: a tensor, an array or a number.
+        nan: what replaces NaN.
+        posinf: what replaces inf; by default the largest finite number.
+        neginf: what replaces -inf; by default the smallest finite number.
+
+    Returns:
+        A tensor of x's shape.
 
     Example:
         >>> import tinyseq as ts

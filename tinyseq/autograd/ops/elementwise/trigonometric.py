@@ -34,6 +34,8 @@ tan = op(
     domain=Domain(-1.4, 1.4),
     method=True,
     reference=lambda x: np.sin(x) / np.cos(x),
+    doc="The tangent of an angle in radians.",
+    example=("ts.tan(ts.tensor([0.0, 1.0]))", "tensor([0.        , 1.55740772])"),
 )
 arcsin = op(
     "arcsin",
@@ -44,6 +46,7 @@ arcsin = op(
     domain=UNIT,
     reference=np.arcsin,
     doc="The angle in [-π/2, π/2] with sine x; its slope is infinite at -1 and 1.",
+    example=("ts.arcsin(ts.tensor([0.0, 0.5]))", "tensor([0.        , 0.52359878])"),
 )
 arccos = op(
     "arccos",
@@ -54,6 +57,7 @@ arccos = op(
     domain=UNIT,
     reference=np.arccos,
     doc="The angle in [0, π] with cosine x; its slope is infinite at -1 and 1.",
+    example=("ts.arccos(ts.tensor([1.0, 0.5]))", "tensor([0.        , 1.04719755])"),
 )
 
 
@@ -71,12 +75,31 @@ arctan = op(
     slope_bound=1.0,
     reference=np.arctan,
     doc="The angle in [-π/2, π/2] with tangent x.",
+    example=("ts.arctan(ts.tensor([0.0, 1.0]))", "tensor([0.        , 0.78539816])"),
 )
 
 # -- hyperbolic functions ----------------------------------------------------------------------------------------------
 
-sinh = op("sinh", "sinh", lambda xp, g, x: g * xp.cosh(x), "x", tex=r"\bar x = \bar y\cosh x", reference=np.sinh)
-cosh = op("cosh", "cosh", lambda xp, g, x: g * xp.sinh(x), "x", tex=r"\bar x = \bar y\sinh x", reference=np.cosh)
+sinh = op(
+    "sinh",
+    "sinh",
+    lambda xp, g, x: g * xp.cosh(x),
+    "x",
+    tex=r"\bar x = \bar y\cosh x",
+    reference=np.sinh,
+    doc="The hyperbolic sine.",
+    example=("ts.sinh(ts.tensor([0.0, 1.0]))", "tensor([0.        , 1.17520119])"),
+)
+cosh = op(
+    "cosh",
+    "cosh",
+    lambda xp, g, x: g * xp.sinh(x),
+    "x",
+    tex=r"\bar x = \bar y\sinh x",
+    reference=np.cosh,
+    doc="The hyperbolic cosine.",
+    example=("ts.cosh(ts.tensor([0.0, 1.0]))", "tensor([1.        , 1.54308063])"),
+)
 arcsinh = op(
     "arcsinh",
     forward="arcsinh",
@@ -85,6 +108,8 @@ arcsinh = op(
     tex=r"\bar x = \bar y / \sqrt{x^2 + 1}",
     slope_bound=1.0,
     reference=np.arcsinh,
+    doc="The inverse of the hyperbolic sine.",
+    example=("ts.arcsinh(ts.tensor([0.0, 1.0]))", "tensor([0.        , 0.88137359])"),
 )
 arccosh = op(
     "arccosh",
@@ -94,6 +119,8 @@ arccosh = op(
     tex=r"\bar x = \bar y / \sqrt{x^2 - 1}",
     domain=Domain(1.3, 4.0),
     reference=np.arccosh,
+    doc="The inverse of the hyperbolic cosine; its slope at 1 is infinite.",
+    example=("ts.arccosh(ts.tensor([1.0, 2.0]))", "tensor([0.       , 1.3169579])"),
 )
 arctanh = op(
     "arctanh",
@@ -103,6 +130,8 @@ arctanh = op(
     tex=r"\bar x = \bar y / (1 - x^2)",
     domain=UNIT,
     reference=np.arctanh,
+    doc="The inverse of the hyperbolic tangent; infinite at -1 and 1.",
+    example=("ts.arctanh(ts.tensor([0.0, 0.5]))", "tensor([0.        , 0.54930614])"),
 )
 
 # -- angles and distances ----------------------------------------------------------------------------------------------
@@ -140,6 +169,7 @@ hypot = op(
     slope_bound=1.0,
     reference=lambda x, y: np.sqrt(x * x + y * y),
     doc="The length of the vector (x, y), without overflow; its gradient at the origin is 0.",
+    example=("ts.hypot(ts.tensor([3.0, 3e200]), ts.tensor([4.0, 4e200]))", "tensor([5.e+000, 5.e+200])"),
 )
 
 
@@ -180,6 +210,7 @@ deg2rad = op(
     reference=np.deg2rad,
     numpy="radians",
     doc="Degrees as radians.",
+    example=("ts.deg2rad(ts.tensor([0.0, 180.0]))", "tensor([0.        , 3.14159265])"),
 )
 rad2deg = op(
     "rad2deg",
@@ -189,6 +220,7 @@ rad2deg = op(
     reference=np.rad2deg,
     numpy="degrees",
     doc="Radians as degrees.",
+    example=("ts.rad2deg(ts.tensor([0.0, 3.141592653589793]))", "tensor([  0., 180.])"),
 )
 
 
@@ -229,4 +261,5 @@ sinc = op(
     reference=np.sinc,
     ulps=Accuracy(gradient=8, low=-100, high=100, cancels="value gradient", why="its zeros"),
     doc="sin(πx) / (πx), and 1 at 0.",
+    example=("ts.sinc(ts.tensor([0.0, 0.5]))", "tensor([1.        , 0.63661977])"),
 )

@@ -47,6 +47,15 @@ cholesky = op(
     ulps=CONDITIONED,
     doc="""The lower triangle y with y @ yᵀ = x, for a symmetric positive definite x.
 
+    Args:
+        x: (..., n, n).
+
+    Returns:
+        (..., n, n).
+
+    Raises:
+        numpy.linalg.LinAlgError: if x is not positive definite.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.cholesky(ts.tensor([[4.0, 2.0], [2.0, 2.0]])).tolist()
@@ -111,7 +120,13 @@ def eigh(x: TensorLike) -> EighResult:
 
 @composite
 def eigvalsh(x: TensorLike) -> Tensor:
-    """The eigenvalues of a symmetric matrix in ascending order."""
+    """The eigenvalues of a symmetric matrix in ascending order.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.eigvalsh(ts.tensor([[2.0, 0.0], [0.0, 1.0]]))
+        tensor([1., 2.])
+    """
     return eigh(x).eigenvalues
 
 
@@ -187,7 +202,13 @@ def svd(x: TensorLike, full_matrices: bool = True) -> SVDResult:
 
 @composite
 def svdvals(x: TensorLike) -> Tensor:
-    """The singular values in descending order."""
+    """The singular values in descending order.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.svdvals(ts.tensor([[0.0, 2.0], [1.0, 0.0]]))
+        tensor([2., 1.])
+    """
     return svd(x, full_matrices=False).S
 
 

@@ -109,7 +109,19 @@ matmul = op(
     kind="product",
     reference=np.matmul,
     ulps=Accuracy(value=8, gradient=8, cancels="terms", span=0.45, why="sums of products, which may cancel"),
-    doc="Matrix product ``x @ y`` with NumPy's rules for vectors and for batches of matrices.",
+    doc="""Matrix product ``x @ y`` with NumPy's rules for vectors and for batches of matrices.
+
+    Args:
+        x, y: (..., n, m) and (..., m, k), whose other axes broadcast; a vector is a row at the left, a column at the
+            right.
+
+    Returns:
+        (..., n, k), without the axis of a vector.
+
+    Raises:
+        ValueError: if the shapes do not match.
+    """,
+    example=("ts.matmul(ts.tensor([[1.0, 2.0], [3.0, 4.0]]), ts.tensor([1.0, 1.0]))", "tensor([3., 7.])"),
 )
 OPS["matmul"].kernels[np.ndarray] = product  # of NumPy's arrays, whose layout is known
 
@@ -215,6 +227,9 @@ def einsum(
         optimize: contract a few operands at a time, in an order that NumPy chooses (True, ``"greedy"``, ``"optimal"``)
             or that is given, as `numpy.einsum_path` returns it. All at once by default.
 
+    Returns:
+        The axes of the output, in the order of its letters.
+
     Raises:
         ValueError, TypeError: if the subscripts do not fit the operands, or ``optimize`` is none of these.
 
@@ -279,6 +294,11 @@ def tensordot(x: TensorLike, y: TensorLike, axes: int | Sequence[int | Sequence[
 
     Raises:
         TypeError, ValueError: if the axes are neither, are not axes of x and y, or differ in length.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.tensordot(ts.ones(2, 3), ts.ones(3, 4), axes=1).shape
+        (2, 4)
     """
     x, y = constant(x), constant(y)
     pairs = _contracted(x, y, axes)
@@ -293,7 +313,13 @@ def tensordot(x: TensorLike, y: TensorLike, axes: int | Sequence[int | Sequence[
 
 @composite(method=True)
 def dot(x: TensorLike, y: TensorLike) -> Tensor:
-    """NumPy's dot: the last axis of x with the last but one of y (the last, if y is a vector)."""
+    """NumPy's dot: the last axis of x with the last but one of y (the last, if y is a vector).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.dot(ts.tensor([1.0, 2.0]), ts.tensor([3.0, 4.0]))
+        tensor(11.)
+    """
     x, y = constant(x), constant(y)
     if not x.shape or not y.shape:
         return x * y
@@ -304,7 +330,13 @@ def dot(x: TensorLike, y: TensorLike) -> Tensor:
 
 @composite
 def outer(x: TensorLike, y: TensorLike) -> Tensor:
-    """The outer product of x and y, both flattened: (n,) and (m,) give (n, m)."""
+    """The outer product of x and y, both flattened: (n,) and (m,) give (n, m).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.outer(ts.tensor([1.0, 2.0]), ts.tensor([3.0, 4.0])).tolist()
+        [[3.0, 4.0], [6.0, 8.0]]
+    """
     return constant(x).reshape(-1, 1) * constant(y).reshape(1, -1)
 
 
@@ -320,6 +352,9 @@ def diagonal(x: TensorLike, offset: int = 0, axis1: int = -2, axis2: int = -1) -
 
     Returns:
         The other axes, and the diagonal's.
+
+    Raises:
+        ValueError: if the two axes are one.
 
     Example:
         >>> import tinyseq as ts
@@ -340,5 +375,15 @@ def diagonal(x: TensorLike, offset: int = 0, axis1: int = -2, axis2: int = -1) -
 
 @composite(method=True)
 def trace(x: TensorLike, offset: int = 0, axis1: int = -2, axis2: int = -1) -> Tensor:
-    """The sum of `diagonal`: of a matrix, or of each matrix of a batch."""
+    """The sum of `diagonal`: of a matrix, or of each matrix of a batch.
+
+    Args:
+        x: (..., m, n) by default.
+        offset, axis1, axis2: as for `diagonal`.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.trace(ts.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(5.)
+    """
     return total(diagonal(x, offset, axis1, axis2), axis=-1)

@@ -32,20 +32,39 @@ def _interleaved(first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]
 
 @composite
 def inner(x: TensorLike, y: TensorLike) -> Tensor:
-    """The sum of products over the last axes of x and y; for vectors, the scalar product."""
+    """The sum of products over the last axes of x and y; for vectors, the scalar product.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.inner(ts.tensor([1.0, 2.0]), ts.tensor([3.0, 4.0]))
+        tensor(11.)
+    """
     x, y = constant(x), constant(y)
     return tensordot(x, y, ([-1], [-1])) if x.shape and y.shape else x * y
 
 
 @composite
 def vdot(x: TensorLike, y: TensorLike) -> Tensor:
-    """The scalar product of all elements."""
+    """The scalar product of all elements.
+
+    Args:
+        x, y: tensors with as many elements, which are flattened.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.vdot(ts.ones(2, 2), ts.ones(4))
+        tensor(4.)
+    """
     return tensordot(flatten(x), flatten(y), 1)
 
 
 @composite
 def cross(x: TensorLike, y: TensorLike, axis: int | None = None) -> Tensor:
     """The cross product of vectors with three elements along an axis, the last by default.
+
+    Args:
+        x, y: tensors, arrays or lists, of shapes that broadcast.
+        axis: the axis of the vectors.
 
     Raises:
         ValueError: if the axis has another length.

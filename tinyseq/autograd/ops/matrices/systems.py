@@ -44,6 +44,15 @@ inv = op(
     ulps=CONDITIONED,
     doc="""The inverse of a square matrix, or of each matrix of a batch; to solve equations, `solve` is better.
 
+    Args:
+        x: (..., n, n).
+
+    Returns:
+        (..., n, n).
+
+    Raises:
+        numpy.linalg.LinAlgError: if the matrix is singular.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.inv(ts.tensor([[2.0, 0.0], [0.0, 4.0]])).tolist()
@@ -90,6 +99,16 @@ solve = op(
     As in NumPy, y is a vector only if it has one axis; else its last two axes are a matrix, each column of which is a
     right-hand side.
 
+    Args:
+        x: (..., n, n).
+        y: (n,), or (..., n, k).
+
+    Returns:
+        A tensor of y's shape, broadcast to the batch of x.
+
+    Raises:
+        numpy.linalg.LinAlgError: if the matrix is singular.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.solve(ts.tensor([[2.0, 0.0], [0.0, 4.0]]), ts.tensor([2.0, 2.0]))
@@ -119,7 +138,15 @@ pinv = op(
         else np.swapaxes(np.linalg.solve(x @ np.swapaxes(x, -1, -2), x), -1, -2)
     ),
     ulps=CONDITIONED,
-    doc="The Moore-Penrose pseudo-inverse; its gradient assumes constant rank.",
+    doc="""The Moore-Penrose pseudo-inverse; its gradient assumes constant rank.
+
+    Args:
+        x: (..., m, n).
+
+    Returns:
+        (..., n, m).
+    """,
+    example=("ts.pinv(ts.tensor([[2.0], [0.0]])).tolist()", "[[0.5, 0.0]]"),
 )
 
 
@@ -176,7 +203,18 @@ det = op(
     calls="square",
     reference=lambda x: np.prod(np.linalg.eigvals(x), axis=-1).real,
     ulps=CONDITIONED,
-    doc="The determinant; its gradient, the cofactors, is correct for singular matrices too.",
+    doc="""The determinant; its gradient, the cofactors, is correct for singular matrices too.
+
+    Args:
+        x: (..., n, n).
+
+    Returns:
+        (...).
+
+    Raises:
+        numpy.linalg.LinAlgError: if the matrices are not square.
+    """,
+    example=("ts.det(ts.tensor([[2.0, 0.0], [0.0, 4.0]]))", "tensor(8.)"),
 )
 
 

@@ -46,6 +46,13 @@ tril = op(
     reference=lambda x, k=0: x * np.tri(x.shape[-2], x.shape[-1], k),
     doc="""The lower triangle of a matrix, or of each matrix of a batch, up to the k-th diagonal, and 0 elsewhere.
 
+    Args:
+        x: (..., m, n).
+        k: which diagonal: above the main one if positive, below it if negative.
+
+    Returns:
+        (..., m, n).
+
     Example:
         >>> import tinyseq as ts
         >>> ts.tril(ts.ones(2, 2)).tolist()
@@ -62,7 +69,16 @@ triu = op(
     slope_bound=1.0,
     calls="triangle",
     reference=lambda x, k=0: x * (1 - np.tri(x.shape[-2], x.shape[-1], k - 1)),
-    doc="The upper triangle of a matrix, or of each matrix of a batch, from the k-th diagonal on, and 0 elsewhere.",
+    doc="""The upper triangle of a matrix, or of each matrix of a batch, from the k-th diagonal on, and 0 elsewhere.
+
+    Args:
+        x: (..., m, n).
+        k: which diagonal: above the main one if positive, below it if negative.
+
+    Returns:
+        (..., m, n).
+    """,
+    example=("ts.triu(ts.ones(2, 2)).tolist()", "[[1.0, 1.0], [0.0, 1.0]]"),
 )
 
 
@@ -90,7 +106,13 @@ def diag(x: TensorLike, k: int = 0) -> Tensor:
 
 @composite
 def diagflat(x: TensorLike, k: int = 0) -> Tensor:
-    """A matrix with all elements on its k-th diagonal."""
+    """A matrix with all elements on its k-th diagonal.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.diagflat(ts.tensor([1.0, 2.0])).tolist()
+        [[1.0, 0.0], [0.0, 2.0]]
+    """
     return diag(flatten(x), k)
 
 
@@ -141,6 +163,7 @@ argsort = op(
     kind="along",
     reference=lambda x, axis=-1: np.argsort(x, axis=axis, kind="stable"),
     doc="The indices that sort along an axis; equal elements keep their order (no gradient).",
+    example=("ts.argsort(ts.tensor([3.0, 1.0, 2.0])).tolist()", "[1, 2, 0]"),
 )
 
 # -- axes --------------------------------------------------------------------------------------------------------------
@@ -149,6 +172,14 @@ argsort = op(
 @composite
 def moveaxis(x: TensorLike, source: int | tuple[int, ...], destination: int | tuple[int, ...]) -> Tensor:
     """Move axes to other positions; the others keep their order.
+
+    Args:
+        x: the values.
+        source: the axis to move, or several.
+        destination: where each of them goes.
+
+    Raises:
+        ValueError: if an axis is named twice, or the two are not equally many.
 
     Example:
         >>> import tinyseq as ts
@@ -172,25 +203,46 @@ def moveaxis(x: TensorLike, source: int | tuple[int, ...], destination: int | tu
 
 @composite(method=True)
 def ravel(x: TensorLike) -> Tensor:
-    """All elements along one axis: `flatten` under NumPy's name."""
+    """All elements along one axis: `flatten` under NumPy's name.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.ravel(ts.zeros(2, 3)).shape
+        (6,)
+    """
     return flatten(x)
 
 
 @composite
 def fliplr(x: TensorLike) -> Tensor:
-    """Reverse the columns, along the second axis, as in NumPy."""
+    """Reverse the columns, along the second axis, as in NumPy.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.fliplr(ts.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
+        [[2.0, 1.0], [4.0, 3.0]]
+    """
     return flip(x, axis=1)
 
 
 @composite
 def flipud(x: TensorLike) -> Tensor:
-    """Reverse the rows, along the first axis, as in NumPy."""
+    """Reverse the rows, along the first axis, as in NumPy.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.flipud(ts.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
+        [[3.0, 4.0], [1.0, 2.0]]
+    """
     return flip(x, axis=0)
 
 
 @composite
 def rot90(x: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
     """Rotate by k times 90 degrees, from the first of two axes towards the second.
+
+    Raises:
+        ValueError: if there are not two different axes.
 
     Example:
         >>> import tinyseq as ts
@@ -224,7 +276,13 @@ def atleast_1d(x: TensorLike, /) -> Tensor: ...
 def atleast_1d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tensor, ...]: ...
 @composite
 def atleast_1d(*tensors: TensorLike) -> Tensor | tuple[Tensor, ...]:
-    """With at least one axis; several tensors give a tuple."""
+    """With at least one axis; several tensors give a tuple.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.atleast_1d(2.0)
+        tensor([2.])
+    """
     return _at_least(tensors, ((0,),))
 
 
@@ -234,7 +292,13 @@ def atleast_2d(x: TensorLike, /) -> Tensor: ...
 def atleast_2d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tensor, ...]: ...
 @composite
 def atleast_2d(*tensors: TensorLike) -> Tensor | tuple[Tensor, ...]:
-    """With at least two axes, new ones in front; several tensors give a tuple."""
+    """With at least two axes, new ones in front; several tensors give a tuple.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.atleast_2d(ts.zeros(3)).shape
+        (1, 3)
+    """
     return _at_least(tensors, ((0, 0), (0,)))
 
 
@@ -244,7 +308,13 @@ def atleast_3d(x: TensorLike, /) -> Tensor: ...
 def atleast_3d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tensor, ...]: ...
 @composite
 def atleast_3d(*tensors: TensorLike) -> Tensor | tuple[Tensor, ...]:
-    """With at least three axes, added as in NumPy: (n,) is (1, n, 1), and (m, n) is (m, n, 1)."""
+    """With at least three axes, added as in NumPy: (n,) is (1, n, 1), and (m, n) is (m, n, 1).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.atleast_3d(ts.zeros(3)).shape
+        (1, 3, 1)
+    """
     return _at_least(tensors, ((0, 0, 0), (0, 2), (2,)))
 
 
@@ -265,27 +335,51 @@ def vstack(tensors: Sequence[TensorLike]) -> Tensor:
 
 @composite
 def hstack(tensors: Sequence[TensorLike]) -> Tensor:
-    """Stack horizontally, along the second axis; vectors are concatenated."""
+    """Stack horizontally, along the second axis; vectors are concatenated.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.hstack([ts.zeros(2), ts.ones(1)])
+        tensor([0., 0., 1.])
+    """
     wide = [atleast_1d(x) for x in tensors]
     return concatenate(wide, axis=0 if wide and wide[0].ndim == 1 else 1)
 
 
 @composite
 def dstack(tensors: Sequence[TensorLike]) -> Tensor:
-    """Stack along the third axis."""
+    """Stack along the third axis.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.dstack([ts.zeros(2, 3), ts.ones(2, 3)]).shape
+        (2, 3, 2)
+    """
     return concatenate([atleast_3d(x) for x in tensors], axis=2)
 
 
 @composite
 def column_stack(tensors: Sequence[TensorLike]) -> Tensor:
-    """Stack as columns; vectors are columns."""
+    """Stack as columns; vectors are columns.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.column_stack([ts.zeros(2), ts.ones(2)]).tolist()
+        [[0.0, 1.0], [0.0, 1.0]]
+    """
     given = [constant(x) for x in tensors]
     return concatenate([x if x.ndim > 1 else reshape(x, (-1, 1)) for x in given], axis=1)
 
 
 @composite
 def append(x: TensorLike, values: TensorLike, axis: int | None = None) -> Tensor:
-    """Append ``values`` to x along an axis; both are flattened if it is None, as in NumPy."""
+    """Append ``values`` to x along an axis; both are flattened if it is None, as in NumPy.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.append(ts.zeros(2), 1.0)
+        tensor([0., 0., 1.])
+    """
     if axis is None:
         return concatenate([flatten(x), flatten(values)])
     return concatenate([x, values], axis=axis)
@@ -309,6 +403,9 @@ def diff(
 
     Returns:
         A tensor that is n shorter along the axis.
+
+    Raises:
+        ValueError: if ``n`` is negative, or x has no axes.
 
     Example:
         >>> import tinyseq as ts
@@ -354,6 +451,9 @@ def linspace(start: TensorLike, stop: TensorLike, num: int = 50, endpoint: bool 
     Returns:
         (num, ...), where ... is the shape that the ends are broadcast to.
 
+    Raises:
+        ValueError: if ``num`` is negative.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.linspace(0.0, 1.0, 5)
@@ -378,6 +478,9 @@ def meshgrid(*tensors: TensorLike, indexing: str = "xy") -> list[Tensor]:
     Args:
         tensors: vectors of coordinates.
         indexing: "xy" (the first vector runs along the second axis, as in NumPy) or "ij".
+
+    Returns:
+        A list of tensors, one for each axis.
 
     Raises:
         ValueError: for another indexing.

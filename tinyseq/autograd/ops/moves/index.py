@@ -134,6 +134,9 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = -1) -
         indices: whole numbers, with as many axes as x.
         axis: the axis; None for the flattened tensor.
 
+    Returns:
+        A tensor of the shape of the indices, broadcast with x along the other axes.
+
     Raises:
         ValueError: if the indices have a different number of axes, or cannot be broadcast.
 
@@ -168,6 +171,9 @@ def gather(x: TensorLike, axis: int, indices: TensorLike) -> Tensor:
         axis: along which axis.
         indices: whole numbers, with as many axes as x; along the others they may be shorter than x, and take its
             beginning.
+
+    Returns:
+        A tensor of the shape of the indices.
 
     Raises:
         ValueError: if the indices have a different number of axes, or are longer than x along another axis.
@@ -247,6 +253,9 @@ def one_hot(ids: TensorLike, num_classes: int, dtype: DTypeLike = np.float32) ->
         ids: integers of any shape, in [0, num_classes).
         num_classes: the length of the new last axis.
         dtype: the element type.
+
+    Returns:
+        The shape of the ids, with one more axis.
 
     Raises:
         ValueError: for an id out of range, with its value.

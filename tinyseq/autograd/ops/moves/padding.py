@@ -60,6 +60,9 @@ def pad(
             default.
         reflect_type: "even", or "odd" for reflections through the last element, in "reflect" and "symmetric".
 
+    Returns:
+        A tensor with longer axes.
+
     Raises:
         ValueError: for widths that do not fit or are negative, another mode, or a setting that the mode does not have.
 

@@ -35,6 +35,19 @@ reshape = op(
     view=True,
     calls="reshape",
     reference=lambda x, shape: np.reshape(x, shape),
+    doc="""The same elements in another shape.
+
+    Args:
+        x: the values.
+        shape: the new shape, a tuple or a number; one side may be -1, for as many as are left.
+
+    Returns:
+        A tensor of that shape.
+
+    Raises:
+        ValueError: if it has another number of elements.
+    """,
+    example=("ts.reshape(ts.arange(4.0), (2, -1)).tolist()", "[[0.0, 1.0], [2.0, 3.0]]"),
 )
 
 
@@ -59,6 +72,15 @@ _transpose = op(
 def transpose(x: TensorLike, *order: int | Sequence[int], axes: int | Sequence[int] | None = None) -> Tensor:
     """Reorder the axes: as given (``transpose(x, 1, 0, 2)``, a tuple, or ``axes=``), or all in reverse.
 
+    Args:
+        x: the values.
+        order: for each axis of the result, the axis of x.
+        axes: the same, as NumPy names it.
+
+    Raises:
+        TypeError: if both are given.
+        ValueError: if an axis is missing or named twice.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.transpose(ts.zeros((2, 3, 4)), 1, 0, 2).shape
@@ -82,7 +104,17 @@ def matrix_transpose(x: TensorLike) -> Tensor:
 
 @composite(method=True)
 def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
-    """Swap two axes."""
+    """Swap two axes.
+
+    Args:
+        x: the values.
+        axis1, axis2: the two axes.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.swapaxes(ts.zeros(2, 3, 4), 0, 2).shape
+        (4, 3, 2)
+    """
     x = constant(x)
     order = list(range(x.ndim))
     order[axis1], order[axis2] = order[axis2], order[axis1]
@@ -91,13 +123,28 @@ def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
 
 @composite(method=True)
 def flatten(x: TensorLike) -> Tensor:
-    """Flatten to one axis."""
+    """Flatten to one axis.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.flatten(ts.zeros(2, 3)).shape
+        (6,)
+    """
     return reshape(x, (-1,))
 
 
 @composite(method=True)
 def expand_dims(x: TensorLike, axis: int | tuple[int, ...]) -> Tensor:
-    """A new axis of length 1 at ``axis``, or at each of several."""
+    """A new axis of length 1 at ``axis``, or at each of several.
+
+    Raises:
+        ValueError: if an axis is named twice.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.expand_dims(ts.zeros(2, 3), 1).shape
+        (2, 1, 3)
+    """
     x = constant(x)
     named = axis if isinstance(axis, tuple | list) else (axis,)
     ndim = x.ndim + len(named)
@@ -109,7 +156,20 @@ def expand_dims(x: TensorLike, axis: int | tuple[int, ...]) -> Tensor:
 
 @composite(method=True)
 def squeeze(x: TensorLike, axis: int | tuple[int, ...] | None = None) -> Tensor:
-    """Remove the given axes of length 1 (all such axes by default)."""
+    """Remove the given axes of length 1 (all such axes by default).
+
+    Args:
+        x: the values.
+        axis: an axis, or several; all of length 1 by default.
+
+    Raises:
+        ValueError: if one of them has another length.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.squeeze(ts.zeros(1, 3)).shape
+        (3,)
+    """
     x = constant(x)
     gone = {i for i, side in enumerate(x.shape) if side == 1} if axis is None else set(axes_of(axis, x.ndim))
     for i in gone:
@@ -128,6 +188,19 @@ broadcast_to = op(
     view=True,
     calls="broadcast_to",
     reference=lambda x, shape: np.broadcast_to(x, shape),
+    doc="""Repeat elements along new axes and along axes of length 1, as NumPy's broadcasting does.
+
+    Args:
+        x: the values.
+        shape: the new shape.
+
+    Returns:
+        A tensor of that shape.
+
+    Raises:
+        ValueError: if x does not broadcast to it.
+    """,
+    example=("ts.broadcast_to(ts.tensor([1.0, 2.0]), (2, 2)).tolist()", "[[1.0, 2.0], [1.0, 2.0]]"),
 )
 
 
@@ -252,6 +325,17 @@ split = op(
     ),
     doc="""Split along an axis into a number of equal parts, or into parts of given lengths.
 
+    Args:
+        x: the values.
+        sections: the number of parts, or their lengths.
+        axis: along which axis.
+
+    Returns:
+        A list of tensors.
+
+    Raises:
+        ValueError: if the parts do not make up the axis.
+
     Example:
         >>> import tinyseq as ts
         >>> [part.shape for part in ts.split(ts.zeros((6, 2)), 3)]
@@ -262,7 +346,21 @@ split = op(
 
 @composite
 def chunk(x: TensorLike, chunks: int, axis: int = 0) -> list[Tensor]:
-    """Split into at most that many parts of equal length; the last may be shorter, as in PyTorch."""
+    """Split into at most ``chunks`` parts of equal length; the last may be shorter, as in PyTorch.
+
+    Args:
+        x: the values.
+        chunks: the largest number of parts.
+        axis: along which axis.
+
+    Returns:
+        A list of tensors.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> [part.shape for part in ts.chunk(ts.zeros(5), 3)]
+        [(2,), (2,), (1,)]
+    """
     x = constant(x)
     length = x.shape[axis]
     size = -(-length // whole("chunks", chunks))
@@ -297,7 +395,19 @@ unbind = op(
     method=True,
     calls="along",
     reference=lambda x, axis=0: [np.take(x, i, axis=axis) for i in range(x.shape[axis])],
-    doc="The slices along an axis, as a list: ``unbind(x)[t]`` is ``x[t]``, and one node serves all of them.",
+    doc="""The slices along an axis, as a list: ``unbind(x)[t]`` is ``x[t]``, and one node serves all of them.
+
+    Args:
+        x: the values.
+        axis: along which axis.
+
+    Returns:
+        A list of tensors without that axis.
+
+    Raises:
+        IndexError: if there is no such axis.
+    """,
+    example=("ts.unbind(ts.tensor([[1.0, 2.0], [3.0, 4.0]]))", "[tensor([1., 2.]), tensor([3., 4.])]"),
 )
 flip = op(
     "flip",
@@ -309,6 +419,16 @@ flip = op(
     slope_bound=1.0,
     method=True,
     reference=np.flip,
+    doc="""Reverse the order of the elements along some axes.
+
+    Args:
+        x: the values.
+        axis: the axis or axes; all by default.
+
+    Returns:
+        A tensor of x's shape.
+    """,
+    example=("ts.flip(ts.tensor([1.0, 2.0, 3.0]))", "tensor([3., 2., 1.])"),
 )
 
 
@@ -330,12 +450,37 @@ roll = op(
     slope_bound=1.0,
     calls="roll",
     reference=np.roll,
+    doc="""Shift the elements along some axes; those that leave one end come back at the other.
+
+    Args:
+        x: the values.
+        shift: by how many places, a number or one for each axis.
+        axis: the axis or axes; by default that of the flattened tensor.
+
+    Returns:
+        A tensor of x's shape.
+    """,
+    example=("ts.roll(ts.tensor([1.0, 2.0, 3.0]), 1)", "tensor([3., 1., 2.])"),
 )
 
 
 @composite(method=True)
 def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
-    """Repeat each element along an axis, all equally or each its own number of times; flattened if it is None."""
+    """Repeat each element along an axis, all equally or each its own number of times; flattened if it is None.
+
+    Args:
+        x: the values.
+        repeats: how often each element occurs, one number or one for each.
+        axis: along which axis; None for the flattened tensor.
+
+    Raises:
+        ValueError: if a number is negative, or there are too few or too many of them.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.repeat(ts.tensor([1.0, 2.0]), 2)
+        tensor([1., 1., 2., 2.])
+    """
     x = constant(x)
     if np.min(repeats, initial=0) < 0:
         raise ValueError(f"repeats must not be negative, got {repeats}")
@@ -349,7 +494,23 @@ def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None)
 
 @composite
 def tile(x: TensorLike, reps: int | Sequence[int]) -> Tensor:
-    """Repeat the whole tensor along each axis, like NumPy's tile."""
+    """Repeat the whole tensor along each axis, like NumPy's tile.
+
+    Args:
+        x: the values.
+        reps: how often along each axis, counted from the last one if there are too few.
+
+    Returns:
+        A tensor.
+
+    Raises:
+        ValueError: if a number is negative.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.tile(ts.tensor([1.0, 2.0]), 2)
+        tensor([1., 2., 1., 2.])
+    """
     x = constant(x)
     counts = list(np.atleast_1d(np.asarray(reps, dtype=np.intp)).tolist())
     if min(counts, default=0) < 0:
