@@ -129,22 +129,6 @@ class TensorMethods:
             >>> ts.argmin(ts.tensor([1.0, 3.0, 2.0])).item()
             0
         """
-    def cumsum(self, axis: int | None = None) -> Tensor:
-        """Cumulative sums along an axis, or of the flattened tensor if it is None.
-
-        Example:
-            >>> import tinyseq as ts
-            >>> ts.cumsum(ts.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0).tolist()
-            [[1.0, 2.0], [4.0, 6.0]]
-        """
-    def cumprod(self, axis: int | None = None) -> Tensor:
-        """Cumulative products along an axis, or of the flattened tensor if it is None.
-
-        Example:
-            >>> import tinyseq as ts
-            >>> ts.cumprod(ts.tensor([1.0, 2.0, 3.0]))
-            tensor([1., 2., 6.])
-        """
     def mean(self, axis: Axis = None, keepdims: bool = False, *, dtype: DTypeLike | None = None) -> Tensor:
         """The mean along the axes, computed in ``dtype`` if it is given.
 
@@ -275,6 +259,22 @@ class TensorMethods:
             >>> import tinyseq as ts
             >>> ts.all(ts.tensor([0.0, 1.0])).item()
             False
+        """
+    def cumsum(self, axis: int | None = None) -> Tensor:
+        """Cumulative sums along an axis, or of the flattened tensor if it is None.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.cumsum(ts.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0).tolist()
+            [[1.0, 2.0], [4.0, 6.0]]
+        """
+    def cumprod(self, axis: int | None = None) -> Tensor:
+        """Cumulative products along an axis, or of the flattened tensor if it is None.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.cumprod(ts.tensor([1.0, 2.0, 3.0]))
+            tensor([1., 2., 6.])
         """
     def logsumexp(self, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """log(sum(exp(x))) along the axes, without overflow: -inf, with gradient 0, where all of x is -inf.
@@ -801,43 +801,6 @@ class TensorMethods:
             >>> ts.squeeze(ts.zeros(1, 3)).shape
             (3,)
         """
-    def split(self, /, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
-        """Split along an axis into a number of equal parts, or into parts of given lengths.
-
-        Args:
-            x: the values.
-            sections: the number of parts, or their lengths.
-            axis: along which axis.
-
-        Returns:
-            A list of tensors.
-
-        Raises:
-            ValueError: if the parts do not make up the axis.
-
-        Example:
-            >>> import tinyseq as ts
-            >>> [part.shape for part in ts.split(ts.zeros((6, 2)), 3)]
-            [(2, 2), (2, 2), (2, 2)]
-        """
-    def unbind(self, /, axis: int = 0) -> list[Tensor]:
-        """The slices along an axis, as a list: ``unbind(x)[t]`` is ``x[t]``, and one node serves all of them.
-
-        Args:
-            x: the values.
-            axis: along which axis.
-
-        Returns:
-            A list of tensors without that axis.
-
-        Raises:
-            IndexError: if there is no such axis.
-
-        Example:
-            >>> import tinyseq as ts
-            >>> ts.unbind(ts.tensor([[1.0, 2.0], [3.0, 4.0]]))
-            [tensor([1., 2.]), tensor([3., 4.])]
-        """
     def flip(self, /, axis: Axis = None) -> Tensor:
         """Reverse the order of the elements along some axes.
 
@@ -938,6 +901,43 @@ class TensorMethods:
             >>> import tinyseq as ts
             >>> ts.trace(ts.tensor([[1.0, 2.0], [3.0, 4.0]]))
             tensor(5.)
+        """
+    def split(self, /, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
+        """Split along an axis into a number of equal parts, or into parts of given lengths.
+
+        Args:
+            x: the values.
+            sections: the number of parts, or their lengths.
+            axis: along which axis.
+
+        Returns:
+            A list of tensors.
+
+        Raises:
+            ValueError: if the parts do not make up the axis.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> [part.shape for part in ts.split(ts.zeros((6, 2)), 3)]
+            [(2, 2), (2, 2), (2, 2)]
+        """
+    def unbind(self, /, axis: int = 0) -> list[Tensor]:
+        """The slices along an axis, as a list: ``unbind(x)[t]`` is ``x[t]``, and one node serves all of them.
+
+        Args:
+            x: the values.
+            axis: along which axis.
+
+        Returns:
+            A list of tensors without that axis.
+
+        Raises:
+            IndexError: if there is no such axis.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.unbind(ts.tensor([[1.0, 2.0], [3.0, 4.0]]))
+            [tensor([1., 2.]), tensor([3., 4.])]
         """
     def tril(self, /, k: int = 0) -> Tensor:
         """The lower triangle of a matrix, or of each matrix of a batch, up to the k-th diagonal, and 0 elsewhere.

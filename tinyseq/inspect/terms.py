@@ -16,7 +16,7 @@ import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
-from tinyseq.autograd.ops.moves.shape import stack
+from tinyseq.autograd.ops.moves.parts import stack
 from tinyseq.autograd.tensor import Index, Tensor, as_node
 from tinyseq.backend import Array, namespace_of
 from tinyseq.inspect.paths import add, labels_of, leading_to, made_of, ones, scalar_root, size_of, visits

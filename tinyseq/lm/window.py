@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyseq.arguments import dropped, whole
 from tinyseq.autograd.ops.elementwise.activations import tanh
-from tinyseq.autograd.ops.moves.shape import concatenate
+from tinyseq.autograd.ops.moves.parts import concatenate
 from tinyseq.autograd.tensor import Tensor, TensorLike, tensor
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.lm.neural import NeuralLM

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyseq.autograd.ops.moves.index import getitem
-from tinyseq.autograd.ops.moves.shape import concatenate
+from tinyseq.autograd.ops.moves.parts import concatenate
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.data.readers import Tag, Word
 from tinyseq.data.vocabulary import Vocabulary

@@ -13,7 +13,8 @@ import numpy as np
 
 from tinyseq.autograd.ops.elementwise.arithmetic import astype, where
 from tinyseq.autograd.ops.moves.index import getitem
-from tinyseq.autograd.ops.moves.shape import concatenate, reshape
+from tinyseq.autograd.ops.moves.parts import concatenate
+from tinyseq.autograd.ops.moves.shape import reshape
 from tinyseq.autograd.tensor import Tensor, constant_like
 from tinyseq.backend import namespace_of, to_numpy
 

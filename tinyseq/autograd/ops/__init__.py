@@ -1,7 +1,7 @@
 """The ops, one file for each family; importing this package registers all of them."""
 
 from tinyseq.autograd.declare import FUNCTIONS
-from tinyseq.autograd.ops import creation, reduce, stable
+from tinyseq.autograd.ops import creation, reduce, running, stable
 from tinyseq.autograd.ops.elementwise import (
     activations,
     arithmetic,
@@ -12,7 +12,7 @@ from tinyseq.autograd.ops.elementwise import (
     trigonometric,
 )
 from tinyseq.autograd.ops.matrices import decompositions, matmul, products, systems
-from tinyseq.autograd.ops.moves import arranging, index, padding, shape
+from tinyseq.autograd.ops.moves import arranging, index, padding, parts, shape, stacking
 
 __all__ = [
     "activations",
@@ -25,12 +25,15 @@ __all__ = [
     "matmul",
     "normal",
     "padding",
+    "parts",
     "predicates",
     "products",
     "reduce",
     "rounding",
+    "running",
     "shape",
     "stable",
+    "stacking",
     "systems",
     "trigonometric",
 ]

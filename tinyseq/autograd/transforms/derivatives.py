@@ -14,7 +14,8 @@ import numpy as np
 from tinyseq.autograd.backward import grad
 from tinyseq.autograd.graph import Leaf, ancestors, owner
 from tinyseq.autograd.modes import MODE, enable_grad
-from tinyseq.autograd.ops.moves.shape import reshape, stack
+from tinyseq.autograd.ops.moves.parts import stack
+from tinyseq.autograd.ops.moves.shape import reshape
 from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, constant, constant_like
 from tinyseq.backend import namespace_of

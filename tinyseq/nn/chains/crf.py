@@ -17,7 +17,8 @@ from tinyseq.autograd.backward import grad
 from tinyseq.autograd.modes import enable_grad, scope, step
 from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.ops.moves.index import getitem
-from tinyseq.autograd.ops.moves.shape import concatenate, expand_dims, stack, swapaxes, unbind
+from tinyseq.autograd.ops.moves.parts import concatenate, stack, unbind
+from tinyseq.autograd.ops.moves.shape import expand_dims, swapaxes
 from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import Array, frozen, host_array, is_array, made_once, namespace_of, recorded_whole

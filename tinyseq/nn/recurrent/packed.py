@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyseq.autograd.modes import scope, stacked_gates, step
-from tinyseq.autograd.ops.moves.shape import concatenate, expand_dims, split, transpose
+from tinyseq.autograd.ops.moves.parts import concatenate, split
+from tinyseq.autograd.ops.moves.shape import expand_dims, transpose
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of
 from tinyseq.nn.recurrent.layers import Recurrent

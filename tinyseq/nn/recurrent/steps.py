@@ -6,7 +6,7 @@ with the names of the gates whose rows are stacked in z and in the weights.
 """
 
 from tinyseq.autograd.ops.elementwise.activations import relu, sigmoid, tanh
-from tinyseq.autograd.ops.moves.shape import split
+from tinyseq.autograd.ops.moves.parts import split
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.nn.recurrent.registry import cell
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from tinyseq.autograd.declare import composite
 from tinyseq.autograd.ops.matrices.matmul import tensordot
 from tinyseq.autograd.ops.moves.arranging import moveaxis
-from tinyseq.autograd.ops.moves.shape import flatten, reshape, stack
+from tinyseq.autograd.ops.moves.parts import stack
+from tinyseq.autograd.ops.moves.shape import flatten, reshape
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 
 

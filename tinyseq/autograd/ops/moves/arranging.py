@@ -1,24 +1,15 @@
 """Rearrangement of elements: triangles and diagonals, sorting, rows and columns, differences, grids."""
 
-from collections.abc import Sequence
 from operator import index
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
 from tinyseq.autograd.declare import as_numpy, composite, op
 from tinyseq.autograd.ops.matrices.matmul import diagonal
 from tinyseq.autograd.ops.moves.index import getitem, scattered
-from tinyseq.autograd.ops.moves.shape import (
-    broadcast_to,
-    concatenate,
-    expand_dims,
-    flatten,
-    flip,
-    reshape,
-    swapaxes,
-    transpose,
-)
+from tinyseq.autograd.ops.moves.parts import concatenate
+from tinyseq.autograd.ops.moves.shape import broadcast_to, flatten, flip, reshape, swapaxes, transpose
 from tinyseq.autograd.ops.reduce import along, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import to_numpy
@@ -258,131 +249,6 @@ def rot90(x: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
     if k % 4 in (2, 3):
         x = flip(x, axis=first)
     return swapaxes(x, first, second) if k % 2 else x
-
-
-def _at_least(tensors: tuple[TensorLike, ...], axes: tuple[tuple[int, ...], ...]) -> Tensor | tuple[Tensor, ...]:
-    """Add axes to each tensor that has too few, at ``axes[ndim]``. One tensor alone, several as a tuple."""
-    wide = []
-    for x in map(constant, tensors):
-        for axis in axes[x.ndim] if x.ndim < len(axes) else ():
-            x = expand_dims(x, axis)
-        wide.append(x)
-    return wide[0] if len(wide) == 1 else tuple(wide)
-
-
-@overload
-def atleast_1d(x: TensorLike, /) -> Tensor: ...
-@overload
-def atleast_1d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tensor, ...]: ...
-@composite
-def atleast_1d(*tensors: TensorLike) -> Tensor | tuple[Tensor, ...]:
-    """With at least one axis; several tensors give a tuple.
-
-    Example:
-        >>> import tinyseq as ts
-        >>> ts.atleast_1d(2.0)
-        tensor([2.])
-    """
-    return _at_least(tensors, ((0,),))
-
-
-@overload
-def atleast_2d(x: TensorLike, /) -> Tensor: ...
-@overload
-def atleast_2d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tensor, ...]: ...
-@composite
-def atleast_2d(*tensors: TensorLike) -> Tensor | tuple[Tensor, ...]:
-    """With at least two axes, new ones in front; several tensors give a tuple.
-
-    Example:
-        >>> import tinyseq as ts
-        >>> ts.atleast_2d(ts.zeros(3)).shape
-        (1, 3)
-    """
-    return _at_least(tensors, ((0, 0), (0,)))
-
-
-@overload
-def atleast_3d(x: TensorLike, /) -> Tensor: ...
-@overload
-def atleast_3d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tensor, ...]: ...
-@composite
-def atleast_3d(*tensors: TensorLike) -> Tensor | tuple[Tensor, ...]:
-    """With at least three axes, added as in NumPy: (n,) is (1, n, 1), and (m, n) is (m, n, 1).
-
-    Example:
-        >>> import tinyseq as ts
-        >>> ts.atleast_3d(ts.zeros(3)).shape
-        (1, 3, 1)
-    """
-    return _at_least(tensors, ((0, 0, 0), (0, 2), (2,)))
-
-
-# -- joining -----------------------------------------------------------------------------------------------------------
-
-
-@composite
-def vstack(tensors: Sequence[TensorLike]) -> Tensor:
-    """Stack vertically; vectors are rows.
-
-    Example:
-        >>> import tinyseq as ts
-        >>> ts.vstack([ts.zeros(2), ts.ones(3, 2)]).shape
-        (4, 2)
-    """
-    return concatenate([atleast_2d(x) for x in tensors], axis=0)
-
-
-@composite
-def hstack(tensors: Sequence[TensorLike]) -> Tensor:
-    """Stack horizontally, along the second axis; vectors are concatenated.
-
-    Example:
-        >>> import tinyseq as ts
-        >>> ts.hstack([ts.zeros(2), ts.ones(1)])
-        tensor([0., 0., 1.])
-    """
-    wide = [atleast_1d(x) for x in tensors]
-    return concatenate(wide, axis=0 if wide and wide[0].ndim == 1 else 1)
-
-
-@composite
-def dstack(tensors: Sequence[TensorLike]) -> Tensor:
-    """Stack along the third axis.
-
-    Example:
-        >>> import tinyseq as ts
-        >>> ts.dstack([ts.zeros(2, 3), ts.ones(2, 3)]).shape
-        (2, 3, 2)
-    """
-    return concatenate([atleast_3d(x) for x in tensors], axis=2)
-
-
-@composite
-def column_stack(tensors: Sequence[TensorLike]) -> Tensor:
-    """Stack as columns; vectors are columns.
-
-    Example:
-        >>> import tinyseq as ts
-        >>> ts.column_stack([ts.zeros(2), ts.ones(2)]).tolist()
-        [[0.0, 1.0], [0.0, 1.0]]
-    """
-    given = [constant(x) for x in tensors]
-    return concatenate([x if x.ndim > 1 else reshape(x, (-1, 1)) for x in given], axis=1)
-
-
-@composite
-def append(x: TensorLike, values: TensorLike, axis: int | None = None) -> Tensor:
-    """Append ``values`` to x along an axis; both are flattened if it is None, as in NumPy.
-
-    Example:
-        >>> import tinyseq as ts
-        >>> ts.append(ts.zeros(2), 1.0)
-        tensor([0., 0., 1.])
-    """
-    if axis is None:
-        return concatenate([flatten(x), flatten(values)])
-    return concatenate([x, values], axis=axis)
 
 
 # -- differences ------------------------------------------------------------------------------------------------------

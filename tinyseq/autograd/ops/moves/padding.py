@@ -8,7 +8,8 @@ import numpy as np
 from tinyseq.autograd.declare import composite
 from tinyseq.autograd.ops.moves.arranging import sort
 from tinyseq.autograd.ops.moves.index import getitem, take
-from tinyseq.autograd.ops.moves.shape import broadcast_to, concatenate, flip
+from tinyseq.autograd.ops.moves.parts import concatenate
+from tinyseq.autograd.ops.moves.shape import broadcast_to, flip
 from tinyseq.autograd.ops.reduce import along, axis_of, max, mean, min
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 
