@@ -48,6 +48,9 @@ def as_generator(rng: Any, name: str = "rng") -> np.random.Generator:
         rng: a NumPy generator; a whole number as the seed of one; or None for the generator of `manual_seed`.
         name: of the argument, for the error.
 
+    Returns:
+        The generator.
+
     Raises:
         TypeError, ValueError: it is none of these.
 

@@ -35,6 +35,12 @@ def _reshape(self: Tensor, *shape: int | Sequence[int]) -> Tensor:
 def to(self: Tensor, target: DTypeLike) -> Tensor:
     """Move to a device (``"cpu"``, ``"cuda"``) as a constant or a new leaf, or convert to a dtype within the graph.
 
+    Args:
+        target: the name of a device, or a dtype.
+
+    Raises:
+        RuntimeError: if the result of an op is to be moved, or CuPy or a GPU is missing.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.zeros(2).to("float32").dtype

@@ -170,6 +170,10 @@ class Tensor(TensorMethods):
         Returns:
             A function that removes the hook.
 
+        Raises:
+            TypeError: if the hook is not callable.
+            RuntimeError: if the tensor is a constant.
+
         Example:
             >>> import tinyseq as ts
             >>> x = ts.tensor(3.0, requires_grad=True)

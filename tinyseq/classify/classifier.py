@@ -54,6 +54,9 @@ class Evaluation(NamedTuple):
             gold: the given labels.
             predicted: as many predicted ones.
 
+        Returns:
+            The evaluation.
+
         Raises:
             ValueError: there are none, or their numbers differ.
             TypeError: a label is neither a string nor a whole number, or strings and numbers are mixed.
@@ -95,7 +98,12 @@ class Classifier(SavedModel, ABC):
 
     @abstractmethod
     def fit(self, texts: Iterable[Text], labels: Iterable[Label]) -> Self:
-        """Train on texts and the label of each."""
+        """Train on texts and the label of each.
+
+        Args:
+            texts: N texts, each a string or a list of words.
+            labels: the label of each.
+        """
 
     @abstractmethod
     def log_proba(self, texts: Iterable[Text]) -> Floats:
@@ -106,6 +114,9 @@ class Classifier(SavedModel, ABC):
 
         Args:
             device: ``"cuda"`` for a GPU, or ``"cpu"``.
+
+        Returns:
+            The classifier itself.
 
         Raises:
             ValueError: an unknown device, or a GPU for a classifier that only counts.
@@ -149,7 +160,11 @@ class Classifier(SavedModel, ABC):
         return Evaluation.of(gold, self.predict(given).tolist())
 
     def score(self, texts: Iterable[Text], labels: Iterable[Label]) -> float:
-        """The accuracy; see `evaluate`."""
+        """The accuracy; see `evaluate`.
+
+        Args:
+            texts, labels: as for `fit`.
+        """
         return self.evaluate(texts, labels).accuracy
 
     def get_params(self, deep: bool = True) -> dict[str, object]:

@@ -81,6 +81,9 @@ def span_tags(chunks: Iterable[Span], length: int, scheme: Scheme = "bio") -> li
         length: the number of words in the sentence.
         scheme: ``"iob1"``, ``"bio"`` or ``"bioes"``.
 
+    Returns:
+        A tag for each word.
+
     Raises:
         ValueError: if a chunk is empty, is outside the sentence, or overlaps with another one.
 
@@ -112,6 +115,9 @@ def convert_tags(tags: Sequence[Tag], source: Scheme, target: Scheme) -> list[Ta
         source: their scheme: ``"iob1"``, ``"bio"`` or ``"bioes"``.
         target: the scheme to convert to.
 
+    Returns:
+        The new tags.
+
     Raises:
         ValueError: if a tag is not in the source scheme, or is not allowed at its position.
 
@@ -130,6 +136,9 @@ def convert_sentences(sentences: Iterable[Sentence], source: Scheme, target: Sch
     Args:
         sentences: as a reader returns them.
         source, target: as for `convert_tags`.
+
+    Returns:
+        The sentences with the new tags.
 
     Raises:
         ValueError: if a tag is not in the source scheme, or is not allowed at its position; the error gives both.

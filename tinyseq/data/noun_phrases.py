@@ -60,12 +60,15 @@ def noun_phrase_tags(sentence: ConlluSentence, scheme: Scheme = "bio") -> Senten
         sentence: as for `noun_phrases`.
         scheme: ``"bio"``, ``"bioes"`` or ``"iob1"``.
 
+    Returns:
+        Pairs of a word and its tag.
+
     Raises:
         ValueError: as for `noun_phrases`; or the scheme is unknown.
 
     Example:
         >>> import tinyseq as ts
-        >>> [sentence] = ts.data.conllu_sentences.parse("1\\tcats\\tcat\\tNOUN\\tNNS\\t_\\t0\\troot\\t_\\t_\\n")
+        >>> [sentence] = ts.data.conllu_sentences.parse("1\tcats\tcat\tNOUN\tNNS\t_\t0\troot\t_\t_\n")
         >>> ts.data.noun_phrase_tags(sentence)
         [('cats', 'B-NP')]
     """

@@ -32,6 +32,11 @@ READERS: list["Reader[Any]"] = []  # all readers
 class DataError(ValueError):
     """Raised if a file or text cannot be read in the expected format.
 
+    Args:
+        source, line: as below.
+        found: what is wrong.
+        expected: what a valid line looks like.
+
     Attributes:
         source: the file's path as given, or the name of the text.
         line: the line number, counted from 1; None if the error concerns the whole file.
@@ -39,7 +44,7 @@ class DataError(ValueError):
     Example:
         >>> from tinyseq.data import two_column
         >>> try:
-        ...     two_column.parse("the\\tDT\\ncat")
+        ...     two_column.parse("the\tDT\ncat")
         ... except DataError as error:
         ...     print(error.line)
         2
@@ -197,7 +202,11 @@ class Reader(Generic[Items]):
                 raise TypeError(f"{self.name} has no option {name!r}; its options: {', '.join(known) or 'none'}")
 
     def parse(self, text: str, source: str = "<text>", **options: str) -> Items:
-        """Read a text in memory, as calling the reader does for a file; `source` is its name in errors."""
+        """Read a text in memory, as calling the reader does for a file; `source` is its name in errors.
+
+        Raises:
+            DataError, ValueError, TypeError: as calling the reader; and TypeError if ``text`` is not a string.
+        """
         if not isinstance(text, str):
             raise TypeError(f"text must be a string, got {type(text).__name__}; to read a file, call the reader itself")
         self._check_options(options)

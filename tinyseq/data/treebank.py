@@ -90,6 +90,9 @@ class ConlluSentence:
         Args:
             upos, xpos: one tag for each word; None keeps the column.
 
+        Returns:
+            The copy.
+
         Raises:
             ValueError: if there are more or fewer tags than words, or a tag is empty or contains a tab or line break.
             TypeError: if a tag is not a string.

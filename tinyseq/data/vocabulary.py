@@ -67,6 +67,9 @@ class Vocabulary(SavedModel, Generic[Symbol]):
             min_count: symbols with a smaller count are left out.
             unknown: as for `Vocabulary`.
 
+        Returns:
+            The vocabulary.
+
         Example:
             >>> Vocabulary.from_counts("hello world", min_count=2).symbols
             ('l', 'o')
@@ -76,7 +79,11 @@ class Vocabulary(SavedModel, Generic[Symbol]):
         return cls([symbol for symbol, count in ranked if count >= min_count], unknown)
 
     def encode(self, symbols: Iterable[Symbol]) -> NDArray[np.int64]:
-        """The ids of symbols, int64; a symbol outside the vocabulary becomes ``unknown``, or is a ValueError."""
+        """The ids of symbols, int64; a symbol outside the vocabulary becomes ``unknown`` if there is one.
+
+        Raises:
+            ValueError: for a symbol that is not in the vocabulary, if there is no unknown symbol.
+        """
         symbols = list(symbols)
         if self.unknown is not None:
             unknown = self._ids[self.unknown]
@@ -92,7 +99,11 @@ class Vocabulary(SavedModel, Generic[Symbol]):
             ) from None
 
     def decode(self, ids: ArrayLike) -> list[Symbol]:
-        """The symbols of ids (N,); an id outside 0..len-1, also a negative one, is a ValueError."""
+        """The symbols of ids (N,).
+
+        Raises:
+            ValueError: for an id that is out of range or negative, and for ids that are not a vector.
+        """
         ids = np.asarray(on_host(ids))
         if ids.ndim != 1:
             raise ValueError(
@@ -110,7 +121,11 @@ class Vocabulary(SavedModel, Generic[Symbol]):
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> "Vocabulary[Any]":
-        """The vocabulary from the result of `to_dict`; any other mapping is a ValueError."""
+        """The vocabulary from the result of `to_dict`.
+
+        Raises:
+            ValueError: for any other mapping.
+        """
         if set(state) != {"symbols", "unknown"} or not isinstance(state["symbols"], list):
             raise ValueError(f"state must have a list 'symbols' and an 'unknown', got {sorted(state)}")
         return cls([read_name(symbol) for symbol in state["symbols"]], read_name(state["unknown"]))

@@ -67,6 +67,13 @@ class Posterior:
         transitions: (T - n + 1, K, ..., K) P(states at t, ..., t + n - 1 | observations) for n-grams of states. It is
             computed on first access, as it is K times as large as everything else.
         names: the names of the states.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> hmm = ts.hmm.HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], [[0.8, 0.2], [0.2, 0.8]])
+        >>> hmm.posterior([0, 0]).states.round(2)
+        array([[0.92, 0.08],
+               [0.92, 0.08]])
     """
 
     def __init__(

@@ -34,13 +34,22 @@ class Candidate(NamedTuple):
 
 
 class Comparison(tuple[Candidate, ...]):
-    """The candidates in the order requested; prints as a table."""
+    """The candidates in the order requested; prints as a table.
+
+    Example:
+        >>> from tinyseq.hmm import compare
+        >>> [found.states for found in compare([[0, 1, 0, 1, 1], [1, 0, 1]], [1, 2], restarts=1, random_state=0)]
+        [1, 2]
+    """
 
     def best(self, criterion: str = "bic") -> Candidate:
         """The best candidate.
 
         Args:
             criterion: ``"bic"``, ``"aic"`` or ``"held_out"``.
+
+        Returns:
+            The candidate.
 
         Raises:
             ValueError: for an unknown criterion, or ``"held_out"`` without held-out sequences.

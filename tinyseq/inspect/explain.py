@@ -89,6 +89,9 @@ def explain(loss: Tensor, W: Tensor) -> Explanation:
         loss: a single number.
         W: a parameter or any other tensor that the loss was made of.
 
+    Returns:
+        The rules in text and in TeX.
+
     Raises:
         ValueError: if the loss is not a single number, or does not depend on W.
 

@@ -52,6 +52,9 @@ def gradient_flow(loss: Tensor) -> GradientFlow:
     Args:
         loss: a single number.
 
+    Returns:
+        The norms, by name.
+
     Raises:
         ValueError: if the loss is not a single number, or no step of its graph passes a state to another.
 

@@ -79,6 +79,9 @@ def jacobian_norms(h_s: Tensor, h_t: Tensor) -> JacobianNorms:
         h_s: an earlier state, such as ``output[s]`` of a layer or the state in your own loop; any shape.
         h_t: a later state. Elements of a batch are taken together; pick one by ``output[t, b]``.
 
+    Returns:
+        The Jacobian, and the norms and bounds at each step between the two.
+
     Raises:
         ValueError: if h_t does not depend on h_s.
         RuntimeError: if one of them has no graph.

@@ -108,6 +108,9 @@ class SavedMemory:
         Args:
             every: steps in a window, from 1.
 
+        Returns:
+            The number of bytes.
+
         Raises:
             ValueError, TypeError: if ``every`` is not a whole number of at least 1.
         """
@@ -152,6 +155,9 @@ def saved_memory(loss: Tensor) -> SavedMemory:
 
     Args:
         loss: a single number whose graph has not been freed.
+
+    Returns:
+        Every array that is kept, and sums over them.
 
     Raises:
         ValueError: if the loss is not a single number.

@@ -73,6 +73,9 @@ def grad_by_lag(losses: Sequence[Tensor], W: Tensor, *, norms_only: bool = False
         W: as for `grad_by_step`.
         norms_only: keep the terms' norms and not the terms, which take len(losses) * T times the memory of W.
 
+    Returns:
+        A table of the terms, by the step of the loss and the step of the use.
+
     Raises:
         TypeError: if ``losses`` is one tensor.
         ValueError: if there are no losses, or for a loss as in `grad_by_step`. A loss that does not depend on W has a
@@ -158,6 +161,9 @@ class LagTable:
 
         Args:
             k: how many recurrent steps a gradient may go back, at least 0.
+
+        Returns:
+            The sum of these terms, of W's shape.
         """
         k = whole("k", k, 0)
         return self._sum(self._lags() > k)
@@ -167,6 +173,9 @@ class LagTable:
 
         Args:
             length: steps in a window, from 1.
+
+        Returns:
+            The sum of these terms, of W's shape.
         """
         length = whole("length", length)
         s, t = self._places()

@@ -34,9 +34,22 @@ class ModelFileError(ValueError):
 def check_model_output(path: str | Path, name: str = "path", *, inputs: Iterable[str | Path] = ()) -> Path:
     """Like `check_output`, for a file that `save` will write.
 
+    Args:
+        path, name, inputs: as for `check_output`.
+
+    Returns:
+        The path.
+
     Raises:
         RuntimeError: if safetensors is not installed.
         OSError, ValueError: as for `check_output`.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> check_model_output(folder / "model.tag").name
+        'model.tag'
     """
     _safetensors()
     return check_output(path, name, inputs=inputs)

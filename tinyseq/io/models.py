@@ -80,6 +80,9 @@ class SavedModel:
         Args:
             path: the file. A model of a subclass is returned as such.
 
+        Returns:
+            The model.
+
         Raises:
             ModelFileError: if the file is missing, damaged, or contains something else.
             RuntimeError: if safetensors is not installed.

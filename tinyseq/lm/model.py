@@ -103,6 +103,9 @@ class LanguageModel(SavedModel):
         Args:
             text: for characters a string; for words a string with a sentence in each line, or lists of words.
 
+        Returns:
+            The cross entropy, a number.
+
         Raises:
             ValueError: the text is too short, or a symbol is not in the vocabulary.
         """

@@ -328,7 +328,11 @@ class ModuleList(Module, Generic[Part]):
             self.append(module)
 
     def append(self, module: Part) -> Self:
-        """Add a module at the end."""
+        """Add a module at the end.
+
+        Raises:
+            TypeError: if it is not a module.
+        """
         if not isinstance(module, Module):
             raise TypeError(f"a ModuleList holds modules, got {type(module).__name__}")
         setattr(self, str(len(self)), module)
@@ -364,7 +368,11 @@ class Sequential(ModuleList[Callable[[Tensor], Tensor]]):
             self.append(module)
 
     def append(self, module: Callable[[Tensor], Tensor]) -> Self:
-        """Add a step at the end."""
+        """Add a step at the end.
+
+        Raises:
+            TypeError: if it is not callable.
+        """
         if not callable(module):
             raise TypeError(f"a step of Sequential is a module or a function, got {type(module).__name__}")
         setattr(self, str(len(self)), module)

@@ -53,7 +53,12 @@ class Parameter(Tensor):
         return self._leaf.name
 
     def named(self, name: str, root: object) -> None:
-        """Set its name, relative to a module."""
+        """Set its name, relative to a module.
+
+        Args:
+            name: with dots, such as ``rnn.weight_hh_l0``.
+            root: the module.
+        """
         self._leaf.name = name
         self._root = ref(root)
 

@@ -81,7 +81,16 @@ class Optimizer(metaclass=Explained):
         return None
 
     def update(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
-        """The new value of a parameter; ``state`` is kept between its updates, and is empty at first."""
+        """The new value of a parameter; ``state`` is kept between its updates, and is empty at first.
+
+        Args:
+            value: the parameter's values.
+            gradient: of the same shape, with weight decay added.
+            state: what was kept, by name.
+
+        Returns:
+            The new values.
+        """
         raise AssertionError("a subclass defines its rule")
 
     @elementwise

@@ -237,7 +237,11 @@ class Plateau:
         return {"lr": self.lr, "best": self.best, "bad": self.bad, "cooling": self.cooling}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a `state_dict`."""
+        """Restore a `state_dict`.
+
+        Raises:
+            ValueError: if the rate in it is negative or not finite.
+        """
         lr, best, bad, cooling = float(state["lr"]), float(state["best"]), int(state["bad"]), int(state["cooling"])
         if not 0 <= lr < math.inf:
             raise ValueError(f"the Plateau's lr is {lr} in its state, but must be a number of at least 0")

@@ -68,6 +68,9 @@ class ChunkScores(NamedTuple):
                 one, as in the CoNLL evaluation.
             scheme: ``"bio"``, ``"bioes"`` or ``"iob1"``.
 
+        Returns:
+            The scores.
+
         Raises:
             ValueError: a tag is not one of the scheme's, or the sentences do not match.
         """
@@ -149,6 +152,10 @@ class Analysis(NamedTuple):
 
 class CurvePoint(NamedTuple):
     """A point of a learning curve: the accuracy after training on this many words.
+
+    Attributes:
+        words: how many words the tagger was trained on.
+        all, known, unknown: the accuracy on all words, those seen in training, and the others.
 
     Example:
         >>> CurvePoint(1000, 0.8, 0.9, 0.5).words

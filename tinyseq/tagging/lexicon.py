@@ -67,7 +67,11 @@ class Lexicon:
 
     @classmethod
     def restored(cls, arrays: Arrays, metadata: dict[str, Any]) -> "Lexicon":
-        """The lexicon from what `saved` returned."""
+        """The lexicon from what `saved` returned.
+
+        Args:
+            arrays, metadata: as saved.
+        """
         words, tags = (Vocabulary.from_dict(metadata[name]) for name in ("words", "tags"))
         return cls(words, tags, arrays["counts"])
 

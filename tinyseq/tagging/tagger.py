@@ -69,6 +69,9 @@ class Tagger(SavedModel, ABC):
         Args:
             device: ``"cuda"`` for a GPU, or ``"cpu"``.
 
+        Returns:
+            The tagger itself.
+
         Raises:
             ValueError: an unknown device, or a GPU for a tagger that only counts.
             RuntimeError: there is no GPU.

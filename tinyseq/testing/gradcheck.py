@@ -56,6 +56,9 @@ def gradgradcheck(
     Args:
         fn, inputs, eps, atol, rtol: as for `gradcheck`.
 
+    Returns:
+        A `GradcheckReport`, which is truthy.
+
     Raises:
         GradcheckError, TypeError, ValueError: as `gradcheck`.
 

@@ -23,7 +23,16 @@ EPS = 1e-6  # the step of difference quotients
 
 
 class ContractError(AssertionError):
-    """Raised if an op or a function breaks the gradient contract."""
+    """Raised if an op or a function breaks the gradient contract.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> try:
+        ...     ts.testing.assert_gradients(lambda x: x * x.detach(), [1.0, 2.0])
+        ... except ContractError as error:
+        ...     print(str(error).partition(" is ")[0])
+        <lambda>: the gradient of argument 0
+    """
 
 
 class Trial:

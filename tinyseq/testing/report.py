@@ -108,7 +108,19 @@ class GradcheckReport(NamedTuple):
 
 
 class GradcheckError(AssertionError):
-    """Raised if derivatives differ; ``report`` is the `GradcheckReport`, and the message is its text."""
+    """Raised if derivatives differ; ``report`` is the `GradcheckReport`, and the message is its text.
+
+    Args:
+        report: the result of the check.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> try:
+        ...     ts.testing.gradcheck(lambda x: x * x.detach(), [ts.tensor(3.0, requires_grad=True)])
+        ... except GradcheckError as error:
+        ...     print(error.report.verdict)
+        wrong rule
+    """
 
     def __init__(self, report: GradcheckReport) -> None:
         super().__init__(report)  # the argument that pickle passes again; its text is the message

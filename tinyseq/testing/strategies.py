@@ -36,6 +36,9 @@ def tensors(
         dtype: a floating-point type.
         requires_grad: whether they are leaves that require grad.
 
+    Returns:
+        A strategy for tensors.
+
     Example:
         >>> from hypothesis import given
         >>> import tinyseq as ts
@@ -62,6 +65,9 @@ def broadcastable(
         domain: the domain of their numbers.
         dtype: a floating-point type.
         requires_grad: whether they are leaves.
+
+    Returns:
+        A strategy for tuples of tensors.
 
     Example:
         >>> from hypothesis import given
@@ -106,6 +112,9 @@ def sequence_batches(
         max_steps, max_batch: the largest T and B.
         dtype: a floating-point type.
         requires_grad: whether x is a leaf.
+
+    Returns:
+        A strategy for `SequenceBatch`.
 
     Example:
         >>> from hypothesis import given

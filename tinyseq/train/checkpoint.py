@@ -91,7 +91,13 @@ class Checkpoint:
             self.save(step, parts, stopped)
 
     def save(self, step: int, parts: Sequence[object], stopped: bool = False) -> None:
-        """Save the run after a number of steps."""
+        """Save the run after a number of steps.
+
+        Args:
+            step: the number of steps taken.
+            parts: as for `after`.
+            stopped: whether the run was stopped before its last step.
+        """
         arrays: dict[str, Any] = {}
         plain: dict[str, dict[str, Any]] = {}
         for name, part in self._named(parts).items():

@@ -76,7 +76,12 @@ class Density(Emission):
 
     @abstractmethod
     def draw(self, states: Array, rng: np.random.Generator) -> Array:
-        """One observation for each state, (rows, D)."""
+        """One observation for each state, (rows, D).
+
+        Args:
+            states: (rows,), ids.
+            rng: the random number generator.
+        """
 
     @abstractmethod
     def fitted(self, x: Array, weights: Array, learn: frozenset[str]) -> Mapping[str, Array]:
@@ -86,6 +91,9 @@ class Density(Emission):
             x: (rows, D), none of them missing.
             weights: (rows, K).
             learn: the names of the arrays to fit; the others are fixed.
+
+        Returns:
+            The arrays by name.
         """
 
     def fitted_with(self, x: Array, weights: Array, learn: frozenset[str], priors: Priors) -> Mapping[str, Array]:
@@ -101,6 +109,10 @@ class Density(Emission):
     @staticmethod
     def taken(name: str, values: TensorLike) -> Table:
         """A copy of a parameter as a float array; a tensor stays a tensor.
+
+        Args:
+            name: of the parameter, for errors.
+            values: numbers, an array or a tensor.
 
         Raises:
             ValueError: if it is not numeric, or not finite.
@@ -123,6 +135,9 @@ class Density(Emission):
     @staticmethod
     def columns(name: str, values: TensorLike) -> Table:
         """The same as `taken`, with an axis for D, also where D = 1.
+
+        Args:
+            name, values: as for `taken`.
 
         Raises:
             ValueError: as `taken`, and for a single number.
@@ -264,6 +279,9 @@ class Density(Emission):
             sequences: a sequence, or a list of them.
             rng: the randomness of the first centres: a NumPy generator, or a seed; by default the generator of
                 `tinyseq.manual_seed`.
+
+        Returns:
+            The emissions, fitted.
 
         Example:
             >>> from tinyseq.hmm import Gaussian

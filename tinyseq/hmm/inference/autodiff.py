@@ -69,8 +69,9 @@ def best_score(
     *,
     lengths: Sequence[int] | None = None,
 ) -> Tensor:
-    """The score of the best path: ``chain(..., semiring=MAX)``, fast. Its gradient is that path, and 0 if none is
-    possible.
+    """The score of the best path: ``chain(..., semiring=MAX)``, fast.
+
+    Its gradient is that path, and 0 if none is possible.
 
     Args:
         initial, transition, emission, end, lengths: as for `chain`, in log scores.

@@ -91,6 +91,9 @@ def to_hmmlearn(source: Model, priors: Priors | None = None, learn: Collection[s
         priors: as for `HMM.fit_em`, for its own ``fit``; by default it has hmmlearn's.
         learn: likewise, what its ``fit`` learns; by default all.
 
+    Returns:
+        The model of hmmlearn.
+
     Raises:
         RuntimeError: if hmmlearn is not installed.
         TypeError: if hmmlearn has no such model (n > 2, ``end``), or no such prior.

@@ -116,6 +116,9 @@ class HMMEstimator:
             y: the states of each sequence, or None.
             lengths: the lengths of the sequences, if X is one table of concatenated sequences.
 
+        Returns:
+            The estimator itself.
+
         Raises:
             ValueError: if X is empty or ambiguous (the error says what to pass instead), or if X, y and lengths do not
                 match.

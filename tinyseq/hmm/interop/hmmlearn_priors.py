@@ -27,6 +27,9 @@ def hmmlearn_priors(model: Any) -> dict[str, Any]:
         model: a categorical, Gaussian, multinomial or Poisson model of hmmlearn, fitted or not; a Gaussian one must
             know its number of features.
 
+    Returns:
+        The priors by name.
+
     Raises:
         TypeError: for a prior that has no counterpart here, or any other kind of model.
 

@@ -145,6 +145,9 @@ class HMM(SavedModel):
                 and the last state is never left.
             states, symbols: names, as for `HMM`.
 
+        Returns:
+            The model.
+
         Raises:
             ValueError: if a probability is negative, or ``stay`` and ``skip`` sum to more than 1.
 
@@ -176,6 +179,9 @@ class HMM(SavedModel):
             stay: the probability of staying in a state, a number or (K,).
             initial: P(s_1), (K,); uniform by default.
             states, symbols: names, as for `HMM`.
+
+        Returns:
+            The model.
 
         Raises:
             ValueError: if a probability is not between 0 and 1.
@@ -217,6 +223,9 @@ class HMM(SavedModel):
             durations: P(duration | state), (K, R), for 1 to R steps.
             emission: a table (K, V), or an emission model with K states.
             states, symbols: names, as for `HMM`; the model's own states are pairs (name, steps left).
+
+        Returns:
+            The model.
 
         Raises:
             ValueError: if the shapes do not match, or a row does not hold probabilities.
@@ -381,6 +390,9 @@ class HMM(SavedModel):
 
         Args:
             model: the hmmlearn model.
+
+        Returns:
+            The model.
 
         Raises:
             ValueError: if the model is not fitted.

@@ -177,6 +177,9 @@ class CRF(Module):
     def marginals(self, scores: TensorLike, lengths: Lengths | None = None, *, mask: Mask = None) -> Floats:
         """P(tag at each position | scores), shaped as ``scores``; zeros beyond a length.
 
+        Args:
+            scores, lengths, mask: as for `log_likelihood`.
+
         Raises:
             ValueError, TypeError: as for `decode`.
         """

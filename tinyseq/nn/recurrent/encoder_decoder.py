@@ -125,6 +125,9 @@ class EncoderDecoder(Module):
             sources: B sequences of ids.
             longest: symbols after which a target is cut off.
 
+        Returns:
+            For each source, the ids of its target.
+
         Raises:
             ValueError: for a source without symbols, or a negative ``longest``.
             TypeError: if ``longest`` is not a whole number.

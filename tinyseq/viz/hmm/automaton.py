@@ -45,6 +45,9 @@ def automaton(
 
     ``values``, ``font_size`` and ``size`` are taken from `defaults` if they are None.
 
+    Returns:
+        The drawing.
+
     Raises:
         ValueError: n is not 2, the transitions vary, there are more than 40 states, or a setting is out of range.
 

@@ -93,6 +93,9 @@ def trellis(
 
     ``values``, ``font_size`` and ``size`` are taken from `defaults` if they are None.
 
+    Returns:
+        The drawing.
+
     Raises:
         TypeError: k is not an integer.
         ValueError: the semiring is unknown, the sequence is empty, the trellis has more than 600 cells, or a setting

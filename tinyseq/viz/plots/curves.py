@@ -43,6 +43,9 @@ def loss_curve(
         unit: the unit of the losses.
         title: the title.
 
+    Returns:
+        A matplotlib figure.
+
     Raises:
         ValueError: steps and losses differ in length, or there are none.
 
@@ -83,6 +86,9 @@ def learning_curve(points: Sequence[CurvePoint], *, title: str = "Accuracy by si
         points: what `tinyseq.tagging.learning_curve` returns.
         title: the title.
 
+    Returns:
+        A matplotlib figure.
+
     Raises:
         ValueError: there are no points.
 
@@ -114,6 +120,9 @@ def gradient_flow(
             norm of dL/d(state) at each step (T,).
         title: the title.
 
+    Returns:
+        A matplotlib figure.
+
     Raises:
         ValueError: there is no series, or an empty one.
 
@@ -138,6 +147,9 @@ def jacobian_norms(found: JacobianNorms, *, title: str = "How much a state remem
     Args:
         found: what `tinyseq.inspect.jacobian_norms` returns.
         title: the title.
+
+    Returns:
+        A matplotlib figure.
 
     Example:
         >>> import tinyseq as ts
@@ -168,6 +180,9 @@ def durations(
         observed: what `tinyseq.hmm.observed_durations` returns, or None. A state named in both has one colour, so
             that a model that is too simple stands out.
         title: the heading.
+
+    Returns:
+        A matplotlib figure.
 
     Raises:
         ValueError: if there is nothing to draw.

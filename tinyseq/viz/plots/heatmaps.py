@@ -44,6 +44,9 @@ def lag_heatmap(norms: ArrayLike | LagTable, *, title: str = "Terms of the weigh
             the terms with j - i > k. A table may hold the losses of some steps only.
         title: the title.
 
+    Returns:
+        A matplotlib figure.
+
     Raises:
         ValueError: the table is not square.
 
@@ -79,6 +82,9 @@ def posteriors(
         symbols: the observations (T), written below if there is space.
         truth: the indices of the true states (T), drawn as a strip above the bands.
         title: the title.
+
+    Returns:
+        A matplotlib figure.
 
     Raises:
         ValueError: the table is not two-dimensional, or the names do not match its shape.
@@ -124,6 +130,9 @@ def confusion(counts: ArrayLike, tags: Sequence[object], *, title: str = "Confus
         tags: their names (K).
         title: the title.
 
+    Returns:
+        A matplotlib figure.
+
     Raises:
         ValueError: the table is not square, or the names do not match it.
 
@@ -166,6 +175,9 @@ def activations(
         units: names of the rows (U).
         title: the title.
 
+    Returns:
+        A matplotlib figure.
+
     Raises:
         ValueError: the table is not two-dimensional, or the names do not match its shape.
 
@@ -200,6 +212,9 @@ def gates(
         symbols: the input symbols (T).
         sequence: which sequence of a batch, for values (T, H, B).
         title: the title.
+
+    Returns:
+        A matplotlib figure.
 
     Raises:
         ValueError: there are no gates, their lengths differ, or the sequence does not exist.
@@ -249,6 +264,9 @@ def alignment(
         weights: (outputs, inputs), for example what `tinyseq.inspect.influence` returns.
         source, target: the inputs and the outputs, as words.
         title: the title.
+
+    Returns:
+        A matplotlib figure.
 
     Raises:
         ValueError: the table is not two-dimensional, or the words do not match its shape.

@@ -36,7 +36,16 @@ sys.stdout.buffer.write(drawn)
 
 
 class DrawingError(RuntimeError):
-    """A picture could not be rendered; the message says what to install, or gives Graphviz's error."""
+    """A picture could not be rendered; the message says what to install, or gives Graphviz's error.
+
+    Example:
+        >>> from tinyseq.viz import Drawing
+        >>> try:
+        ...     _ = Drawing("digraph { a -> ").svg()
+        ... except DrawingError:
+        ...     print("not a picture")
+        not a picture
+    """
 
 
 def render(dot: str, file_format: str) -> bytes:
