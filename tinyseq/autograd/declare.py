@@ -12,9 +12,9 @@ from typing import Any, Literal, TypeVar, overload
 
 from tinyseq.autograd.axes import AxesRule, Kind
 from tinyseq.autograd.calls.composites import naming_itself
+from tinyseq.autograd.calls.docstrings import docstring
 from tinyseq.autograd.calls.whole import takes_whole_numbers
 from tinyseq.autograd.dispatch import apply, public_function
-from tinyseq.autograd.docstrings import docstring
 from tinyseq.autograd.op import (
     CONDITIONED,
     NONZERO,

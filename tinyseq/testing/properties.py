@@ -26,9 +26,10 @@ class ContractError(AssertionError):
     """Raised if an op or a function breaks the gradient contract.
 
     Example:
+        >>> import numpy as np
         >>> import tinyseq as ts
         >>> try:
-        ...     ts.testing.assert_gradients(lambda x: x * x.detach(), [1.0, 2.0])
+        ...     ts.testing.assert_gradients(lambda x: x * x.detach(), np.array([1.0, 2.0]))
         ... except ContractError as error:
         ...     print(str(error).partition(" is ")[0])
         <lambda>: the gradient of argument 0

@@ -1,1 +1,1 @@
-"""How functions take their arguments: conversion to tensors, whole numbers, and errors that name the call."""
+"""How functions take their arguments: conversion to tensors, whole numbers, errors that name the call, and help."""
