@@ -1,10 +1,16 @@
 """What a model takes: forms of sequences, and errors that say what is wrong with them."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
+from hmm.models import models
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.hmm import HMM, ImpossibleSequenceError
+from tinyseq.hmm import HMM, Categorical, ImpossibleSequenceError
 
 
 def test_a_string_is_a_sequence_of_letters(dna):
@@ -332,3 +338,41 @@ def test_tables_in_a_notebook_escape_every_name():
     taped = HMM([0.5, 0.5], ts.tensor(np.eye(2), requires_grad=True), np.full((2, 40), 1 / 40))
     assert "transition" in taped._repr_html_()
     assert "n=3" in HMM(([1.0], [[1.0]]), [[[1.0]]], [[1.0]])._repr_html_()
+
+
+def tables_of(model):
+    """The arrays through which a model shows its probabilities, by name."""
+    shown = {"transition": model.transition, "end": model.end}
+    shown |= {f"initial[{i}]": table for i, table in enumerate(model.parameters.tables)}
+    if isinstance(model.emissions, Categorical):
+        shown |= {"emission": model.emissions.probabilities, "emission logs": model.emissions.logs}
+    return {name: table for name, table in shown.items() if isinstance(table, np.ndarray)}
+
+
+@given(models(), st.sampled_from(["as given", "in logs", "saved", "pickled", "copied", "learned"]))
+def test_tables_cannot_be_written_to_as_answers_would_not_change(model, how):
+    p = model.parameters
+    with np.errstate(divide="ignore"):
+        logs = [tuple(np.log(t) for t in p.tables), *(None if t is None else np.log(t) for t in (p.transition, p.end))]
+        emission = np.log(model.emission)
+    made = {
+        "as given": lambda: model,
+        "in logs": lambda: HMM.from_logs(logs[0], logs[1], emission, end=logs[2]),
+        "saved": lambda: HMM.restored(*model.saved()),
+        "pickled": lambda: pickle.loads(pickle.dumps(model)),
+        "copied": lambda: copy.deepcopy(model),
+        "learned": lambda: HMM.from_labelled([[("x", "a"), ("y", "a")]], n=model.n, end=True),
+    }[how]()
+    assert len(tables_of(made)) >= 4
+    for table in tables_of(made).values():
+        with pytest.raises(ValueError, match="read-only"):
+            table[...] = 0.5
+
+
+def test_arrays_that_a_model_was_made_of_may_change_and_it_does_not():
+    initial, transition, emission = np.array([0.5, 0.5]), np.full((2, 2), 0.5), np.full((2, 3), 1 / 3)
+    model = HMM(initial, transition, emission)
+    for table in (initial, transition, emission):
+        table[...] = 0.0
+    assert model.log_likelihood([0, 1]) == pytest.approx(2 * np.log(1 / 3))
+    np.testing.assert_array_equal(model.initial, 0.5)

@@ -32,6 +32,8 @@ class HMM(SavedModel):
     sequence.) A symbol None is a missing observation. ``states=`` restricts the hidden states: for each step None
     (any), a state, or a set of states.
 
+    A model does not change: its tables are read-only. Make another model for other tables.
+
     Args:
         initial: P(s_1), (K,). For n > 2 the tuple of P(s_1) (K,), P(s_2 | s_1) (K, K), ..., of n - 1 tables.
         transition: P(s_t | history), (K,) * n, the oldest state first, the new one last; or one such table for each

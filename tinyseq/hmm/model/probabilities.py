@@ -16,7 +16,7 @@ class Probabilities:
     """Probabilities, or scores, and their logs.
 
     Values derived from a tensor are recomputed on each access: an optimiser may have changed the tensor, and each
-    backward pass needs its own graph.
+    backward pass needs its own graph. Arrays are read-only: writing to one of the two would leave the other as it was.
 
     Args:
         given: an array, or a tensor if gradients are wanted.
@@ -33,6 +33,12 @@ class Probabilities:
         self.in_logs = in_logs
         self.changes = isinstance(self.given, Tensor)
         self._derived: Table | None = None if self.changes else self._derive()
+        for array in (self.given, self._derived):
+            if isinstance(array, np.ndarray):
+                array.flags.writeable = False
+
+    def __reduce__(self) -> tuple[type["Probabilities"], tuple[Table, bool]]:
+        return Probabilities, (self.given, self.in_logs)  # a copied array is writable until the constructor has it
 
     @property
     def values(self) -> Table:
