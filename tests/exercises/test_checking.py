@@ -27,6 +27,7 @@ from tinyseq.exercises import (
 )
 from tinyseq.exercises.checking import harmless
 from tinyseq.exercises.compare import difference, shown
+from tinyseq.exercises.sandbox import Limits
 from tinyseq.exercises.submissions import plain_python
 
 RIGHT = "import numpy as np\ndef vjp_of_tanh(y, g):\n    return g * (1 - y * y)\n"
@@ -358,3 +359,28 @@ def test_an_exercise_is_pickled_by_its_name():
     assert repr(exercise) == "Exercise('vjp_of_tanh', chapter 3: The rule of tanh)"
     with pytest.raises(ValueError, match=r"must be a .py or .ipynb file"):
         write_sheet([exercise], "sheet.txt")
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "fault"),
+    [
+        ("def softmax(x)\n    return x\n", "line 5: SyntaxError"),
+        ("import os\nos._exit(5)\n", "exit status 5"),
+        ("while True:\n    pass\n", "did not finish"),
+    ],
+)
+def test_a_fault_of_the_whole_file_is_told_once(tmp_path, spoilt, fault):
+    file = tmp_path / "solved.py"
+    file.write_text("".join(f"def {name}(*_): return 0\n" for name in list(EXERCISES)[:4]) + spoilt)
+    report = check_file(file, limits=Limits(seconds=1.0))
+    assert len(report) >= 4
+    assert all(fault in verdict.message for verdict in report)
+    for text in (repr(report), report._repr_html_(), report.comments):
+        assert text.count(fault) == 1
+        assert all(verdict.name in text for verdict in report)
+
+
+def test_faults_of_single_functions_stay_beside_them():
+    report = Report([Verdict("softmax", "error", "x"), Verdict("forward", "error", "y"), Verdict("viterbi", "right")])
+    assert repr(report).splitlines()[:2] == ["softmax  ! error: x", "forward  ! error: y"]
+    assert report.comments == "softmax: error, x; forward: error, y"

@@ -1,5 +1,6 @@
 """Reports: the verdicts on one submission, for a terminal, a notebook or a table."""
 
+from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
@@ -40,27 +41,37 @@ class Report(list[Verdict]):
     def __repr__(self) -> str:
         width = max((len(verdict.name) for verdict in self), default=0)
         lines = [self.file] if self.file else []
-        for verdict in self:
+        verdicts, notes = self._told()
+        for verdict in verdicts:
             status = f"{SIGNS[verdict.status]} {verdict.status}"
             lines.append(f"{verdict.name:{width}}  {status}{': ' if verdict.message else ''}{verdict.message}")
-        lines += [f"note: {note}" for note in self.notes]
+        lines += [f"note: {note}" for note in notes]
         return "\n".join([*lines, f"{self.points} of {len(self)} points"])
 
     def _repr_html_(self) -> str:
+        verdicts, told = self._told()
         rows = "".join(
             f"<tr><td><code>{escape(verdict.name)}</code></td>"
             f"<td>{SIGNS[verdict.status]} {escape(verdict.status)}</td><td>{escape(verdict.message)}</td></tr>"
-            for verdict in self
+            for verdict in verdicts
         )
-        notes = "".join(f"<p>note: {escape(note)}</p>" for note in self.notes)
+        notes = "".join(f"<p>note: {escape(note)}</p>" for note in told)
         return f"<table>{rows}</table>{notes}<p>{self.points} of {len(self)} points</p>"
 
     @property
     def comments(self) -> str:
         """Everything but "right", in one line."""
+        verdicts, notes = self._told()
         said = [
             f"{verdict.name}: {verdict.status}{', ' if verdict.message else ''}{verdict.message}"
-            for verdict in self
+            for verdict in verdicts
             if verdict.status != "right"
         ]
-        return "; ".join([*said, *self.notes])
+        return "; ".join([*said, *notes])
+
+    def _told(self) -> tuple[list[Verdict], list[str]]:
+        """The verdicts and notes; a fault of the whole file, such as a syntax error, is said once, as a note."""
+        times = Counter(verdict.message for verdict in self if verdict.status in ("error", "too slow"))
+        faults = [message for message, number in times.items() if message and number > 1]
+        verdicts = [verdict._replace(message="") if verdict.message in faults else verdict for verdict in self]
+        return verdicts, [*faults, *self.notes]
