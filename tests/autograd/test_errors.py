@@ -179,6 +179,58 @@ def test_setting_a_gradient():
     assert x.grad.tolist() == [5.0, 6.0]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int64", "bool"])
+def test_a_gradient_that_is_set_takes_the_type_of_the_tensor(dtype):
+    x = leaf([1.0, 2.0])
+    x.grad = ts.tensor([1, 0], dtype=dtype)
+    assert x.grad.dtype == np.float64
+    assert x.grad.tolist() == [1.0, 0.0]
+
+
+REAL_ONLY = {
+    "gradient": lambda x, c: (x * x).backward(c),
+    "grad_outputs": lambda x, c: ts.grad(x * x, x, grad_outputs=[c]),
+    "v of vjp": lambda x, c: ts.vjp(lambda t: t * t, x, c),
+    "v of jvp": lambda x, c: ts.jvp(lambda t: t * t, x, c),
+    "v of hvp": lambda x, c: ts.hvp(lambda t: (t * t).sum(), x, c),
+    "grad": lambda x, c: setattr(x, "grad", c),
+    "source of copy_": lambda x, c: x.copy_(c),
+    "source of +=": lambda x, c: x.detach().__iadd__(c),
+    "source of *=": lambda x, c: x.detach().__imul__(c),
+    "value": lambda x, c: x.detach().__setitem__(slice(None), c),
+}
+
+
+@pytest.mark.parametrize("given", [[1j, 1.0], np.array([1j, 1.0]), np.array([1j, 1.0], np.complex64)], ids=type)
+@pytest.mark.parametrize("name", REAL_ONLY)
+def test_imaginary_parts_are_never_dropped(name, given):
+    x = leaf([1.0, 2.0])
+    raises(
+        TypeError, rf"^{name.split()[0]} has dtype complex\d+, and float64 has no imaginary", REAL_ONLY[name], x, given
+    )
+    assert x.grad is None
+    assert x.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("x", " must be a tensor or a list of tensors, got str$"),
+        (None, " must be a tensor or a list of tensors, got NoneType$"),
+        (1.0, " must be a tensor or a list of tensors, got float$"),
+        (np.ones(2), " must be a tensor or a list of tensors, got ndarray$"),
+        ({"x": ts.ones(1)}, r" must be a tensor or a list of tensors, got dict; give its \.values\(\)$"),
+        (ts.nn.Linear(1, 1), r" must be a tensor or a list of tensors, got Linear; give a model's \.parameters\(\)$"),
+        ([1.0], r"\[0\] must be a tensor, got float$"),
+        ([leaf(1.0), None], r"\[1\] must be a tensor, got NoneType$"),
+    ],
+)
+def test_gradients_are_of_tensors_with_respect_to_tensors(given, said):
+    x = leaf(2.0)
+    raises(TypeError, f"^inputs{said}", ts.grad, x * x, given)
+    raises(TypeError, f"^outputs{said}", ts.grad, given, x)
+
+
 def test_data_that_are_no_numbers():
     raises(TypeError, "expected numbers, got str", ts.tensor, "abc")
     raises(TypeError, "expected a rectangular array of numbers", ts.tensor, [[1.0], [1.0, 2.0]])

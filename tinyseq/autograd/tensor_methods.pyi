@@ -1007,6 +1007,7 @@ class TensorMethods:
             RuntimeError: there is no graph, an earlier backward pass has freed it, a saved value has been updated since,
                 or ``gradient`` is missing for more than one element.
             ValueError: if ``gradient`` has another shape or dtype.
+            TypeError: if ``gradient`` is complex and this tensor is not.
 
         Example:
             >>> import tinyseq as ts
@@ -1024,6 +1025,7 @@ class TensorMethods:
         Raises:
             RuntimeError: if this tensor is the result of an op.
             ValueError: if the shapes do not match.
+            TypeError: if the values are complex and this tensor is real.
         """
     def to(self, target: DTypeLike) -> Tensor:
         """Move to a device (``"cpu"``, ``"cuda"``) as a constant or a new leaf, or convert to a dtype within the graph.

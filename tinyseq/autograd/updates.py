@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from tinyseq.autograd.graph import Leaf
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.ops.moves.index import frozen_index
-from tinyseq.autograd.tensor import Index, Tensor, TensorLike, constant
+from tinyseq.autograd.tensor import Index, Tensor, TensorLike, check_real, constant
 from tinyseq.backend import NAMESPACES, namespace_of, replaced, to_numpy
 
 AnyTensor = TypeVar("AnyTensor", bound=Tensor)
@@ -24,11 +24,14 @@ def copy_(self: AnyTensor, source: TensorLike) -> AnyTensor:
     Raises:
         RuntimeError: if this tensor is the result of an op.
         ValueError: if the shapes do not match.
+        TypeError: if the values are complex and this tensor is real.
     """
     if not self.is_leaf:
         raise RuntimeError("copy_ cannot change the result of an op; compute a new tensor, or detach() first")
     xp = namespace_of(self._array)
-    value = constant(source, type(self._array))._array
+    given = constant(source, type(self._array))
+    check_real("source", given, self)
+    value = given._array
     if namespace_of(value) is not xp:  # NumPy values of a state_dict for a parameter on a GPU
         value = xp.asarray(to_numpy(value))
     if value.shape != self.shape:
@@ -54,7 +57,9 @@ def assign_part(self: Tensor, index: Index, value: TensorLike) -> None:
             "ts.stack(parts), or make a new tensor with ts.index_set(x, index, value)"
         )
     kind = type(self._array)
-    self._assign(replaced(NAMESPACES[kind], self._array, frozen_index(index), constant(value, kind)._array))
+    given = constant(value, kind)
+    check_real("value", given, self)
+    self._assign(replaced(NAMESPACES[kind], self._array, frozen_index(index), given._array))
 
 
 def in_place(operator: Callable[[Tensor, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:

@@ -17,7 +17,7 @@ from tinyseq.autograd.modes import MODE, enable_grad
 from tinyseq.autograd.ops.moves.parts import stack
 from tinyseq.autograd.ops.moves.shape import reshape
 from tinyseq.autograd.ops.reduce import sum as total
-from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, constant, constant_like
+from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, check_real, constant, constant_like
 from tinyseq.backend import namespace_of
 
 Function = Callable[..., Tensor]
@@ -270,6 +270,8 @@ def _vectors(v: Any, targets: Sequence[Tensor], name: str) -> list[Tensor]:
     given = [constant(part, library) for part in (v if isinstance(v, tuple) else (v,))]
     if [part.shape for part in given] != [target.shape for target in targets]:
         raise ValueError(f"{name} must have shape {[t.shape for t in targets]}, got {[part.shape for part in given]}")
+    for part, target in zip(given, targets, strict=True):
+        check_real(name, part, target)
     return [part if part.dtype == x.dtype else part.to(x.dtype) for part, x in zip(given, targets, strict=True)]
 
 
