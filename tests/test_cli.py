@@ -374,3 +374,49 @@ def test_no_help_has_brackets_which_the_console_would_swallow():
     assert [
         (name, parameter.name) for name, parameter in found if "[" in (getattr(parameter, "help", None) or "")
     ] == []
+
+
+PRINTS = [
+    ["doctor"],
+    ["--version"],
+    ["--help"],
+    ["check", "--list"],
+    ["lm", "sample", "m.lm"],
+    ["tag", "tag", "m.tag", "--file", "-"],
+]
+
+
+def printing(folder, words, **to):
+    """A command that prints, run by a shell; its exit status and what it wrote to standard error."""
+    text = "so long and thanks for all the fish. " * 40
+    ts.lm.NgramLM(3).fit(text).save(folder / "m.lm")
+    ts.tagging.HMMTagger().fit([[("the", "DET"), ("cat", "NOUN")]]).save(folder / "m.tag")
+    line = [sys.executable, "-m", "tinyseq", *words]
+    process = subprocess.Popen(line, cwd=folder, stdin=subprocess.PIPE, stderr=subprocess.PIPE, **to)
+    if process.stdout:
+        process.stdout.close()
+    return process.communicate(CONLLU.encode() * 2000)[1].decode(), process.returncode
+
+
+@pytest.mark.parametrize("words", PRINTS, ids="-".join)
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes break in another way")
+def test_a_reader_that_stops_early_ends_a_command_without_a_word(tmp_path, words):
+    said, _ = printing(tmp_path, words, stdout=subprocess.PIPE)
+    assert "rror" not in said
+    assert "ipe" not in said
+
+
+@pytest.mark.parametrize("words", PRINTS, ids="-".join)
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_a_full_disk_is_one_line(tmp_path, words):
+    with open("/dev/full", "w") as full:
+        said, status = printing(tmp_path, words, stdout=full)
+    assert status == 1
+    assert said.count("No space left on device") == 1
+    assert len(said.splitlines()) == 1
+
+
+def test_one_thing_is_counted_in_the_singular(tinyseq, tmp_path):
+    (tmp_path / "one.conllu").write_text("1\tcats\t_\tNOUN\t_\t_\t_\t_\t_\t_\n\n")
+    assert "1 sentence, 1 token; saved" in tinyseq("tag", "train", "one.conllu", "--out", "m.tag")[1]
+    assert "1 sentence, 1 word in" in tinyseq("tag", "tag", "m.tag", "--file", "one.conllu")[2]

@@ -11,7 +11,10 @@ def main() -> None:
         if error.name not in ("typer", "rich", "click"):
             raise
         sys.exit(f'tinyseq: the command line needs {error.name}: pip install "tinyseq[cli]"')
-    app()
+    try:
+        app()
+    except OSError as error:  # the help or the version, on a full disk
+        sys.exit(f"tinyseq: {error}")
 
 
 if __name__ == "__main__":

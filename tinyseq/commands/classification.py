@@ -100,7 +100,8 @@ def classify_train(
     if json:
         common.show_json(said)
     else:
-        common.console.print(f"{len(texts):,} texts, {len(trained.classes):,} labels; saved {out}")
+        read = f"{common.counted(len(texts), 'text')}, {common.counted(len(trained.classes), 'label')}"
+        common.console.print(f"{read}; saved {out}")
 
 
 @app.command("predict", epilog="Example: tinyseq classify predict reviews.cls 'A warm and funny film.'")

@@ -53,6 +53,8 @@ def plainly(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]
     def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         try:
             return command(*args, **kwargs)
+        except BrokenPipeError:  # as of `tinyseq ... | head`: typer then ends the program without a word
+            raise
         except (DataError, ModelFileError, NonFiniteLoss, OSError, RuntimeError, ValueError) as error:
             typer.echo(f"tinyseq: {' '.join(str(error).split())}", err=True)
             raise typer.Exit(1) from error
@@ -87,6 +89,11 @@ def named(paths: list[Path]) -> str:
     """How a line of output names some files."""
     first = "standard input" if str(paths[0]) == "-" else paths[0].name
     return first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
+
+
+def counted(number: int, one: str) -> str:
+    """A number of things in words, as "1 sentence" or "2 sentences"."""
+    return f"{number:,} {one}{'' if number == 1 else 's'}"
 
 
 def contents(reader: Reader[Items], paths: Iterable[Path], encoding: str, **options: str) -> list[Items]:

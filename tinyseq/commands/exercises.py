@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tinyseq.commands.common import console, plainly
+from tinyseq.commands.common import console, counted, plainly
 from tinyseq.exercises import EXERCISES, Exercise, Limits, check_file, check_folder, write_csv, write_sheet
 from tinyseq.io.files import check_output
 
@@ -58,7 +58,7 @@ def check(
             raise ValueError("--sheet needs --out, the file to write, such as --out sheet.py or sheet.ipynb")
         chosen = of_chapter(sheet)
         write_sheet(chosen, check_output(out, "--out"))
-        console.print(f"saved {out} with {len(chosen)} exercises")
+        console.print(f"saved {out} with {counted(len(chosen), 'exercise')}")
         return
     assert path is not None
     mark(path, None if chapter is None else of_chapter(chapter), Limits(seconds=seconds), csv)

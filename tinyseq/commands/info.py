@@ -7,9 +7,10 @@ import sys
 import numpy as np
 
 import tinyseq as ts
-from tinyseq.commands.common import console
+from tinyseq.commands.common import console, plainly
 
 
+@plainly
 def doctor() -> None:
     """Print what is installed, and what each missing package would add."""
     console.print(f"tinyseq {ts.__version__}, Python {platform.python_version()} ({sys.executable})")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from tinyseq.commands.common import counted
 from tinyseq.data import ConlluSentence, DataError, conllu_sentences
 from tinyseq.io import atomic_write
 from tinyseq.tagging import Tagger
@@ -57,7 +58,8 @@ def tag_files(tagger: Tagger, paths: list[Path], out: Path | None, column: str, 
     peak = _peak()
     memory = "" if peak is None else f"; peak memory {peak / 2**20:,.0f} MB"
     rate = f"{counts[1] / seconds:,.0f} per second"
-    return f"{counts[0]:,} sentences, {counts[1]:,} words in {seconds:.1f} s ({rate}){memory}"
+    done = f"{counted(counts[0], 'sentence')}, {counted(counts[1], 'word')}"
+    return f"{done} in {seconds:.1f} s ({rate}){memory}"
 
 
 @contextlib.contextmanager

@@ -122,7 +122,8 @@ def tag_train(
     else:
         for epoch, share in said.get("history", []):
             common.console.print(f"epoch {epoch}: {share:.2%} of held-out tags right")
-        common.console.print(f"{len(sentences):,} sentences, {said['tokens']:,} tokens; saved {out}")
+        read = f"{common.counted(len(sentences), 'sentence')}, {common.counted(said['tokens'], 'token')}"
+        common.console.print(f"{read}; saved {out}")
 
 
 @app.command("tag", epilog="Example: tinyseq tag tag pos.tag --file plain.conllu --out tagged.conllu")
