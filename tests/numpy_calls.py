@@ -4,6 +4,7 @@ A function that a new NumPy brings is covered without a line here: what is tried
 only where the value must be a special one. ``python tests/numpy_calls.py 40`` prints what becomes of 40 calls of each.
 """
 
+import functools
 import inspect
 import itertools
 import sys
@@ -171,12 +172,12 @@ def calls(name, function, most):
     required = sum(p.default is p.empty for p in by_place)
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     if not required and any(p.kind is p.VAR_POSITIONAL for p in ps):
-        tried = [itertools.product(FIRST, repeat=n) for n in (1, 2, 3)]
+        tried = [[FIRST] * n for n in (1, 2, 3)]
     else:
         choices = [NAMED.get(p.name, FIRST) for p in by_place]
-        tried = [itertools.product(*choices[:n]) for n in {required, min(required + 1, len(by_place))}]
-    starts = [Call(name, function, args, {}) for some in tried for args in some if _has_array(args)]
-    starts = _taken([starts[i] for i in rng.permutation(len(starts))[:1500]], max(8, most // 3))
+        tried = [choices[:n] for n in {required, min(required + 1, len(by_place))}]
+    starts = (Call(name, function, args, {}) for args in _drawn(rng, [each for each in tried if each], 1500))
+    starts = _taken(starts, max(8, most // 3))
     options = [option for call in starts for option in _with_options(call, ps, by_place)]
     return starts + _taken([options[i] for i in rng.permutation(len(options))[: 40 * most]], most - len(starts))
 
@@ -207,8 +208,17 @@ def _options(p):
     return STRINGS if isinstance(p.default, str) else [*GENERAL, *STRINGS] if p.default is None else GENERAL
 
 
-def _has_array(args):
-    return any(isinstance(arg, str) and arg in VALUES for arg in args)
+def _drawn(rng, tried, most):
+    """Up to so many tuples that hold an array, of the products of lists of choices, which have millions."""
+    holds = [
+        functools.reduce(np.logical_or.outer, [[isinstance(v, str) and v in VALUES for v in each] for each in choices])
+        for choices in tried
+    ]
+    places = [np.argwhere(each) for each in holds]
+    ends = np.cumsum([0, *map(len, places)])
+    for i in rng.permutation(ends[-1])[:most]:
+        which = np.searchsorted(ends, i, side="right") - 1
+        yield tuple(each[j] for each, j in zip(tried[which], places[which][i - ends[which]], strict=True))
 
 
 def _accepted(call):
