@@ -5,6 +5,7 @@ family draws shapes and settings. The numbers are well separated: no two are clo
 close to a point that the domain avoids, so that a difference quotient never straddles a tie or a kink.
 """
 
+import functools
 import importlib
 import math
 from collections.abc import Callable, Sequence
@@ -62,7 +63,12 @@ def calls_of(op: Op) -> st.SearchStrategy[Call]:
             f"{op.name} says calls={op.calls!r}, but there is no such family of calls; "
             f"define it with @tinyseq.testing.calls.family, or name one of {sorted(FAMILIES)}"
         )
-    return st.composite(FAMILIES[op.calls])(op)
+    return _composite(FAMILIES[op.calls])(op)
+
+
+@functools.cache
+def _composite(draw_call: Family) -> Callable[[Op], st.SearchStrategy[Call]]:
+    return st.composite(draw_call)  # which reads the function's source
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------
@@ -132,24 +138,36 @@ def arranged(array: Values, layout: str) -> Values:
 # -- shapes and axes ---------------------------------------------------------------------------------------------------
 
 
+# A strategy is made once for each of its settings: Hypothesis checks and prepares every new one.
+
+
+@functools.cache
 def least_side() -> st.SearchStrategy[int]:
     """1, or occasionally 0, for shapes that may be empty."""
     return st.sampled_from((1,) * 7 + (0,))
 
 
+@functools.cache
 def shapes(min_dims: int = 0, max_dims: int = 3) -> st.SearchStrategy[Shape]:
     """Small shapes, some of them empty."""
-    return least_side().flatmap(
-        lambda least: npst.array_shapes(min_dims=min_dims, max_dims=max_dims, min_side=least, max_side=3)
-    )
+    return least_side().flatmap(lambda least: array_shapes(min_dims, max_dims, least))
+
+
+@functools.cache
+def array_shapes(min_dims: int, max_dims: int, min_side: int) -> st.SearchStrategy[Shape]:
+    """Small shapes."""
+    return npst.array_shapes(min_dims=min_dims, max_dims=max_dims, min_side=min_side, max_side=3)
+
+
+@functools.cache
+def broadcastable_shapes(count: int, min_side: int) -> st.SearchStrategy[npst.BroadcastableShapes]:
+    """Small shapes that broadcast against each other, and the shape of the result."""
+    return npst.mutually_broadcastable_shapes(num_shapes=count, max_dims=3, min_side=min_side, max_side=3)
 
 
 def broadcastable(draw: Draw, count: int) -> tuple[Shape, ...]:
     """Small shapes that broadcast against each other."""
-    drawn = draw(
-        npst.mutually_broadcastable_shapes(num_shapes=count, max_dims=3, min_side=draw(least_side()), max_side=3)
-    )
-    return drawn.input_shapes
+    return draw(broadcastable_shapes(count, draw(least_side()))).input_shapes
 
 
 def an_axis(draw: Draw, ndim: int) -> int:
@@ -157,10 +175,15 @@ def an_axis(draw: Draw, ndim: int) -> int:
     return int(draw(st.integers(-ndim, ndim - 1)))
 
 
+@functools.cache
+def _some_axes(ndim: int) -> st.SearchStrategy[Any]:
+    kinds = [st.none(), npst.valid_tuple_axes(ndim)]
+    return st.one_of(*kinds, *([st.integers(-ndim, ndim - 1)] if ndim else []))
+
+
 def some_axes(draw: Draw, ndim: int) -> Any:
     """None, one axis, or a tuple of axes."""
-    kinds = [st.none(), npst.valid_tuple_axes(ndim)]
-    return draw(st.one_of(*kinds, *([st.integers(-ndim, ndim - 1)] if ndim else [])))
+    return draw(_some_axes(ndim))
 
 
 # -- families ----------------------------------------------------------------------------------------------------------
@@ -226,7 +249,7 @@ def reduce_some(draw: Draw, op: Op) -> Call:
 @family
 def reduce_one(draw: Draw, op: Op) -> Call:
     """Along one axis, or all of them; none is empty."""
-    shape = draw(npst.array_shapes(min_dims=0, max_dims=3, min_side=1, max_side=3))
+    shape = draw(array_shapes(0, 3, 1))
     axis = draw(st.none() | st.integers(-len(shape), len(shape) - 1)) if shape else None
     return Call(numbers(draw, op, [shape]), {"axis": axis, "keepdims": draw(st.booleans())})
 
@@ -381,7 +404,7 @@ def transpose(draw: Draw, op: Op) -> Call:
 @family
 def broadcast_to(draw: Draw, op: Op) -> Call:
     """To any shape that it can be broadcast to."""
-    drawn = draw(npst.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, min_side=draw(least_side()), max_side=3))
+    drawn = draw(broadcastable_shapes(2, draw(least_side())))
     return Call(numbers(draw, op, [drawn.input_shapes[0]]), {"shape": drawn.result_shape})
 
 
