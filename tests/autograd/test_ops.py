@@ -18,9 +18,11 @@ ELSEWHERE = {
     "best_score": "tests/hmm/test_fast.py",
     "left_to_right": "tests/hmm/test_left_to_right.py",
 }
+ENOUGH = 50  # calls of each op in which all faults that tools/inject_faults.py plants are noticed: it needs 40
 
 
 @pytest.mark.parametrize("op", ENGINE, ids=lambda op: op.name)
+@settings(max_examples=max(ENOUGH, settings.default.max_examples // 2))
 @given(data=st.data())
 def test_every_op_keeps_the_contract(op, data):
     check_op(op, data.draw(calls_of(op)))
