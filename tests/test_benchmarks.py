@@ -83,9 +83,10 @@ def test_the_clicks_that_are_timed_do_what_their_names_say(tmp_path):
 
 @pytest.mark.skipif(importlib.util.find_spec("pygraphviz") is None and not shutil.which("dot"), reason="needs Graphviz")
 @pytest.mark.skipif(PROGRAM is None, reason="needs Chromium or Chrome")
-def test_the_first_acts_that_are_timed_do_what_their_names_say(tmp_path):
+@pytest.mark.parametrize(("network", "steps"), [("LSTM", 14), ("stack", 36)])  # of which some are folded at first
+def test_the_first_acts_that_are_timed_do_what_their_names_say(network, steps, tmp_path):
     drawings = loaded("drawings")
-    path = drawings.page(14, tmp_path)  # of which some are folded at first
+    path = drawings.page(steps, tmp_path, network)
     changed = {
         **dict.fromkeys(["next box", "next time step", "jump of the slider"], "now()"),
         **dict.fromkeys(["fold a step", "fold by its frame", "fold all", "unfold all"], "folded.size"),

@@ -34,6 +34,14 @@ PATIENCE = 60.0  # seconds
 TOLD_WITHIN = 0.25  # seconds, after the browser has drawn what an input has changed
 KEYS = {"Enter": 13, "Space": 32, "End": 35, "Home": 36, "Left": 37, "Up": 38, "Right": 39, "Down": 40, "Tab": 9}
 KEYS |= {"Escape": 27}
+REACHED = """(element => {
+  const { x, y, width, height } = element.getBoundingClientRect();
+  const shares = [...Array(24).keys()].map(i => (i + 0.5) / 24).sort((a, b) => Math.abs(a - 0.5) - Math.abs(b - 0.5));
+  const reaches = ([atX, atY]) => element.contains(document.elementFromPoint(atX, atY));
+  const along = [0.5, ...shares];
+  const places = along.flatMap(down => along.map(right => [x + right * width, y + down * height]));
+  return places.find(reaches) ?? places[0];
+})"""
 WATCH = """window.answers ||= (() => {
   const found = [];
   const note = list => found.push(...list.getEntries().map(entry => entry.duration));
@@ -129,11 +137,8 @@ class Browser:
             time.sleep(0.01)
 
     def place(self, selector: str) -> tuple[float, float]:
-        """The middle of the first element that a selector names."""
-        x, y = self.run(
-            f"(() => {{ const r = document.querySelector({json.dumps(selector)}).getBoundingClientRect();"
-            " return [r.x + r.width / 2, r.y + r.height / 2]; })()"
-        )
+        """Where the pointer reaches the first element that a selector names: at its middle, or else near it."""
+        x, y = self.run(f"{REACHED}(document.querySelector({json.dumps(selector)}))")
         return x, y
 
     def point(self, selector: str) -> tuple[float, float]:

@@ -156,7 +156,7 @@ SEEN_AS = """(() => {
 def test_what_is_not_computed_yet_is_pale_in_small_pictures_and_in_large_ones(steps, opened, char_loss):
     browser = opened(graph(char_loss(steps, ts.nn.LSTM), steps=range(steps)))
     browser.run("byId('unfold-all').click()")
-    assert browser.run("boxes.size > LIVELY") == (steps == 30)
+    assert browser.run("large") == (steps == 30)
     last = browser.run("moments.length")
     for moment in (1, last // 5, last // 2, last // 2 + 1, last // 2 + 7, last, last // 3, 0):
         browser.run(f"go({moment})")
@@ -345,3 +345,12 @@ def test_a_gradient_that_explodes_is_shown_as_such(opened):
     assert "not finite" in browser.run("byId('sums').innerText")
     assert browser.run("[...byId('sum').getContext('2d').getImageData(0, 0, 1, 1).data].slice(0, 3)") == [190, 0, 160]
     assert not browser.messages
+
+
+def test_a_caption_does_not_wait_for_the_picture_to_move(opened, char_loss):
+    browser = opened(graph(char_loss(30, ts.nn.LSTM), steps=range(30)))
+    shown = "[byId('equation').textContent || byId('said').textContent, view.x, view.width].join()"
+    before, at_once = browser.run(f"[{shown}, (go(3), {shown})]")
+    assert before.split(",")[-2:] == at_once.split(",")[-2:]
+    assert before != at_once
+    browser.wait_for(f"view.width < {before.split(',')[-1]}")  # close enough to be read

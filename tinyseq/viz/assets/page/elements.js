@@ -28,3 +28,14 @@ const power = exponent => `10${String(Number(exponent)).replaceAll(/./g, sign =>
 /** Numbers as a mathematician writes them: −2 · 10⁻⁵ for -2e-5. Hyphens within words stay. */
 const mathematical = text => text.replaceAll(/(\d)e([+-]?\d+)/g, (_, digit, exponent) => `${digit} · ${power(exponent)}`).replaceAll(/(?<!\w)-/g, "−");
 const shortly = (value, digits = 3) => (value === null || !Number.isFinite(value) ? "not finite" : String(Number(value.toPrecision(digits))));
+
+const waiting = new Set(); // functions
+/** Call a function, once, when what has changed so far is on the screen: what takes long comes after an answer to a click. */
+function afterFrame(act) {
+  if (!waiting.size) requestAnimationFrame(() => setTimeout(() => {
+    const acts = [...waiting];
+    waiting.clear();
+    for (const each of acts) each();
+  }));
+  waiting.add(act);
+}

@@ -1,9 +1,8 @@
-// Folding: opening and closing steps and modules, with a transition to the new arrangement.
+// Folding: opening and closing steps and modules.
 
 const MANY = 12; // with more columns than this, only the first three and the last are open at first
 
 let current = null; // the visible arrangement
-let transition = null; // the running transition to it
 
 /** Change to the arrangement wanted now. If a point is given, it stays at its place on the screen; otherwise the whole picture is shown. */
 function arrange(kept = null) {
@@ -12,21 +11,11 @@ function arrange(kept = null) {
   const [before, after] = [current, arrangement()];
   current = after;
   markButtons();
-  if (boxes.size > LIVELY || !kept) fitted = !kept; // a long picture does not move, except around the click
-  const change = () => {
-    paint(after);
-    if (fitted) show(...home);
-    else lookAt([middle()[0] + after.X(kept[0]) - before.X(kept[0]), middle()[1] + after.Y(kept[1]) - before.Y(kept[1])]);
-    stage();
-  };
-  if (before && !calm.matches && boxes.size <= LIVELY && document.startViewTransition) glide(change);
-  else change();
-}
-function glide(change) {
-  document.body.classList.add("moving");
-  const mine = document.startViewTransition(change);
-  transition = mine;
-  mine.finished.finally(() => { if (transition === mine) document.body.classList.remove("moving"); });
+  if (large || !kept) fitted = !kept; // a long picture does not move, except around the click
+  paint(after);
+  if (fitted) show(...home);
+  else lookAt([middle()[0] + after.X(kept[0]) - before.X(kept[0]), middle()[1] + after.Y(kept[1]) - before.Y(kept[1])]);
+  stage();
 }
 
 const flip = (set, item) => { if (!set.delete(item)) set.add(item); };

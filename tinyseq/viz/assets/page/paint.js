@@ -112,7 +112,7 @@ function drawLines(now, moves, unchanged) {
     if (superfluous) line.group.classList.add("hidden");
     if (superfluous) continue;
     if (way) drawn.add(way);
-    if (boxes.size > LIVELY && line.group.matches(".hidden")) late.push(() => drawLine(line, now, moves));
+    if (large && line.group.matches(".hidden")) late.push(() => drawLine(line, now, moves));
     else drawLine(line, now, moves);
   }
 }
@@ -206,7 +206,7 @@ function paint(now) {
 
 /** In long pictures, draw only the columns in view, or all columns without text; their frames at once, and the rest soon. */
 function cull(all = paper.matches) {
-  if (boxes.size <= LIVELY || !current) return;
+  if (!large || !current) return;
   const reach = room[0] / scaleNow(); // with a margin of half a window on either side
   svg.classList.toggle("far", scaleNow() < FAR);
   const coming = [];

@@ -53,8 +53,7 @@ for (const group of root.querySelectorAll("g.cluster")) {
   const place = { low: x, high: x + width, top: y, bottom: y + height };
   frames.set(group.id, { id: group.id, group, shape, ...place, texts: textsOf(group), title: group.textContent.trim() });
 }
-const calm = matchMedia("(prefers-reduced-motion: reduce)");
-const LIVELY = 400; // with more boxes than this, there are no animations
-document.body.classList.toggle("lively", boxes.size <= LIVELY);
+const large = boxes.size > 400; // such a picture is drawn bit by bit
+document.body.classList.toggle("large", large);
 document.body.classList.toggle("fills", Boolean(story.fills));
 document.body.classList.toggle("shaded", Boolean(story.shaded));

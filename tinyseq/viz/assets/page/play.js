@@ -83,7 +83,7 @@ function isKnown(name, fact) {
 function dimNests(acting, reached) {
   const touched = new Set();
   for (const name of reached) for (let nest = boxes.get(name)?.nest; nest; nest = nest.parent) touched.add(nest);
-  const all = !acting || story.fills || boxes.size <= LIVELY;
+  const all = !acting || story.fills || !large;
   if (all) for (const nest of nests.values()) touched.add(nest);
   for (const nest of nests.values()) {
     const dim = !touched.has(nest) && (!nest.parent || touched.has(nest.parent));
@@ -162,7 +162,11 @@ function go(to) {
   slider.value = String(to);
   ask();
   stage();
-  if (now() && !started) comeCloser(); // once, so that the whole picture stays where the user asks for it
+  if (now() && !started) afterFrame(comeCloser); // once, so that the whole picture stays where the user asks for it
+  afterFrame(followPlay);
+}
+/** Bring a box of this moment into view, unless all is. */
+function followPlay() {
   const box = now() && boxes.get(moments[now() - 1].boxes.find(name => !isHidden(name)));
   if (box && !fitted && !held.size) reveal(box);
 }

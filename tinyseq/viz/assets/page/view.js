@@ -18,6 +18,7 @@ function show(x, y, width, height) {
   cull();
 }
 function fit() {
+  waiting.delete(comeCloser); // asked for earlier
   fitted = true;
   show(...home);
 }
