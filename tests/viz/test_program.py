@@ -6,9 +6,9 @@ import pytest
 
 import tinyseq as ts
 from tinyseq.viz import defaults
-from tinyseq.viz.programs import LEGEND, MOST_BOXES, program
+from tinyseq.viz.programs import LEGEND, _Picture, program
 from tinyseq.viz.rendering.dark_theme import at_night
-from tinyseq.viz.rendering.style import PAPER
+from tinyseq.viz.rendering.style import PAPER, clean
 
 
 @pytest.fixture
@@ -35,15 +35,67 @@ def test_elementwise_steps_share_a_box_and_views_have_none(fast):
     assert program(fast.program).dot == dot
 
 
-def test_every_step_of_a_recurrent_program_is_in_a_box(monkeypatch):
-    monkeypatch.setattr("tinyseq.viz.programs.MOST_LINES", 100)
-    layer = ts.nn.GRU(3, 4)
+def recurrent(kind, steps, **settings):
+    layer = getattr(ts.nn, kind)(3, 4, **settings)
     fast = ts.compile(lambda x: (layer(x)[0] ** 2).mean())
-    fast(ts.zeros(3, 2, 3, dtype="float32"))
+    fast(ts.zeros(steps, 2, 3, dtype="float32"))
+    return fast
+
+
+KINDS = [("RNN", {}), ("GRU", {"num_layers": 2}), ("LSTM", {"bidirectional": True})]
+
+
+@pytest.mark.parametrize(("kind", "settings"), KINDS)
+@pytest.mark.parametrize("steps", [3, 9])
+def test_every_step_that_is_printed_is_in_a_box(kind, settings, steps, monkeypatch):
+    monkeypatch.setattr("tinyseq.viz.programs.MOST_LINES", 100)
+    fast = recurrent(kind, steps, **settings)
     dot = program(fast).dot
-    for step in fast.program.steps:
-        assert (f"v{step.out} = " in dot) == (step.view is None)
-    assert dot.count("{") == dot.count("}") == 3
+    views = {step.out for step in fast.program.steps if step.view is not None}
+    printed = [line.strip().split("  #")[0] for line in str(fast.program).splitlines()]
+    calls = [line for line in printed if re.match(r"v\d+(\[t\])? = ", line)]
+    assert len(calls) > 20
+    for call in calls:
+        assert (clean(call, limit=60) in dot) == (int(re.match(r"v(\d+)", call).group(1)) not in views), call
+    loops = [line.rstrip(":") for line in printed if line.startswith("for ")]
+    drawn = re.findall(r'label="(for [^"]*)"', dot)
+    assert bool(drawn) == (steps > 3)
+    assert set(drawn) <= set(loops)  # loops of views have no box
+    assert dot.count("{") == dot.count("}")
+
+
+@pytest.mark.parametrize(("kind", "settings"), KINDS)
+@pytest.mark.parametrize("steps", [3, 9])
+def test_the_arrows_are_those_of_all_turns(kind, settings, steps):
+    fast = recurrent(kind, steps, **settings)
+    found, picture = fast.program, _Picture(fast.program)
+    views = {step.out: step.view.number for step in found.steps if step.view is not None}
+    names = {number: f"v{number}" for number in (*found.inputs, *found.seeds)}
+    for box in picture.boxes:
+        for step in box.steps:
+            place = picture.folding.places.get(step.out)
+            turns = [] if place is None else picture.folding.loops[place.loop].turns
+            names |= {turn[place.step].out: box.name for turn in turns} | {step.out: box.name}
+    wanted = set()
+    for step in found.steps:
+        for number in step.reads if step.out in names else ():
+            while number in views:
+                number = views[number]
+            if number in names:
+                wanted.add((names[number], names[step.out]))
+    drawn = set(re.findall(r"^  (\w+) -> (b\d+)", program(found).dot, re.MULTILINE))
+    assert {(tail, head) for tail, head in drawn if tail != head} == {pair for pair in wanted if pair[0] != pair[1]}
+    assert len(wanted) > 20
+
+
+def test_what_the_next_turn_takes_has_a_dashed_arrow_and_a_longer_sequence_no_more_boxes():
+    short, longer = (program(recurrent("RNN", steps)).dot for steps in (8, 15))
+    for dot, turns in ((short, 8), (longer, 15)):
+        product, state = re.search(rf'range\({turns}\)".*?(b\d+) \[.*?(b\d+) \[', dot, re.DOTALL).groups()
+        assert f"  {product} -> {state}\n" in dot
+        assert f"  {state} -> {product} [style=dashed constraint=false]" in dot
+    assert short.count(" -> ") == longer.count(" -> ")
+    assert program(recurrent("LSTM", 100)).dot.count("[label=") < 90
 
 
 def test_settings_of_all_drawings_hold_and_what_is_told_goes_first(fast):
@@ -73,11 +125,6 @@ def test_settings_of_all_drawings_hold_and_what_is_told_goes_first(fast):
 def test_what_cannot_be_drawn_is_said(fast):
     with pytest.raises(TypeError, match=r"program draws what ts.compile returned, got int"):
         program(3)
-    layer = ts.nn.RNN(3, 4)
-    long = ts.compile(lambda x: (layer(x)[0] ** 2).mean())
-    long(ts.zeros(MOST_BOXES, 2, 3, dtype="float32"))
-    with pytest.raises(ValueError, match="at most 400 are drawn"):
-        program(long)
     with pytest.raises(RuntimeError, match="no recording yet"):
         program(ts.compile(lambda x: x))
 
@@ -86,7 +133,8 @@ def test_a_program_with_too_many_boxes_is_refused_with_another_way():
     fast = ts.compile(lambda x: [ts.sort(x * float(k)) for k in range(1, 500)][-1].sum() + sum(x[k] for k in range(3)))
     fast(ts.ones(3))
     assert program(fast).dot  # of what is needed, there is little
-    many = ts.compile(lambda x: ts.stack([ts.sort(x * float(k)) for k in range(1, 500)]).sum())
-    many(ts.ones(3))
+    sizes = [n for n in range(2, 40) for _ in range(11)]  # nothing repeats often enough for a loop
+    many = ts.compile(lambda x: sum(ts.sort(x[: n + i % 2] * float(i)).sum() for i, n in enumerate(sizes)))
+    many(ts.ones(60))
     with pytest.raises(ValueError, match=r"at most 400 are drawn.*print the program"):
         program(many)

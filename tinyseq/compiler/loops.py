@@ -144,9 +144,7 @@ class Folding:
         """
         for item in items:
             if isinstance(item, Step):
-                short = item._replace(args=self._abridged(item.args))
-                call = _called(short, map(self._name, _leaves(short)))
-                yield self._line(f"v{item.out}", call, self._noted(notes.get(item.out, "")), item)
+                yield self._line(self.calls(item)[0], self._noted(notes.get(item.out, "")), item)
             else:
                 known = [
                     f"v{item.turns[0][i].out}[{turn}] is {self._name(Ref(number))}"
@@ -155,16 +153,24 @@ class Folding:
                 yield f"for t in range({len(item.turns)}):" + ("  # " if known else "") + ", ".join(known)
                 yield from (f"  {line}" for line in self._body(item, notes))
 
-    def _line(self, name: str, call: str, note: str, step: Step) -> str:
+    def calls(self, item: Step | Loop) -> list[str]:
+        """A step in words; of a loop, each step of its turn t."""
+        if isinstance(item, Step):
+            short = item._replace(args=self._abridged(item.args))
+            return [f"v{item.out} = {_called(short, map(self._name, _leaves(short)))}"]
+        return [
+            f"v{steps[0].out}[t] = {_called(steps[0], map(self._word, zip(*map(_leaves, steps), strict=True)))}"
+            for steps in zip(*item.turns, strict=True)
+        ]
+
+    def _line(self, call: str, note: str, step: Step) -> str:
         kind = self.kinds[step.out]
         told = f"{len(kind)} arrays" if type(kind) is tuple else f"{kind.dtype}{kind.shape}"
-        return f"{name} = {call}  # {told}{note and ', '}{note}"
+        return f"{call}  # {told}{note and ', '}{note}"
 
     def _body(self, loop: Loop, notes: Mapping[int, str]) -> Iterator[str]:
-        for steps in zip(*loop.turns, strict=True):
-            first = steps[0]
-            call = _called(first, map(self._word, zip(*map(_leaves, steps), strict=True)))
-            yield self._line(f"v{first.out}[t]", call, self._noted_in(steps, notes), first)
+        for call, steps in zip(self.calls(loop), zip(*loop.turns, strict=True), strict=True):
+            yield self._line(call, self._noted_in(steps, notes), steps[0])
 
     def _name(self, leaf: Any) -> str:
         """A value or a number outside of loops."""

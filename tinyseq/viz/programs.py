@@ -1,11 +1,14 @@
 """Drawings of compiled programs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
 from tinyseq.compiler.compiled import Compiled
 from tinyseq.compiler.fusion import Group, fuse
+from tinyseq.compiler.loops import Folding, Loop, Place
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Step, shown
 from tinyseq.viz.rendering.dark_theme import in_theme
@@ -17,7 +20,10 @@ from tinyseq.viz.rendering.style import ACCENT, INK, LINE, STATE, clean
 
 MOST_BOXES = 400
 MOST_LINES = 12  # the most in a box of several elementwise steps
-LEGEND = "red boxes: elementwise steps that one loop can compute; views are drawn as what they view"
+LEGEND = (
+    "red boxes: elementwise steps that one loop can compute; dashed arrows: from earlier turns of a loop; "
+    "views are drawn as what they view"
+)
 
 
 def program(
@@ -30,7 +36,9 @@ def program(
 ) -> Drawing:
     """Draw a compiled program: forward and backward, with the elementwise steps that one loop can compute in one box.
 
-    Views are not drawn: an arrow comes from the value that they are views of. The picture is laid out by Graphviz.
+    Steps that repeat are drawn once, in a frame that says how often: so the program of a recurrent network is drawn
+    like the recurrence that it is. Views are not drawn: an arrow comes from the value that they are views of. The
+    picture is laid out by Graphviz.
 
     Args:
         compiled: what `tinyseq.compile` returned, after a call; or its program.
@@ -59,55 +67,154 @@ def program(
     found = compiled.program if isinstance(compiled, Compiled) else compiled
     if not isinstance(found, Program):
         raise TypeError(f"program draws what ts.compile returned, got {type(found).__name__}")
-    passes = fuse(found, lambda step: isinstance(step.function, np.ufunc) and step.function.signature is None)
-    boxes = [item for items in passes for item in items if isinstance(item, Group) or item.view is None]
-    if len(boxes) > MOST_BOXES:
+    picture = _Picture(found)
+    if len(picture.boxes) > MOST_BOXES:
         raise ValueError(
-            f"the program has {len(boxes)} boxes; at most {MOST_BOXES} are drawn. Compile fewer time steps for a "
-            "drawing, or print the program, which writes steps that repeat as a loop"
+            f"the program has {len(picture.boxes)} boxes, although steps that repeat are drawn once; at most "
+            f"{MOST_BOXES} are drawn. Compile a smaller part of it for a drawing, or print the program"
         )
 
     def drawing(tell: Callable[[], Told] | None = None) -> Drawing:
-        text = in_theme(_dot(found, passes, clean(title, limit=120), bool(chosen.legend)))
+        text = in_theme(picture.dot(clean(title, limit=120), bool(chosen.legend)))
         return Drawing(text, title or f"a program of {len(found.steps)} steps", tell)
 
     with defaults(legend=legend, font_size=font_size, size=size) as chosen:
         return drawing(lambda: (drawing(), {}))
 
 
-def _dot(found: Program, passes: Sequence[Sequence[Step | Group]], title: str, legend: bool) -> str:
-    """The picture in Graphviz's language."""
-    ink, line, accent = (f'"{color}"' for color in (INK, LINE, ACCENT))
-    font = f'fontname="{FAMILIES}" fontsize={in_type(TEXT_SIZE):g} fontcolor={ink}'
-    home = dict[int, str]()
-    lines = ["digraph {", f"  graph [layout=dot {font}{_whole(title, legend)}]"]
-    lines += [f"  node [shape=box color={line} {font}]", f"  edge [color={line}]"]
-    edges = list[str]()
-    for name, numbers in (("input", found.inputs), ("seed", found.seeds)):
-        for number in numbers:
-            home[number] = f"v{number}"
-            told = f"{name} v{number}\\n{_kind(found, number)}"
-            lines.append(f'  v{number} [label="{told}" shape=ellipse color="{STATE.outline}"]')
-    for heading, items in zip(("forward", "backward"), passes, strict=True):
-        lines.append(f'  subgraph cluster_{heading} {{ label="{heading}"; color={line}')
-        for item in items:
-            steps = item.steps if isinstance(item, Group) else (item,)
-            if isinstance(item, Step) and item.view is not None:
-                home[item.out] = home.get(item.view.number, "")
-                continue
-            box = f"b{steps[-1].out}"
-            home |= {step.out: box for step in steps}
-            reads = dict.fromkeys(home.get(n, "") for step in steps for n in step.reads)
-            edges += [f"  {tail} -> {box}" for tail in reads if tail not in ("", box)]
-            color = accent if len(steps) > 1 else line
-            lines.append(f'    {box} [label="{_label(found, steps)}" color={color}]')
-        lines.append("  }")
-    for name, numbers in (("output", found.outputs), ("gradient", found.gradients)):
-        for place, number in enumerate(numbers):
-            if home.get(number):
-                lines.append(f'  {name}{place} [shape=plain label="{name} {place}"]')
-                edges.append(f"  {home[number]} -> {name}{place}")
-    return "\n".join([*lines, *edges, "}"])
+class _Box(NamedTuple):
+    """Steps in one box.
+
+    Attributes:
+        steps: of a loop, those of the turn that is drawn.
+        loop: its number; None outside of loops.
+    """
+
+    steps: tuple[Step, ...]
+    loop: int | None
+
+    @property
+    def name(self) -> str:
+        return f"b{self.steps[-1].out}"
+
+
+class _Picture:
+    """What is drawn of a program: of each loop, one turn."""
+
+    def __init__(self, found: Program) -> None:
+        self.found = found
+        self.folding = Folding([found.steps[: found.forward], found.steps[found.forward :]], found.values)
+        self.views: dict[int, int] = {}  # values -> what they are views of
+        self.words: dict[int, str] = {}
+        self.passes = [[box for part in _parts(items) for box in self._boxes(part)] for items in self.folding.items]
+        self.boxes = [box for boxes in self.passes for box in boxes]
+        self.home = {step.out: box.name for box in self.boxes for step in box.steps}
+        self.home |= {number: f"v{number}" for number in (*found.inputs, *found.seeds)}
+
+    def _boxes(self, part: Loop | list[Step]) -> Iterator[_Box]:
+        """The boxes of a loop, or of the steps between two loops."""
+        steps, loop = (part.turns[_drawn(part)], self._number(part)) if isinstance(part, Loop) else (part, None)
+        calls = self.folding.calls(part) if isinstance(part, Loop) else [self.folding.calls(step)[0] for step in part]
+        self.words |= {step.out: call for step, call in zip(steps, calls, strict=True)}
+        self.views |= {step.out: step.view.number for step in steps if step.view is not None}
+        for item in _fused(self.found, steps):
+            if isinstance(item, Group) or item.view is None:
+                yield _Box(item.steps if isinstance(item, Group) else (item,), loop)
+
+    def _number(self, loop: Loop) -> int:
+        return self.folding.places[loop.turns[0][0].out].loop
+
+    def dot(self, title: str, legend: bool) -> str:
+        """The picture in Graphviz's language."""
+        ink, line = (f'"{color}"' for color in (INK, LINE))
+        font = f'fontname="{FAMILIES}" fontsize={in_type(TEXT_SIZE):g} fontcolor={ink}'
+        lines = ["digraph {", f"  graph [layout=dot {font}{_whole(title, legend)}]"]
+        lines += [f"  node [shape=box color={line} {font}]", f"  edge [color={line}]"]
+        for name, numbers in (("input", self.found.inputs), ("seed", self.found.seeds)):
+            for number in numbers:
+                told = f"{name} v{number}\\n{self._kind(number)}"
+                lines.append(f'  v{number} [label="{told}" shape=ellipse color="{STATE.outline}"]')
+        for heading, boxes in zip(("forward", "backward"), self.passes, strict=True):
+            lines.append(f'  subgraph cluster_{heading} {{ label="{heading}"; color={line}')
+            for loop, inside in groupby(boxes, lambda box: box.loop):
+                drawn = [f"    {box.name} [{self._look(box)}]" for box in inside]
+                if loop is not None:
+                    turns = f"for t in range({len(self.folding.loops[loop].turns)})"
+                    drawn = [f'    subgraph cluster_loop{loop} {{ label="{turns}"; color={line}', *drawn, "    }"]
+                lines += drawn
+            lines.append("  }")
+        arrows = [f"  {arrow}" for box in self.boxes for arrow in self._arrows(box)]
+        for name, numbers in (("output", self.found.outputs), ("gradient", self.found.gradients)):
+            for place, number in enumerate(numbers):
+                if tail := self._source(number)[0]:
+                    lines.append(f'  {name}{place} [shape=plain label="{name} {place}"]')
+                    arrows.append(f"  {tail} -> {name}{place}")
+        return "\n".join([*lines, *arrows, "}"])
+
+    def _arrows(self, box: _Box) -> Iterator[str]:
+        """The arrows to a box; dashed ones from earlier turns of its loop."""
+        plain, dashed = dict.fromkeys([""]), dict[str, None]()
+        for number in (number for step in box.steps for number in step.reads):
+            tail, earlier = self._source(number, box.loop)
+            if earlier is not None:
+                dashed[tail] = None
+                loop = self.folding.loops[earlier.loop]
+                first = loop.before.get((earlier.step, earlier.turn - _drawn(loop)))
+                tail = "" if first is None else self._source(first)[0]
+            plain[tail] = None
+        yield from (f"{tail} -> {box.name}" for tail in plain if tail not in ("", box.name))
+        yield from (f"{tail} -> {box.name} [style=dashed constraint=false]" for tail in dashed if tail)
+
+    def _source(self, number: int, loop: int | None = None) -> tuple[str, Place | None]:
+        """The box that makes a value, and where it is made if that is in another turn of this loop."""
+        earlier = None
+        while True:
+            if (place := self.folding.places.get(number)) is not None:
+                home = self.folding.loops[place.loop]
+                earlier = place if place.loop == loop and place.turn != _drawn(home) else earlier
+                number = home.turns[_drawn(home)][place.step].out
+            if number not in self.views:
+                return self.home.get(number, ""), earlier
+            number = self.views[number]
+
+    def _look(self, box: _Box) -> str:
+        """The attributes of a box: its steps, one in a line."""
+        lines = [clean(self.words[step.out], limit=60) for step in box.steps[:MOST_LINES]]
+        if len(box.steps) > MOST_LINES:
+            lines.append(f"... {len(box.steps) - MOST_LINES} more")
+        label = "\\l".join(map(_escaped, [*lines, self._kind(box.steps[-1].out), ""]))
+        return f'label="{label}" color="{ACCENT if len(box.steps) > 1 else LINE}"'
+
+    def _kind(self, number: int) -> str:
+        value = self.found.values[number]
+        return f"{len(value)} arrays" if type(value) is tuple else f"{value.dtype}{shown(value.shape)}"
+
+
+def _parts(items: Sequence[Step | Loop]) -> Iterator[Loop | list[Step]]:
+    """The loops of a pass, and the steps between them."""
+    between: list[Step] = []
+    for item in items:
+        if isinstance(item, Step):
+            between.append(item)
+        else:
+            yield from ([between] if between else [])
+            yield item
+            between = []
+    yield from ([between] if between else [])
+
+
+def _drawn(loop: Loop) -> int:
+    """The turn that is drawn: in the middle, where what it reads is as in most."""
+    return max(len(loop.turns) // 2, 2)
+
+
+def _fused(found: Program, steps: Sequence[Step]) -> list[Step | Group]:
+    """A part of a program, with the elementwise steps that one loop can compute."""
+    part, made = found.copy(), {step.out for step in steps}
+    part.steps, part.forward = list(steps), len(steps)
+    part.outputs, part.gradients, part.guards = [], [], []
+    part.inputs = [number for step in steps for number in step.reads if number not in made]
+    return fuse(part, lambda step: isinstance(step.function, np.ufunc) and step.function.signature is None)[0]
 
 
 def _whole(title: str, legend: bool) -> str:
@@ -117,18 +224,5 @@ def _whole(title: str, legend: bool) -> str:
     return f'{told} labelloc=t label="{words}"' if words else told
 
 
-def _label(found: Program, steps: tuple[Step, ...]) -> str:
-    """The steps of a box, one in a line."""
-    lines = [clean(str(step), limit=60) for step in steps[:MOST_LINES]]
-    if len(steps) > MOST_LINES:
-        lines.append(f"... {len(steps) - MOST_LINES} more")
-    return "\\l".join(map(_escaped, [*lines, _kind(found, steps[-1].out), ""]))
-
-
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', "'")
-
-
-def _kind(found: Program, number: int) -> str:
-    value = found.values[number]
-    return f"{len(value)} arrays" if type(value) is tuple else f"{value.dtype}{shown(value.shape)}"
