@@ -30,7 +30,7 @@ class ContractError(AssertionError):
         >>> import tinyseq as ts
         >>> try:
         ...     ts.testing.assert_gradients(lambda x: x * x.detach(), np.array([1.0, 2.0]))
-        ... except ContractError as error:
+        ... except ts.testing.ContractError as error:
         ...     print(str(error).partition(" is ")[0])
         <lambda>: the gradient of argument 0
     """

@@ -117,7 +117,7 @@ class GradcheckError(AssertionError):
         >>> import tinyseq as ts
         >>> try:
         ...     ts.testing.gradcheck(lambda x: x * x.detach(), [ts.tensor(3.0, requires_grad=True)])
-        ... except GradcheckError as error:
+        ... except ts.testing.GradcheckError as error:
         ...     print(error.report.verdict)
         wrong rule
     """

@@ -38,7 +38,7 @@ def durations(hmm: Model, longest: int = 20, of: Sequence[Hashable] | None = Non
     """The distribution of the number of steps that a visit lasts, exactly.
 
     That of a single state with n = 2 is geometric. A group of states, such as those that a behaviour of
-    `HMM.semi_markov` is made of, may have any: it is a discrete phase-type distribution. (Neuts, 1981, section 2.2.)
+    `HMM.semi_markov` is made of, may have any: it is a discrete phase-type distribution. (Neuts, 1981, chapter 2.)
     A sequence that ends (``end``) ends its last visit, too.
 
     Args:

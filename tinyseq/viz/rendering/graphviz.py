@@ -39,10 +39,10 @@ class DrawingError(RuntimeError):
     """A picture could not be rendered; the message says what to install, or gives Graphviz's error.
 
     Example:
-        >>> from tinyseq.viz import Drawing
+        >>> import tinyseq as ts
         >>> try:
-        ...     _ = Drawing("digraph { a -> ").svg()
-        ... except DrawingError:
+        ...     _ = ts.viz.Drawing("digraph { a -> ").svg()
+        ... except ts.viz.DrawingError:
         ...     print("not a picture")
         not a picture
     """
