@@ -20,8 +20,8 @@ def documents(sentences: Iterable[ConlluSentence]) -> list[list[ConlluSentence]]
 
     Example:
         >>> from tinyseq.data import conllu_sentences
-        >>> rest = "cats\t_\tNOUN\t_\t_\t0\troot\t_\t_\n\n"
-        >>> text = f"# newdoc id = a\n1\t{rest}1\t{rest}# newdoc id = b\n1\t{rest}"
+        >>> rest = "cats\\t_\\tNOUN\\t_\\t_\\t0\\troot\\t_\\t_\\n\\n"
+        >>> text = f"# newdoc id = a\\n1\\t{rest}1\\t{rest}# newdoc id = b\\n1\\t{rest}"
         >>> [len(document) for document in documents(conllu_sentences.parse(text))]
         [2, 1]
     """

@@ -68,7 +68,7 @@ def noun_phrase_tags(sentence: ConlluSentence, scheme: Scheme = "bio") -> Senten
 
     Example:
         >>> import tinyseq as ts
-        >>> [sentence] = ts.data.conllu_sentences.parse("1\tcats\tcat\tNOUN\tNNS\t_\t0\troot\t_\t_\n")
+        >>> [sentence] = ts.data.conllu_sentences.parse("1\\tcats\\tcat\\tNOUN\\tNNS\\t_\\t0\\troot\\t_\\t_\\n")
         >>> ts.data.noun_phrase_tags(sentence)
         [('cats', 'B-NP')]
     """

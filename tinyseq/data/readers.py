@@ -44,7 +44,7 @@ class DataError(ValueError):
     Example:
         >>> from tinyseq.data import two_column
         >>> try:
-        ...     two_column.parse("the\tDT\ncat")
+        ...     two_column.parse("the\\tDT\\ncat")
         ... except DataError as error:
         ...     print(error.line)
         2
