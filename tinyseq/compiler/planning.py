@@ -4,12 +4,12 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
+from tinyseq.compiler.packing import Span, packed
 from tinyseq.compiler.passes import Lives, is_join, layout, lifetimes, takes_buffer
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.steps import Kind, Ref, Step
-
-LINE = 64  # bytes of a cache line: values begin at multiples of it
+from tinyseq.compiler.steps import Kind, Ref, Step, blank, mapped
 
 
 class Plan(NamedTuple):
@@ -110,27 +110,63 @@ def in_place(program: Program, lives: Lives, within: dict[int, tuple[int, int]])
     return found
 
 
+def in_use(program: Program, lives: Lives) -> dict[int, list[Span]]:
+    """For each value that can be stored in planned memory, which of its bytes are in use for how long.
+
+    A value that is read through views, such as the time steps of a sequence, is over part by part.
+    """
+    found: dict[int, list[Span]] = {}
+    last: dict[int, int] = {}  # the last use of each value, or of a view of it
+    whole: dict[int, int] = {}  # the last use of all of a value
+    views: dict[int, list[Step]] = {}
+    for place, step in reversed([*enumerate(program.steps)]):  # readers before what they read
+        last.setdefault(step.out, place)
+        if takes_buffer(program, step, lives):
+            parts = [(view, last[view.out]) for view in views.get(step.out, ())]
+            found[step.out] = _parts(program.values[step.out], place, whole.get(step.out, place), parts)
+        for number in step.reads:
+            end = last[step.out] if step.view == Ref(number) else place
+            last[number] = max(last.get(number, 0), end)
+            if step.view == Ref(number) and step.fixed and step.reads == (number,):
+                views.setdefault(number, []).append(step)
+            else:
+                whole[number] = max(whole.get(number, 0), end)
+    return found
+
+
+def _parts(value: Kind, first: int, last: int, views: list[tuple[Step, int]]) -> list[Span]:
+    """The spans of a value's bytes: all of it until ``last``, and what its views show for as long as they are used."""
+    everything = Span(0, value.nbytes, first, max([last, *(end for _, end in views)]))
+    if len(views) < 2:
+        return [everything]
+    array = blank(value)
+    bottom = byte_bounds(array)[0]
+    found = [Span(0, value.nbytes, first, last)]
+    for view, end in views:
+        args, settings = (mapped(tree, Ref, lambda _: array) for tree in (view.args, view.settings))
+        low, high = byte_bounds(view.function(*args, **settings))
+        found.append(Span(low - bottom, high - low, first, max(last, end)))
+    return found
+
+
 def plan_memory(program: Program) -> Plan:
     """Give values places in one block of memory, which are reused after a value's last use."""
     lives = lifetimes(program)
     within = side_by_side(program, lives)
     replaced = in_place(program, lives, within)
-    home: dict[int, tuple[int, int]] = {}  # what gets a place as a whole, and the byte at which a value is stored in it
-    blocks: dict[int, Block] = {}
-    for place, step in reversed([*enumerate(program.steps)]):  # results before their operands
-        if not takes_buffer(program, step, lives):
-            continue
-        if step.out not in home:
-            owner, start = within.get(step.out, (step.out, 0))
+    used = in_use(program, lives)
+    home: dict[int, tuple[int, int]] = {}  # the group of values that are placed together, and a value's first byte in it
+    groups: dict[int, list[Span]] = {}
+    for number in used:  # results before their operands
+        if number not in home:
+            owner, start = within.get(number, (number, 0))
             above, offset = home.get(owner, (owner, 0))
-            home[step.out] = above, offset + start
-        if step.out in replaced:
-            home[replaced[step.out]] = home[step.out]
-        above, offset = home[step.out]
-        size, last = offset + program.values[step.out].nbytes, lives.last[step.out]
-        whole = blocks.get(above, Block(0, place, last))
-        blocks[above] = Block(max(whole.size, size), place, max(whole.last, last))
-    begins, total = packed(blocks)
+            home[number] = above, offset + start
+        if number in replaced:
+            home[replaced[number]] = home[number]
+        above, offset = home[number]
+        groups.setdefault(above, []).extend(span._replace(start=offset + span.start) for span in used[number])
+    begins, total = packed(groups)
     offsets = {number: begins[above] + offset for number, (above, offset) in home.items()}
     joins = {step.out: found for step in program.steps if (found := _evenly(program, step, offsets))}
     done = {step.out for step in program.steps if is_join(step) and _lies_there(program, step, within)}
@@ -142,37 +178,6 @@ def plan_memory(program: Program) -> Plan:
         also = f", {notes[out]}" if out in notes else ""
         notes[out] = ("one copy" if out in joins else "in place already") + also
     return Plan(offsets, total, joins, done, notes)
-
-
-class Block(NamedTuple):
-    """Memory of a size in bytes that is used from one step to another."""
-
-    size: int
-    first: int
-    last: int
-
-
-def packed(blocks: dict[int, Block]) -> tuple[dict[int, int], int]:
-    """Pack blocks: those that are used at the same time do not overlap. The largest are placed first, as low
-    as they fit; among equals, those that are used longest.
-
-    Returns:
-        The offset of each block, and the total size.
-
-    Source: Pisarchyk and Lee (2020), Efficient memory management for deep neural net inference.
-    """
-    order = sorted(blocks, key=lambda n: (-blocks[n].size, blocks[n].first - blocks[n].last))
-    size, first, last = (np.array([blocks[number][i] for number in order], np.int64) for i in range(3))
-    size = -(-size // LINE) * LINE
-    start = np.zeros_like(size)
-    for k in range(len(order)):
-        beside = np.nonzero((first[:k] <= last[k]) & (last[:k] >= first[k]))[0]
-        beside = beside[np.argsort(start[beside], kind="stable")]
-        below = np.maximum.accumulate(np.append(0, start[beside] + size[beside]))  # candidates: above each of them
-        above = np.append(start[beside], below[-1] + size[k])
-        start[k] = below[np.argmax(above - below >= size[k])]
-    total = int((start + size).max()) if order else 0
-    return dict(zip(order, start.tolist(), strict=True)), total
 
 
 def _lies_there(program: Program, step: Step, within: dict[int, tuple[int, int]]) -> bool:
