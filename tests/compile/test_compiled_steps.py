@@ -1,6 +1,7 @@
 """Compiled training steps: layers, losses, optimisers, dropout, data of other values, and what is refused."""
 
 import copy
+import gc
 
 import numpy as np
 import pytest
@@ -514,3 +515,18 @@ def test_a_recording_keeps_no_values():
     w = ts.tensor(np.ones((4, 3)), requires_grad=True)
     fast(np.array([0, 2]), np.ones((2, 3))).backward()
     assert not fast._newest._trace.recorder.examples
+
+
+def test_only_one_recording_of_a_call_is_kept():
+    """Python's collector, which has not run, finds no others."""
+    layer = ts.nn.LSTM(2, 3)
+    fast = ts.compile(lambda x: (layer(x)[0] ** 2).sum())
+    gc.collect()
+    gc.disable()
+    try:
+        before = {id(found) for found in gc.get_objects() if type(found) is recorder.Recorder}
+        fast(ts.zeros(4, 2, 2, dtype="float32"))
+        after = [found for found in gc.get_objects() if type(found) is recorder.Recorder and id(found) not in before]
+    finally:
+        gc.enable()
+    assert [found.program for found in after] == [fast.program]

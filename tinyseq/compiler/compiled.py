@@ -190,6 +190,8 @@ class Compiled(Wrapper, Generic[P, R]):
             raise
         first.check_repeated(second)
         first.let_go()
+        second.recorder.let_go(for_good=True)  # what it holds refers to it, and would wait for Python's collector
+        del second
         if not around.unchanged():
             raise RecordingError(
                 "the compiled function changes something outside: an attribute, a list or a variable; a replay "
@@ -205,7 +207,6 @@ class Compiled(Wrapper, Generic[P, R]):
         if len({tensor.device for tensor in tensors}) > 1:
             with random.replayed(random.state()):
                 self.function(*args, **settings)  # the function's ops refuse to mix tensors on the host and on a device
-        del second
         replay = Replay(first, around, given, self.executor)
         give_back()  # memory that recording and compiling needed: replays have their own
         return replay

@@ -21,13 +21,44 @@ class Executor:
 
     Attributes:
         program: what it runs.
-        plan: where its values are stored.
+        size: the bytes of planned memory.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        source = _Source(program)
+        self.size = source.plan.size
+        self._places, self._views, self._used = [*source.slots.items()], source.views_of_slots(), source.used
+        self.forward, self.backward = source.forward, source.backward
+        program.notes = lambda: _Source(program).notes()  # seldom asked for, and long
+
+    def memory(self) -> Any:
+        """For each pass, the arrays that it writes to; one run at a time uses them."""
+        block = np.empty(self.size + _ALIGNMENT, np.uint8)
+        start = -block.ctypes.data % _ALIGNMENT
+        arrays: dict[int, Array] = {}
+        for (offset, kind), slot in self._places:
+            arrays[slot] = np.ndarray(kind.shape, kind.dtype, block, start + offset, kind.strides)
+        for slot, base, step in self._views:
+            args = [arrays[base] if type(part) is Ref else part for part in step.args]
+            arrays[slot] = step.function(*args, **step.settings)
+        return [tuple([arrays[slot] for slot in used]) for used in self._used]
+
+
+class _Source:
+    """The generated functions, and what writing them needs.
+
+    Attributes:
+        plan: where the program's values are stored.
+        slots: the arrays that the functions write to: each has a place in memory and a kind.
+        used: the slots that each pass uses.
     """
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.plan = plan_memory(program)
-        self._slots: dict[tuple[int, Kind], int] = {}
+        self.slots: dict[tuple[int, Kind], int] = {}
+        self.used: list[list[int]] = []
         self._views: dict[int, tuple[int, Step]] = {}  # views of planned memory: the slot, and how it is made
         self._count = 0
         self._names: dict[str, Any] = {"asarray": np.asarray, "copyto": np.copyto, "Changed": Changed}
@@ -40,23 +71,16 @@ class Executor:
         root = lifetimes(program).root
         given = {*program.inputs, *program.seeds, *program.constants}
         copied = {number for number in program.gradients if root[number] in given}
-        self._used: list[list[int]] = []  # the slots that each pass uses
         self.forward = self._function("forward", first, [*program.outputs, *self._kept], set())
         self.backward = self._function("backward", second, program.gradients, copied)
-        program.notes = self.plan.notes | dict.fromkeys(self._views, "view taken once")
 
-    def memory(self) -> Any:
-        """For each pass, the arrays that it writes to; one run at a time uses them."""
-        block = np.empty(self.plan.size + _ALIGNMENT, np.uint8)
-        start = -block.ctypes.data % _ALIGNMENT
-        arrays: dict[int, Array] = {}
-        for (offset, kind), slot in self._slots.items():
-            arrays[slot] = np.ndarray(kind.shape, kind.dtype, block, start + offset, kind.strides)
-        for slot, step in self._views.values():
-            whole = arrays[self._slot_of(step.reads[0])]
-            args = [whole if type(part) is Ref else part for part in step.args]
-            arrays[slot] = step.function(*args, **step.settings)
-        return [tuple([arrays[slot] for slot in used]) for used in self._used]
+    def notes(self) -> dict[int, str]:
+        """What is special about where values are stored."""
+        return self.plan.notes | dict.fromkeys(self._views, "view taken once")
+
+    def views_of_slots(self) -> list[tuple[int, int, Step]]:
+        """The slots that are views, with those that they are views of."""
+        return [(slot, self._slot_of(step.reads[0]), step) for slot, step in self._views.values()]
 
     def _place(self, step: Step) -> None:
         """Record where a step's result is stored, if that is known before a run."""
@@ -75,9 +99,9 @@ class Executor:
 
     def _slot(self, offset: int, kind: Kind) -> int:
         """The slot of an array of some kind at a place in memory."""
-        if (offset, kind) not in self._slots:
-            self._slots[offset, kind] = self._new()
-        return self._slots[offset, kind]
+        if (offset, kind) not in self.slots:
+            self.slots[offset, kind] = self._new()
+        return self.slots[offset, kind]
 
     def _new(self) -> int:
         self._count += 1
@@ -110,8 +134,8 @@ class Executor:
         lines.append(f" return ({''.join(f'{part}, ' for part in parts)})")
         taken = "".join(f"m{slot}, " for slot in self._using)
         head = [f"def {name}(inputs, memory, kept=(), seeds=()):"]
-        head += [f" {taken}= memory[{len(self._used)}]"] if taken else []
-        self._used.append(list(self._using))
+        head += [f" {taken}= memory[{len(self.used)}]"] if taken else []
+        self.used.append(list(self._using))
         made: dict[str, Callable[..., Any]] = {}
         exec(compile("\n".join(head + lines), f"<tinyseq {name}>", "exec"), self._names, made)
         return made[name]

@@ -20,8 +20,10 @@ class Span(NamedTuple):
 
 
 def packed(groups: dict[int, list[Span]]) -> tuple[dict[int, int], int]:
-    """Pack groups of spans: within a group the places are given, and bytes of two groups that are in use at the same time
-    do not overlap. The largest are placed first, as low as they fit; among equals, those that are used longest.
+    """Pack groups of spans, so that bytes of two groups that are in use at the same time do not overlap.
+
+    Within a group the places are given. Each group is placed as low as it fits, beginning with those that are large and
+    in use for long.
 
     Returns:
         The offset of each group, and the total size.
@@ -30,9 +32,9 @@ def packed(groups: dict[int, list[Span]]) -> tuple[dict[int, int], int]:
     """
     spans = {number: _coarsened(group) for number, group in groups.items()}
     sizes = {number: max(span.start + span.size for span in group) for number, group in spans.items()}
-    times = {n: max(span.last for span in group) - min(span.first for span in group) for n, group in spans.items()}
+    times = {n: max(span.last for span in group) - min(span.first for span in group) + 1 for n, group in spans.items()}
     placed, count, found = np.empty((4, sum(map(len, spans.values()))), np.int64), 0, dict[int, int]()
-    for number in sorted(spans, key=lambda n: (-sizes[n], -times[n])):
+    for number in sorted(spans, key=lambda n: -sizes[n] * times[n]):
         found[number] = begin = _lowest(spans[number], placed[:, :count])
         for span in spans[number]:
             placed[:, count] = (begin + span.start, begin + span.start + span.size, span.first, span.last)

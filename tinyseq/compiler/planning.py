@@ -155,7 +155,7 @@ def plan_memory(program: Program) -> Plan:
     within = side_by_side(program, lives)
     replaced = in_place(program, lives, within)
     used = in_use(program, lives)
-    home: dict[int, tuple[int, int]] = {}  # the group of values that are placed together, and a value's first byte in it
+    home: dict[int, tuple[int, int]] = {}  # a value's group, and its first byte in it
     groups: dict[int, list[Span]] = {}
     for number in used:  # results before their operands
         if number not in home:

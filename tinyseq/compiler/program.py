@@ -6,6 +6,8 @@ from typing import Any
 from tinyseq.compiler.loops import Folding
 from tinyseq.compiler.steps import Step
 
+_NONE: dict[str, Any] = {}  # shared: most steps have no settings
+
 
 class Program:
     """A program, as recorded by `record`, changed by the passes, and run by the executor.
@@ -20,7 +22,7 @@ class Program:
         seeds: numbers of the outputs' upstream gradients.
         guards: pairs of a condition that was read while recording, and its value.
         outputs, gradients: numbers of the results of the two passes.
-        notes: what an executor does with values, by number and in words; printed next to them.
+        notes: gives what an executor does with values, by number and in words; printed next to them.
         fused: an executor's description of the kernels that it made from the steps, line by line.
     """
 
@@ -36,14 +38,14 @@ class Program:
         self.guards: list[tuple[int, bool]] = []
         self.outputs: list[int] = []
         self.gradients: list[int] = []
-        self.notes: dict[int, str] = {}
+        self.notes: Callable[[], dict[int, str]] = dict
         self.fused: list[str] = []
 
     def copy(self) -> "Program":
         """A copy that passes can modify without changing this one."""
         other = Program()
         for name, value in vars(self).items():
-            setattr(other, name, value if isinstance(value, int) else value.copy())
+            setattr(other, name, value.copy() if isinstance(value, list | dict | set) else value)
         return other
 
     def wanted(self) -> set[int]:
@@ -68,10 +70,10 @@ class Program:
     def __str__(self) -> str:
         passes = {"forward:": self.steps[: self.forward], "backward:": self.steps[self.forward :]}
         folding = Folding([*passes.values()], self.values)
-        lines = []
+        notes, lines = self.notes(), []
         for heading, items in zip(passes, folding.items, strict=True):
             if items:
-                lines += [heading, *(f"  {line}" for line in folding.lines(items, self.notes))]
+                lines += [heading, *(f"  {line}" for line in folding.lines(items, notes))]
         return "\n".join([*lines, *self.fused])
 
     def value(self, kind: Any) -> int:
@@ -83,5 +85,5 @@ class Program:
     def add(self, kind: Any, function: Callable[..., Any], args: Any, settings: Any = None, **about: Any) -> int:
         """A new step with a result of some kind, and the number of that result."""
         out = self.value(kind)
-        self.steps.append(Step(out, function, tuple(args), settings or {}, **about))
+        self.steps.append(Step(out, function, tuple(args), settings or _NONE, **about))
         return out

@@ -1,9 +1,8 @@
 """The vocabulary of programs: values, references to them, and the steps that make them."""
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from math import prod
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 
@@ -65,8 +64,9 @@ class _Operation(NamedTuple):
     function: Callable[..., Any]
     args: tuple[Any, ...]
     settings: dict[str, Any]
-    fixed: bool = True
-    view: Ref | None = None
+    fixed: bool
+    view: Ref | None
+    reads: tuple[int, ...]
 
 
 class Step(_Operation):
@@ -75,18 +75,32 @@ class Step(_Operation):
     Attributes:
         fixed: whether the shape of the result follows from those of the arguments; otherwise it is checked.
         view: the value whose memory the result shares, if it is a view.
+        reads: the numbers of the values that it reads.
     """
 
-    @cached_property
-    def reads(self) -> tuple[int, ...]:
-        """The numbers of the values that it reads."""
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        out: int,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        settings: dict[str, Any],
+        fixed: bool = True,
+        view: Ref | None = None,
+    ) -> Self:
+        """A step; its arguments say what it reads."""
         found = list[int]()
-        for part in (*self.args, *self.settings.values()):
+        for part in (*args, *settings.values()):
             if type(part) is Ref:
                 found.append(part.number)
             elif type(part) in _NESTED:
                 found += [ref.number for ref in refs(part)]
-        return tuple(found)
+        return super().__new__(cls, out, function, args, settings, fixed, view, tuple(found))
+
+    def _replace(self, **parts: Any) -> "Step":
+        """The step with some parts replaced, and what it then reads."""
+        return Step(**{**dict(zip(self._fields[:-1], self, strict=False)), **parts})
 
     @property
     def call(self) -> str:

@@ -151,6 +151,7 @@ class Recorder:
         """Release values that have been computed, and all others too if nothing more will be recorded."""
         if for_good:
             self.examples, self._of_tensor, self._made, self.drawn = {}, {}, {}, {}
+            self._alike = Outcomes()
         steps = {step.out for step in self.program.steps}
         self.examples = {number: example for number, example in self.examples.items() if number not in steps}
         self._outcomes.clear()
