@@ -6,6 +6,7 @@ Needs CuPy; PyTorch with CUDA is raced where it is installed. float32, without T
 device idle before the clock is read.
 """
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -211,6 +212,8 @@ def crf() -> None:
 
 
 if __name__ == "__main__":
-    sound = "--no-tests" in sys.argv or tests()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--no-tests", action="store_true", help="only race")
+    sound = parser.parse_args().no_tests or tests()
     races()
     sys.exit(0 if sound else 1)

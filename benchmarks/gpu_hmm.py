@@ -6,6 +6,7 @@ Times are medians in milliseconds, with the device idle before the clock is read
 over time in PyTorch's ops, where PyTorch with CUDA is installed. `gpu.py` prints these figures too.
 """
 
+import argparse
 import statistics
 import time
 from collections.abc import Callable
@@ -110,4 +111,6 @@ def races() -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args()
     races()

@@ -14,6 +14,7 @@ that are not installed are left out. "PyTorch primitives" is the same cell writt
 the first time, loops are compiled that the second finds in Numba's folder.
 """
 
+import argparse
 import gc
 import subprocess
 import sys
@@ -299,11 +300,16 @@ if __name__ == "__main__":
         size, _, kind = sys.argv[3].partition(" ")
         print(first_call(RACERS[sys.argv[2]](*CASES[size], *([kind] if kind else []))))
         sys.exit()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("case", nargs="*", help=f"sizes ({', '.join(CASES)}) and kinds ({', '.join(KINDS)})")
+    parser.add_argument("--first", action="store_true", help="time the first call instead")
+    given = parser.parse_args()
+    for case in given.case:
+        if case not in (*CASES, *KINDS):
+            parser.error(f"case must be one of {', '.join((*CASES, *KINDS))}, got {case!r}")
+    sizes, kinds = ([word for word in given.case if word in known] for known in (CASES, KINDS))
+    first = given.first
     print(versions())
-    sizes, kinds = ([word for word in sys.argv[1:] if word in known] for known in (CASES, KINDS))
-    first = "--first" in sys.argv
-    if len(sizes) + len(kinds) + first < len(sys.argv) - 1:
-        sys.exit(f"name sizes ({', '.join(CASES)}) and kinds ({', '.join(KINDS)}), got {' '.join(sys.argv[1:])}")
     for size in sizes or CASES:
         for kind in kinds or [""]:
             racers = [r for r in RACERS if r in OF_ALL_KINDS] if kind else list(RACERS)

@@ -7,6 +7,7 @@ same shape or broadcast, on either side. "NumPy" does the same arithmetic by han
 the processor, the smallest of many short rounds in which the libraries take turns in one process.
 """
 
+import argparse
 import gc
 import operator
 import time
@@ -143,5 +144,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args()
     print(versions())
     main()

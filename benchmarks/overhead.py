@@ -6,6 +6,7 @@ The ops are an add, a multiply and a tanh in turn, on two float32 numbers, so th
 After it comes the table of `operands.py`: every operator with every kind of operand, on either side.
 """
 
+import argparse
 import sys
 
 import numpy as np
@@ -103,6 +104,8 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
         print(seconds_of(RACERS[sys.argv[2]]()) / OPS)
         sys.exit()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args()
     print(versions())
     times = race(__file__, list(RACERS), "chain")
     report("chain", times, "tinyseq", 1e6, "us per op, forward + backward")

@@ -7,6 +7,7 @@ fall as in Zipf's law, and as many rows of scores. Each racer runs in a process 
 runs as `tinyseq.train.train` does, inside `tinyseq.memory.reuse`.
 """
 
+import argparse
 import os
 import sys
 import time
@@ -135,7 +136,12 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
         print(seconds_of(CASES[sys.argv[3]](RACERS[sys.argv[2]](), sys.argv[3])))
         sys.exit()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("case", nargs="*", help=", ".join(CASES))
+    cases = parser.parse_args().case
+    for case in set(cases) - set(CASES):
+        parser.error(f"case must be one of {', '.join(CASES)}, got {case!r}")
     print(versions())
-    for case in sys.argv[1:] or CASES:
+    for case in cases or CASES:
         times = race(__file__, list(RACERS), case)
         report(case, times, "tinyseq", 1e3, "ms")

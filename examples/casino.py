@@ -13,8 +13,8 @@ is right to within 0.1. A few seconds. Writes casino.png, the posterior with the
 dice as states, into FOLDER (by default the current one) if the plotting and drawing extras are installed.
 """
 
+import argparse
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +53,7 @@ def pictures(model: ts.hmm.HMM, rolls: list[int], truth: list[str], folder: Path
         print(f"no pictures: {error}")
 
 
-def main() -> None:
+def main(folder: Path) -> None:
     rng = np.random.default_rng(0)
     model = ts.hmm.HMM(**ts.data.CASINO)
     rolls, truth = (list(column) for column in zip(*ts.data.casino(ROLLS, rng), strict=True))
@@ -78,10 +78,11 @@ def main() -> None:
     print(f"log-likelihood beyond the true model's: {gain:.2f} nats (expected: at least 0)")
     six = fitted.model.emission[1, 5]
     print(f"the loaded die's sixes {six:.3f}, off by: {abs(six - 0.5):.3f} (expected: at most 0.1)")
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
     folder.mkdir(parents=True, exist_ok=True)
     pictures(model, rolls[:SHOWN], truth[:SHOWN], folder)
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(), help="where to write pictures")
+    main(parser.parse_args().folder)

@@ -13,10 +13,10 @@ Writes classify.png into FOLDER (by default the current one) if matplotlib is in
 with a row for each package.
 """
 
+import argparse
 import ast
 import os
 import re
-import sys
 import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,4 +88,6 @@ def main(folder: Path) -> list[float]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(), help="where to write pictures")
+    main(parser.parse_args().folder)

@@ -16,9 +16,9 @@ Writes clip_exploding.png into FOLDER (by default the current one) if matplotlib
 and the norms of their gradients before clipping, with the threshold.
 """
 
+import argparse
 import math
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -109,4 +109,6 @@ def main(folder: Path) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(), help="where to write pictures")
+    main(parser.parse_args().folder)

@@ -13,9 +13,9 @@ Writes copy_task.png into FOLDER (by default the current one) if matplotlib is i
 it. Most gates keep the state during the blanks.
 """
 
+import argparse
 import math
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -61,4 +61,7 @@ def main(folder: Path, seed: int = 0) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(), int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(), help="where to write pictures")
+    parser.add_argument("seed", type=int, nargs="?", default=0)
+    main(**vars(parser.parse_args()))

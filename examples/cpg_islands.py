@@ -15,8 +15,8 @@ the posterior along the sequence with the true islands above it, into FOLDER (by
 is installed.
 """
 
+import argparse
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +42,7 @@ def picture(inside: np.ndarray, marks: str, folder: Path) -> None:
         print(f"no picture: {error}")
 
 
-def main() -> None:
+def main(folder: Path) -> None:
     rng = np.random.default_rng(3)
     data = [ts.data.cpg_islands(LENGTH, rng) for _ in range(TRAINING)]
     model = ts.hmm.HMM.from_labelled(data, smoothing=ts.hmm.AddK(0.1))
@@ -62,11 +62,12 @@ def main() -> None:
     print(f"Viterbi path: {np.mean(best == island):.1%} of the letters right (expected: at least 93%)")
     print(f"posterior: {np.mean((inside > 0.5) == island):.1%} of the letters right (expected: at least 93%)")
     print(f"island letters found: {np.mean(inside[island] > 0.5):.1%} of them (expected: at least 80%)")
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
     folder.mkdir(parents=True, exist_ok=True)
     shown = 1000 if QUICK else 4000
     picture(inside[:shown], marks[:shown], folder)
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(), help="where to write pictures")
+    main(parser.parse_args().folder)

@@ -14,8 +14,8 @@ and -0.5, are estimated to within 0.15. A few seconds. Writes gaussian_hmm.png, 
 and the truth above, into FOLDER (by default the current one) if matplotlib is installed.
 """
 
+import argparse
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +62,7 @@ def picture(calm: np.ndarray, series: np.ndarray, regimes: np.ndarray, folder: P
         print(f"no picture: {error}")
 
 
-def main() -> None:
+def main(folder: Path) -> None:
     rng = np.random.default_rng(1)
     truth = HMM([1.0, 0.0], STAY, Gaussian([5e-4, -1e-3], [0.005**2, 0.02**2]))
     series, regimes = truth.sample(DAYS, rng)
@@ -74,7 +74,6 @@ def main() -> None:
     print(f"spreads {widths[0]:.5f} and {widths[1]:.5f}, off by: {off:.1%} at most (expected: at most 15%)")
     path = np.argsort(order)[found.viterbi(series).path]
     print(f"days in their regime: {np.mean(path == regimes):.1%} of {DAYS} (expected: at least 90%)")
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
     folder.mkdir(parents=True, exist_ok=True)
     shown, calm = slice(500), found.posterior(series).states[:, order[0]]
     picture(calm[shown], series[shown], regimes[shown], folder)
@@ -88,4 +87,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(), help="where to write pictures")
+    main(parser.parse_args().folder)

@@ -15,9 +15,9 @@ Writes reber_grammar.png into FOLDER (by default the current one) if matplotlib 
 describes it. With seed 0, one unit of the GRU keeps the second symbol to the end, and the others follow the grammar.
 """
 
+import argparse
 import math
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -91,4 +91,7 @@ def main(folder: Path, seed: int = 0) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(), int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(), help="where to write pictures")
+    parser.add_argument("seed", type=int, nargs="?", default=0)
+    main(**vars(parser.parse_args()))

@@ -15,8 +15,8 @@ Writes tag_source.png into FOLDER (by default the current one) if matplotlib is 
 on tokens that occurred in training, and on the others.
 """
 
+import argparse
 import os
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,4 +85,6 @@ def main(folder: Path) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(), help="where to write pictures")
+    main(parser.parse_args().folder)

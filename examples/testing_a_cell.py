@@ -12,7 +12,7 @@ Writes testing_a_cell.png into FOLDER (by default the current one) if matplotlib
 respect to the state, by `backward()` against difference quotients; points on the diagonal agree.
 """
 
-import sys
+import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,8 +86,11 @@ def draw() -> "Figure":
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(), help="where to write pictures")
+    folder = parser.parse_args().folder
     ts.manual_seed(0)
     test_the_cell_keeps_the_contract()
     print("the cell keeps the contract, in its inputs and in every parameter")
     test_the_planted_bug_is_caught()
-    draw((Path(sys.argv[1]) if len(sys.argv) > 1 else Path()) / "testing_a_cell.png")
+    draw(folder / "testing_a_cell.png")

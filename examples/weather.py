@@ -16,8 +16,8 @@ Writes weather.png into FOLDER (by default the current one) if matplotlib is ins
 forecasts for the first days of the new diary, of the learned and of the true model, and the days with rain.
 """
 
+import argparse
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,4 +104,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(), help="where to write pictures")
+    main(parser.parse_args().folder)

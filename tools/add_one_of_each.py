@@ -17,6 +17,8 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from programs import as_program
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -133,7 +135,7 @@ def passed(result: subprocess.CompletedProcess[str]) -> list[str]:
     return [test.lower() for test in re.findall(r"^(tests/.*) PASSED\b", result.stdout, re.MULTILINE)]
 
 
-def main() -> int:
+def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--suite",
@@ -141,7 +143,7 @@ def main() -> int:
         metavar="TESTS",
         help="then run these tests on the copy, too; without any, the whole suite",
     )
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         scratch_copy(folder)
@@ -167,4 +169,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    as_program(main)

@@ -3,13 +3,18 @@
 PYTHON -I tools/check_bare_install.py        # -I: the installed package, not the one in this folder
 """
 
+import argparse
 import subprocess
 import sys
 from importlib.resources import files
 from pathlib import Path
 
+from programs import as_program
 
-def main() -> int:
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args(arguments)
     import tinyseq as ts
 
     assert Path(ts.__file__).is_relative_to(sys.prefix), f"{ts.__file__} is not the installed package"
@@ -43,4 +48,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    as_program(main)

@@ -3,10 +3,12 @@
 python tools/check_demo.py DIR
 """
 
+import argparse
 import re
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
+
+from programs import as_program
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PAGES = ("unrolled.html", "trellis.html")
@@ -39,10 +41,9 @@ def complaint(path: Path) -> str | None:
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1:
-        print("usage: python tools/check_demo.py DIR", file=sys.stderr)
-        return 2
-    folder = Path(arguments[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    folder: Path = parser.parse_args(arguments).folder
     complaints = {name: complaint(folder / name) for name in FILES}
     for name, problem in complaints.items():
         print(f"{folder / name}: {problem or 'ok'}")
@@ -50,4 +51,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    as_program(main)

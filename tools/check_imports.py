@@ -7,11 +7,14 @@ function or under `if TYPE_CHECKING`. Prints one line `file:line: what is wrong`
 `circle: a.py -> b.py -> a.py` for files that import each other, and exits with 1 if there is any.
 """
 
+import argparse
 import ast
 import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+
+from programs import as_program
 
 PACKAGE = "tinyseq"
 FACADE = "__init__"  # tinyseq/__init__.py, what `import tinyseq` gives: it stands above all that it gathers
@@ -123,7 +126,9 @@ def violations(root: Path) -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> int:
-    root = Path(arguments[0]) if arguments else Path(__file__).resolve().parent.parent
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("root", type=Path, nargs="?", default=Path(__file__).resolve().parent.parent)
+    root: Path = parser.parse_args(arguments).root
     if not (root / PACKAGE).is_dir():
         print(f"{root} holds no folder {PACKAGE}/", file=sys.stderr)
         return 2
@@ -135,4 +140,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    as_program(main)

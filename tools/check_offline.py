@@ -3,10 +3,12 @@
 python tools/check_offline.py DIR
 """
 
+import argparse
 import re
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
+
+from programs import as_program
 
 LOADS = {
     "script": "src",
@@ -47,10 +49,10 @@ def loaded(path: Path) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1:
-        print("usage: python tools/check_offline.py DIR", file=sys.stderr)
-        return 2
-    paths = [path for path in sorted(Path(arguments[0]).rglob("*")) if path.suffix in {".html", ".css"}]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    folder: Path = parser.parse_args(arguments).folder
+    paths = [path for path in sorted(folder.rglob("*")) if path.suffix in {".html", ".css"}]
     found = {path: loaded(path) for path in paths}
     for path, addresses in found.items():
         for address in addresses:
@@ -60,4 +62,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    as_program(main)

@@ -3,12 +3,14 @@
 python tools/contact_sheet.py OUT.html [WORDS...]     # with words, the drawings alone whose names hold one of them
 """
 
+import argparse
 import base64
 import html
 import sys
 from pathlib import Path
 
 from geometry import faults
+from programs import as_program
 
 ZOO = Path(__file__).resolve().parent.parent / "tests" / "viz"
 STYLE = """
@@ -29,24 +31,25 @@ def figure(name: str, svg: str, found: list[str]) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    if not arguments:
-        print("usage: python tools/contact_sheet.py OUT.html [WORDS...]", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("words", nargs="*", help="draw only what has one of these in its name")
+    given = parser.parse_args(arguments)
     sys.path.insert(0, str(ZOO))
     from gallery import GALLERY
 
     figures, total = [], 0
     for name, draw in GALLERY.items():
-        if len(arguments) == 1 or any(word in name for word in arguments[1:]):
+        if not given.words or any(word in name for word in given.words):
             svg = draw().svg()
             found = faults(svg)
             total += len(found)
             figures.append(figure(name, svg, found))
     page = f"<!doctype html><meta charset='utf-8'><title>Drawings</title><style>{STYLE}</style>" + "\n".join(figures)
-    Path(arguments[0]).write_text(page, encoding="utf-8")
+    given.out.write_text(page, encoding="utf-8")
     print(f"{len(figures)} drawings, {total} faults")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    as_program(main)

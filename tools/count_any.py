@@ -7,7 +7,7 @@ settings of the repository, says what each type is: annotations, stubs, and what
 listed too, with its name; the element type of a NumPy array is not.
 """
 
-import sys
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -30,6 +30,7 @@ from mypy.types import (
     TypeVarType,
     get_proper_type,
 )
+from programs import as_program
 
 ROOT = Path(__file__).resolve().parent.parent
 FREE = {"builtins.slice", "numpy.dtype", "numpy.ndarray"}  # generic classes that are seldom used as such
@@ -126,7 +127,9 @@ def _of_type(name: str, said: Type) -> Iterator[tuple[str, set[str]]]:
                 yield place, how
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args(arguments)
     places = found()
     for place, how in places.items():
         print(f"{place}: {', '.join(sorted(how))}")
@@ -135,4 +138,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    as_program(main)

@@ -5,11 +5,13 @@
 Prints one line for each PATH, a file or a folder (default: the folders of the package), and their sum.
 """
 
+import argparse
 import ast
 import io
-import sys
 import tokenize
 from pathlib import Path
+
+from programs import as_program
 
 PACKAGE = Path(__file__).resolve().parent.parent / "tinyseq"
 NOT_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
@@ -43,8 +45,11 @@ def total(path: Path) -> int:
 
 
 def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("path", type=Path, nargs="*", help="a file or a folder")
+    given: list[Path] = parser.parse_args(arguments).path
     default = sorted(path for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir())
-    paths = [Path(argument) for argument in arguments] or [path for path in default if path.name != "__pycache__"]
+    paths = given or [path for path in default if path.name != "__pycache__"]
     for path in paths:
         name = path.resolve().relative_to(PACKAGE.parent) if path.resolve().is_relative_to(PACKAGE.parent) else path
         print(f"{total(path):7,} {name}")
@@ -53,4 +58,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    as_program(main)

@@ -3,6 +3,7 @@
 python tools/crossings.py [WORDS...]     # with words, in the drawings alone whose names hold one of them
 """
 
+import argparse
 import math
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from geometry import SVG, Node, line_points, node_of
+from programs import as_program
 
 ZOO = Path(__file__).resolve().parent.parent / "tests" / "viz"
 Point = tuple[float, float]
@@ -66,7 +68,10 @@ def _apart(node: Node, x: float, y: float) -> float:
     return min((max(a.left - x, x - a.right, a.top - y, y - a.bottom) for a in areas), default=math.inf)
 
 
-def main(words: list[str]) -> int:
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words", nargs="*", help="count only in what has one of these in its name")
+    words: list[str] = parser.parse_args(arguments).words
     sys.path.insert(0, str(ZOO))
     from gallery import GALLERY
 
@@ -81,4 +86,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    as_program(main)

@@ -9,9 +9,9 @@ what the declaration promises. What is measured, and against what, says `tinyseq
 
 import argparse
 import math
-import sys
 
 import numpy as np
+from programs import as_program
 
 from tinyseq.autograd.declare import OPS, Accuracy, Op
 from tinyseq.testing.accuracy import PROMISED, Errors, longer_than, measured
@@ -36,12 +36,12 @@ def line(op: Op, promise: Accuracy, found: list[Errors]) -> str:
     return f"{op.name:24s}" + "".join(f"{cell:>10s}" for cell in cells) + f"   {promise.why}"
 
 
-def main() -> int:
+def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("ops", nargs="*", help="names of ops; all of the engine by default")
     parser.add_argument("--draws", type=int, default=100_000, help="numbers for each input")
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     chosen = [op for op in ops() if not arguments.ops or op.name in arguments.ops]
     heads = [f"{kind.name[0]}{kind.name[5:]} {what}" for kind in TYPES for what in ("value", "grad")]
     print(f"{'ulps':24s}" + "".join(f"{head:>10s}" for head in [*heads, "promised", "grad"]))
@@ -60,4 +60,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    as_program(main)

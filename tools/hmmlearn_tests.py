@@ -7,6 +7,7 @@ hmmlearn (0.3.3) must be installed; its tests come with it. Its models call seve
 each was called. The tests take about half an hour.
 """
 
+import argparse
 import os
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from programs import as_program
 
 from tinyseq.hmm.inference.passes.algebras import LogSpace
 from tinyseq.hmm.inference.passes.batching import Ragged
@@ -129,6 +131,8 @@ def counted(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    _, for_pytest = parser.parse_known_args(arguments)
     module: Any = ModuleType("hmmlearn._hmmc")
     for kernel in KERNELS:
         setattr(module, kernel.__name__, counted(kernel))
@@ -139,10 +143,10 @@ def main(arguments: list[str]) -> int:
         raise RuntimeError("hmmlearn has loaded its own kernels")
     with tempfile.TemporaryDirectory() as folder:
         settings = ["--pyargs", "hmmlearn.tests", "-q", "-p", "no:cacheprovider", "--disable-warnings"]
-        found = pytest.main([*settings, "--rootdir", folder, "-c", os.devnull, *arguments])
+        found = pytest.main([*settings, "--rootdir", folder, "-c", os.devnull, *for_pytest])
     print("calls of our kernels:", ", ".join(f"{kernel.__name__} {CALLS[kernel.__name__]:,}" for kernel in KERNELS))
     return int(found)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    as_program(main)

@@ -12,13 +12,13 @@ import argparse
 import contextlib
 import copy
 import functools
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
+from programs import as_program
 
 import tinyseq as ts
 from tinyseq.autograd import backward as tape
@@ -343,11 +343,11 @@ def judge(op: Op, examples: int) -> tuple[Counter[str], list[str]]:
     return counts, survivors
 
 
-def main() -> int:
+def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("ops", nargs="*", help="names of ops; all of the engine by default")
     parser.add_argument("--examples", type=int, default=40, help="random calls for each fault")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     engine = [op for op in OPS.values() if op.module.startswith("tinyseq.autograd.ops.") and op.vjp is not None]
     chosen = [op for op in engine if not arguments.ops or op.name in arguments.ops]
     total: Counter[str] = Counter()
@@ -369,4 +369,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    as_program(main)

@@ -5,8 +5,8 @@ python tools/make_font.py /usr/share/fonts/truetype/dejavu
 Needs fontTools. The result is kept in the repository, so this is run only to take in more characters.
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 from fontTools.subset import Options, Subsetter
@@ -70,4 +70,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where the fonts of DejaVu are")
+    main(parser.parse_args().folder)

@@ -22,6 +22,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from programs import as_program
+
 import tinyseq
 from tinyseq import Tensor
 from tinyseq.autograd.declare import FUNCTIONS
@@ -287,4 +289,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    as_program(main)
