@@ -114,3 +114,30 @@ def test_lists_of_words_come_back(given_sentences):
 def test_what_newcomers_tried_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+NETWORK = ts.lm.RNNLM("ab", hidden_size=2)
+COUNTED = ts.lm.NgramLM(2).fit("abab")
+LISTED = {
+    "Vocabulary": ("symbols", ts.data.Vocabulary),
+    "Vocabulary.encode": ("symbols", NETWORK.vocabulary.encode),
+    "Vocabulary.from_counts": ("counts", ts.data.Vocabulary.from_counts),
+    "RNNLM": ("symbols", lambda x: ts.lm.RNNLM(x, hidden_size=2)),
+    "RNNLM.fit": ("text", lambda x: NETWORK.fit(x, steps=1)),
+    "RNNLM.nats": ("text", NETWORK.nats),
+    "RNNLM.evaluate": ("text", NETWORK.evaluate),
+    "RNNLM.sample": ("prompt", lambda x: NETWORK.sample(1, prompt=x)),
+    "WindowLM.fit": ("text", lambda x: ts.lm.WindowLM("ab").fit(x, steps=1)),
+    "NgramLM.fit": ("data", ts.lm.NgramLM(2).fit),
+    "NgramLM.nats": ("data", COUNTED.nats),
+    "NgramLM.perplexity": ("data", COUNTED.perplexity),
+    "NgramLM.sample": ("prompt", lambda x: COUNTED.sample(1, prompt=x)),
+}
+
+
+@pytest.mark.parametrize("value", [5, None, 1.5, True])
+@pytest.mark.parametrize("call", LISTED)
+def test_what_cannot_be_read_as_text_is_named(call, value):
+    name, function = LISTED[call]
+    with pytest.raises(TypeError, match=rf"^{name} must be a string or a list of \w+, got {value}$"):
+        function(value)

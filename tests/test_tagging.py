@@ -1,5 +1,6 @@
 """Taggers count what they should, find the best tags there are, and know what they do not know."""
 
+import json
 import os
 from collections import Counter
 from itertools import product
@@ -233,6 +234,20 @@ def test_accuracy_tells_known_from_unknown_words():
     assert (all_words, known, unknown) == (0.5, 2 / 3, 0.0)
     assert isnan(tagger.accuracy([[("the", "DT")]]).unknown)
     assert all(map(isnan, tagger.accuracy([])))
+
+
+@pytest.mark.parametrize("kind", [HMMTagger, MostFrequentTag, lambda: ts.tagging.RNNTagger(4, 4, epochs=1)])
+def test_pairs_may_be_lists_as_they_are_in_json(kind):
+    sentences = [[("the", "D"), ("cat", "N")], [("a", "D"), ("dog", "N")]] * 2
+    as_json = json.loads(json.dumps(sentences))
+    found = []
+    for given_sentences in (sentences, as_json):
+        ts.manual_seed(0)
+        tagger = kind().fit(given_sentences)
+        found.append((tagger.tag(["the", "dog"]), tagger.accuracy(given_sentences)))
+    assert found[0][0] == found[1][0]
+    np.testing.assert_equal(found[0][1], found[1][1])
+    assert as_json[0][0] == ["the", "D"]  # what was given is left alone
 
 
 def test_a_tagger_survives_saving(tmp_path):

@@ -146,7 +146,7 @@ def words(name: str, sentence: Any) -> list[str]:
     """
     if isinstance(sentence, str | bytes):
         raise TypeError(f"{name} must be a list of words, got the string {shown(sentence)}; {name}.split() makes one")
-    found = _listed(name, sentence, "a list of words")
+    found = listed(name, sentence, "a list of words")
     for position, word in enumerate(found):
         if not isinstance(word, str):
             raise TypeError(f"{name}[{position}] must be a word, a string, got {shown(word)}")
@@ -175,7 +175,7 @@ def sentences(name: str, given: Any) -> list[list[str]]:
     """
     if isinstance(given, str | bytes):
         raise TypeError(f"{name} must be a list of lists of words, got the string {shown(given)}")
-    found = _listed(name, given, "a list of lists of words")
+    found = listed(name, given, "a list of lists of words")
     for i, sentence in enumerate(found):
         if isinstance(sentence, str | bytes):
             raise TypeError(
@@ -199,7 +199,24 @@ def _cure(value: Any) -> str:
     return ""
 
 
-def _listed(name: str, value: Any, expected: str) -> list[Any]:
+def listed(name: str, value: Any, expected: str) -> list[Any]:
+    """The elements of an iterable.
+
+    Args:
+        name: of the argument, for the error.
+        value: the iterable.
+        expected: what it must be, in words.
+
+    Raises:
+        TypeError: it is not iterable.
+
+    Example:
+        >>> listed("symbols", "ab", "a string or a list of symbols")
+        ['a', 'b']
+        >>> listed("symbols", 5, "a string or a list of symbols")
+        Traceback (most recent call last):
+        TypeError: symbols must be a string or a list of symbols, got 5
+    """
     if not isinstance(value, Iterable):
         raise TypeError(f"{name} must be {expected}, got {shown(value)}")
     return list(value)

@@ -8,6 +8,7 @@ import pytest
 from hmm.models import models
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles import oracle
 
 import tinyseq as ts
 from tinyseq.hmm import HMM, Categorical, ImpossibleSequenceError
@@ -376,3 +377,44 @@ def test_arrays_that_a_model_was_made_of_may_change_and_it_does_not():
         table[...] = 0.0
     assert model.log_likelihood([0, 1]) == pytest.approx(2 * np.log(1 / 3))
     np.testing.assert_array_equal(model.initial, 0.5)
+
+
+HOLDERS = {
+    "tensor": ts.tensor,
+    "list of tensors": lambda a: [ts.tensor(row) for row in a],
+    "torch": lambda a: oracle("torch").tensor(a),
+    "list of torch": lambda a: [oracle("torch").tensor(row) for row in a],
+    "pandas": lambda a: (oracle("pandas").Series if a.ndim == 1 else oracle("pandas").DataFrame)(
+        a, np.arange(5, 5 + len(a))
+    ),
+}
+BY_KIND = {
+    "symbols": ([[0.7, 0.3], [0.2, 0.8]], [0, 1, 1]),
+    "counts": (ts.hmm.Poisson([1.0, 4.0]), [0, 5, 1]),
+    "rows of counts": (ts.hmm.Multinomial([[0.5, 0.5], [0.1, 0.9]], trials=3), [[1, 2], [3, 0], [0, 3]]),
+    "numbers": (ts.hmm.Gaussian([0.0, 1.0], [1.0, 2.0]), [0.5, 2.0]),
+    "vectors": (ts.hmm.Gaussian([[0.0, 1.0], [1.0, 0.0]], np.ones((2, 2))), [[0.5, 2.0], [1.0, 1.0], [0.0, 3.0]]),
+}
+
+
+@pytest.mark.parametrize("kind", BY_KIND)
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_what_holds_an_array_is_read_as_the_array(holder, kind):
+    emission, x = BY_KIND[kind][0], np.array(BY_KIND[kind][1])
+    model, held = HMM([0.5, 0.5], [[0.7, 0.3], [0.4, 0.6]], emission), HOLDERS[holder](x)
+    assert model.log_likelihood(held) == model.log_likelihood(x)
+    assert model.viterbi(held).path.tolist() == model.viterbi(x).path.tolist()
+    np.testing.assert_array_equal(
+        model.log_likelihood([x, x[:1]]), model.log_likelihood([held, HOLDERS[holder](x[:1])])
+    )
+    states = np.zeros(len(x), dtype=int)
+    assert model.viterbi(held, states=HOLDERS[holder](states)).path.tolist() == states.tolist()
+    assert repr(model.fit_em(held, max_steps=1)) == repr(model.fit_em(x, max_steps=1))
+
+
+@pytest.mark.parametrize("given", [5, None, {"a": 1}, {0}, (x for x in [0])], ids=lambda given: type(given).__name__)
+def test_errors_name_the_argument_of_the_call(dna, given):
+    with pytest.raises(TypeError, match=r"^x must be a list or an array"):
+        dna.log_likelihood(given)
+    with pytest.raises(TypeError, match=r"^sequences must be a list or an array"):
+        dna.fit_em(given)

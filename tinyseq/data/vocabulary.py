@@ -7,13 +7,14 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import listed, whole
 from tinyseq.backend import on_host
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.models import SavedModel
 from tinyseq.io.names import kept_name, read_name, written_name
 
 Symbol = TypeVar("Symbol", bound=Hashable)
+SYMBOLS = "a string or a list of symbols"
 
 
 class Vocabulary(SavedModel, Generic[Symbol]):
@@ -45,7 +46,9 @@ class Vocabulary(SavedModel, Generic[Symbol]):
     """
 
     def __init__(self, symbols: Iterable[Symbol], unknown: Symbol | None = None) -> None:
-        self.symbols: tuple[Symbol, ...] = tuple(kept_name(symbol, "symbol") for symbol in symbols)
+        self.symbols: tuple[Symbol, ...] = tuple(
+            kept_name(symbol, "symbol") for symbol in listed("symbols", symbols, SYMBOLS)
+        )
         self.unknown: Symbol | None = kept_name(unknown, "symbol")
         if unknown is not None and unknown not in self.symbols:
             self.symbols += (unknown,)
@@ -75,7 +78,7 @@ class Vocabulary(SavedModel, Generic[Symbol]):
             ('l', 'o')
         """
         min_count = whole("min_count", min_count, 0)
-        ranked = Counter(counts).most_common()
+        ranked = Counter(counts if isinstance(counts, Mapping) else listed("counts", counts, SYMBOLS)).most_common()
         return cls([symbol for symbol, count in ranked if count >= min_count], unknown)
 
     def encode(self, symbols: Iterable[Symbol]) -> NDArray[np.int64]:
@@ -84,7 +87,7 @@ class Vocabulary(SavedModel, Generic[Symbol]):
         Raises:
             ValueError: for a symbol that is not in the vocabulary, if there is no unknown symbol.
         """
-        symbols = list(symbols)
+        symbols = listed("symbols", symbols, SYMBOLS)
         if self.unknown is not None:
             unknown = self._ids[self.unknown]
             return np.array([self._ids.get(symbol, unknown) for symbol in symbols], np.int64)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.tensor import Tensor, constant, constant_like
-from tinyseq.backend import Array, host_array, library_of, namespace_of, on_host
+from tinyseq.backend import Array, host_array, is_array, library_of, namespace_of, on_host
 from tinyseq.hmm.emissions import Given, Rows
 from tinyseq.hmm.inference.autodiff import log_partition
 from tinyseq.hmm.inference.gpu.chains import REALS, DeviceChain, flat
@@ -32,6 +32,7 @@ class Observations:
         x: a sequence, or a list of sequences.
         states: what is known about the hidden states, as long as x: for each step None, a state, or a set of states. In
             a list of sequences, None in place of a sequence's states means that nothing is known about them.
+        name: of the argument ``x``, for errors.
 
     Attributes:
         one: whether x is a single sequence, so that the result is a single one too.
@@ -44,7 +45,7 @@ class Observations:
         TypeError: if observations or states are not sequences.
     """
 
-    def __init__(self, model: Parameters, x: Any, states: Any = None) -> None:
+    def __init__(self, model: Parameters, x: Any, states: Any = None, name: str = "x") -> None:
         self.model = model
         if (
             not hasattr(x, "__len__")
@@ -52,7 +53,7 @@ class Observations:
             or isinstance(x, Mapping)
             or getattr(x, "shape", None) == ()
         ):
-            raise TypeError(f"x must be a list or an array, of symbols or of sequences, got {type(x).__name__}")
+            raise TypeError(f"{name} must be a list or an array, of symbols or of sequences, got {type(x).__name__}")
         taken = partial(_array, on_device=isinstance(model.emissions, Given))
         x = [taken(part) for part in x] if isinstance(x, list | tuple) else taken(x)
         self.one = model.emissions.is_one(x)
@@ -94,7 +95,8 @@ class Observations:
         return changed
 
     def _allowed(self, states: Any) -> Array:
-        known = [states] if self.one or not hasattr(states, "__len__") else list(states)
+        states = _array(states)
+        known = [states] if self.one or not hasattr(states, "__len__") else list(map(_array, states))
         for part in known:
             if part is not None and not hasattr(part, "__len__"):
                 raise TypeError(f"states must hold None, a state or a set of states for each step of x, got {part!r}")
@@ -105,7 +107,7 @@ class Observations:
         allowed = np.zeros((len(self.rows.data), len(self.model.states)), dtype=bool)
         row = 0
         for i, part in enumerate(known):
-            for t, item in enumerate(part):
+            for t, item in enumerate(map(_array, part)):
                 several = item if isinstance(item, set | frozenset | list) else [item]
                 try:
                     allowed[row, [self.model.states.id_at(t, state) for state in several if item is not None]] = True
@@ -247,8 +249,20 @@ def _listed(x: Any) -> Any:
 
 
 def _array(part: Any, on_device: bool = False) -> Any:
-    """An array, on the host if it may not be on a device, with masked entries marked as missing; else unchanged."""
+    """What holds an array, as a tensor or a table of pandas does, as one; else unchanged.
+
+    Arrays come to the host if they may not be on a device, and masked entries are marked as missing.
+    """
     part = unmasked(part if on_device else on_host(part))
+    if _holds_array(part) and not (on_device and isinstance(part, Tensor)):
+        part = np.asarray(part)[()]
+    elif isinstance(part, list | tuple) and len(part) and _holds_array(part[0]) and not on_device:
+        part = [_array(item) for item in part]
     if getattr(getattr(part, "dtype", None), "kind", "") == "c":
         raise ValueError(f"Complex data not supported: observations must be real or symbols, got dtype {part.dtype}")
     return part
+
+
+def _holds_array(part: Any) -> bool:
+    """Whether a value is neither an array nor a number, but NumPy makes an array of it."""
+    return hasattr(part, "__array__") and not isinstance(part, np.ndarray | np.generic) and not is_array(part)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import whole
-from tinyseq.data.vocabulary import Vocabulary
+from tinyseq.arguments import listed, whole
+from tinyseq.data.vocabulary import SYMBOLS, Vocabulary
 from tinyseq.io import SavedModel
 from tinyseq.lm.drawing import Choice
 from tinyseq.lm.perplexity import perplexity
@@ -143,7 +143,7 @@ class LanguageModel(SavedModel):
                 vocabulary, or the model gives NaN.
         """
         length, choice, rng = whole("length", length, 0), Choice.checked(temperature, top_k, top_p), as_generator(rng)
-        before = list(words_of(prompt) if self.words and isinstance(prompt, str) else prompt)
+        before = words_of(prompt) if self.words and isinstance(prompt, str) else listed("prompt", prompt, SYMBOLS)
         drawn: list[int] = []
         with self.evaluating():
             read, ids = self.reader(), self.ids_before(before)
@@ -174,7 +174,7 @@ class LanguageModel(SavedModel):
         Raises:
             ValueError, TypeError: as for `nats`.
         """
-        text = text if isinstance(text, str) else list(text)  # which is read twice
+        text = text if isinstance(text, str) else listed("text", text, SYMBOLS)  # which is read twice
         measure: Callable[..., float] = self.nats
         nats = measure(text, **settings)
         symbols, vocabulary = self.symbols_of(text), self.vocabulary

@@ -15,7 +15,7 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import refuses_order, whole
+from tinyseq.arguments import listed, refuses_order, whole
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.lm.model import Floats, LanguageModel, Read, Text
@@ -342,7 +342,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
 def as_sequences(data: Iterable[Iterable[Symbol]] | str) -> list[list[Symbol]]:
     """The data as a list of sequences; a string is one sequence of characters."""
     sequences: list[list[Symbol]] = []
-    given: Iterable[Iterable[Any]] = [data] if isinstance(data, str) else data
+    given: list[Any] = [data] if isinstance(data, str) else listed("data", data, "a string or a list of sequences")
     for i, sequence in enumerate(given):
         try:
             sequences.append(list(sequence))

@@ -117,7 +117,7 @@ class Tagger(SavedModel, ABC):
 
 
 def labelled(sentences: Iterable[Sentence]) -> list[Sentence]:
-    """Sentences of (word, tag) pairs as lists.
+    """Sentences as lists of (word, tag) tuples; in JSON, pairs are lists.
 
     Raises:
         ValueError: an item is not a pair of strings; the error gives its position.
@@ -126,8 +126,9 @@ def labelled(sentences: Iterable[Sentence]) -> list[Sentence]:
     for i, sentence in enumerate(found):
         for j, pair in enumerate(sentence):
             match pair:
-                case (str(), str()):
-                    pass
+                case (str(word), str(tag)):
+                    if type(pair) is list:
+                        sentence[j] = word, tag
                 case _:
                     raise ValueError(f"sentence {i}, position {j}: expected a (word, tag) pair, got {pair!r}")
     return found

@@ -238,7 +238,7 @@ def baum_welch(
     With several starts, the worse half is dropped each round, and the rest run twice as long (successive halving).
     """
     learn = _names(learn, model)
-    data = Observations(model, sequences, states)
+    data = Observations(model, sequences, states, name="sequences")
     if not len(data.rows.data):
         raise ValueError("sequences hold no observation to learn from")
     max_steps, restarts = whole("max_steps", max_steps, 0), whole("restarts", restarts, 1)
