@@ -6,19 +6,21 @@ the graph of an unrolled network.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import nullcontext
 from typing import Any, Literal, NamedTuple, overload
 
 from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.anomaly import check_backward
+from tinyseq.autograd.calls.conversion import check_real
 from tinyseq.autograd.calls.errors import freed, mutated
+from tinyseq.autograd.calls.tensors import tensors_of
 from tinyseq.autograd.declare import TENSORS
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, Shape, ancestors, owner, readable
 from tinyseq.autograd.hooks import as_gradient
 from tinyseq.autograd.modes import MODE, enable_grad
 from tinyseq.autograd.op import Op, Summed, summed_to
-from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, check_real, constant
+from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, constant
 from tinyseq.backend import NAMESPACES, Array, namespace_of
 from tinyseq.torch_names.settings import explained
 
@@ -167,7 +169,7 @@ def grad(
         (27.0, 18.0)
     """
     single = isinstance(inputs, Tensor)
-    sources, targets = _tensors(inputs, "inputs"), _tensors(outputs, "outputs")
+    sources, targets = tensors_of(inputs, "inputs"), tensors_of(outputs, "outputs")
     given = grad_outputs if isinstance(grad_outputs, list | tuple) else [grad_outputs] * len(targets)
     if len(given) != len(targets):
         raise ValueError(f"grad_outputs has {len(given)} entries for {len(targets)} outputs")
@@ -293,21 +295,6 @@ def _add_to_leaves(gradients: Accumulator, seed: Array) -> None:
         leaf.grad = fresh if leaf.grad is None else leaf.grad + fresh
 
 
-def _tensors(given: Tensor | Iterable[Tensor], name: str) -> list[Tensor]:
-    """One tensor or several as a list."""
-    if isinstance(given, Tensor):
-        return [given]
-    if not isinstance(given, Iterable) or isinstance(given, str | Mapping) or hasattr(given, "dtype"):
-        cures = {"parameters": "a model's .parameters()", "values": "its .values()"}
-        cure = next((f"; give {cure}" for method, cure in cures.items() if hasattr(given, method)), "")
-        raise TypeError(f"{name} must be a tensor or a list of tensors, got {type(given).__name__}{cure}")
-    parts = list(given)
-    for i, part in enumerate(parts):
-        if not isinstance(part, Tensor):
-            raise TypeError(f"{name}[{i}] must be a tensor, got {type(part).__name__}")
-    return parts
-
-
 def _upstream(output: Tensor, gradient: TensorLike | None, name: str, create_graph: bool = False) -> Any:
     """The gradient to start from, checked against the output."""
     xp = namespace_of(output._array)
@@ -325,7 +312,7 @@ def _upstream(output: Tensor, gradient: TensorLike | None, name: str, create_gra
     if g.shape != output.shape:
         raise ValueError(f"{name} has shape {g.shape}, but the output has shape {output.shape}")
     if g.dtype != output.dtype:
-        check_real(name, g, output)
+        check_real(name, g._array, output._array)
         if isinstance(gradient, Tensor) or hasattr(gradient, "dtype"):
             raise ValueError(f"{name} has dtype {g.dtype}, but the output has dtype {output.dtype}; convert it first")
         g = g.to(output.dtype)

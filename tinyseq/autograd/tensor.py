@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinyseq.autograd.calls.array_like import ArrayLike, Nested
-from tinyseq.autograd.calls.conversion import holds_numbers, to_array
+from tinyseq.autograd.calls.conversion import check_real, holds_numbers, to_array
 from tinyseq.autograd.graph import Leaf, Node, Parent, Shape
 from tinyseq.autograd.modes import tick
 from tinyseq.autograd.notebook import table
@@ -128,7 +128,7 @@ class Tensor(TensorMethods):
             raise RuntimeError("only a leaf (requires_grad=True, not the result of an op) has a .grad")
         if value is not None:
             value = constant(value).detach()
-            check_real("grad", value, self)
+            check_real("grad", value._array, self._array)
             if value.shape != self.shape:
                 raise ValueError(f"grad must have the tensor's shape {self.shape}, got {value.shape}")
             if value.device != self.device:
@@ -327,22 +327,6 @@ def constant_like(x: Tensor, values: Array) -> Tensor:
 def check_differentiable(array: Array) -> None:
     if not namespace_of(array).isdtype(array.dtype, ("real floating", "complex floating")):
         raise TypeError(f"only floating-point tensors have gradients, got {array.dtype}; convert with dtype='float32'")
-
-
-def check_real(name: str, values: Tensor, target: Tensor) -> None:
-    """Raise if complex values would lose their imaginary part in a real tensor.
-
-    Raises:
-        TypeError: if they would; the error says ``name``.
-    """
-    if values.dtype == target.dtype:
-        return
-    of_kind = namespace_of(values._array).isdtype
-    if of_kind(values.dtype, "complex floating") and not of_kind(target.dtype, "complex floating"):
-        raise TypeError(
-            f"{name} has dtype {values.dtype}, and {target.dtype} has no imaginary part; give real numbers, such as "
-            ".real or abs()"
-        )
 
 
 def _rebuilt(kind: type[Tensor], array: Array, requires_grad: bool, device: str, name: str | None = None) -> Tensor:

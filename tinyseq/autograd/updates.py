@@ -6,10 +6,11 @@ Arrays are never modified. An update gives the tensor a new array and records th
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from tinyseq.autograd.calls.conversion import check_real
 from tinyseq.autograd.graph import Leaf
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.ops.moves.index import frozen_index
-from tinyseq.autograd.tensor import Index, Tensor, TensorLike, check_real, constant
+from tinyseq.autograd.tensor import Index, Tensor, TensorLike, constant
 from tinyseq.backend import NAMESPACES, namespace_of, replaced, to_numpy
 
 AnyTensor = TypeVar("AnyTensor", bound=Tensor)
@@ -29,9 +30,8 @@ def copy_(self: AnyTensor, source: TensorLike) -> AnyTensor:
     if not self.is_leaf:
         raise RuntimeError("copy_ cannot change the result of an op; compute a new tensor, or detach() first")
     xp = namespace_of(self._array)
-    given = constant(source, type(self._array))
-    check_real("source", given, self)
-    value = given._array
+    value = constant(source, type(self._array))._array
+    check_real("source", value, self._array)
     if namespace_of(value) is not xp:  # NumPy values of a state_dict for a parameter on a GPU
         value = xp.asarray(to_numpy(value))
     if value.shape != self.shape:
@@ -57,9 +57,9 @@ def assign_part(self: Tensor, index: Index, value: TensorLike) -> None:
             "ts.stack(parts), or make a new tensor with ts.index_set(x, index, value)"
         )
     kind = type(self._array)
-    given = constant(value, kind)
-    check_real("value", given, self)
-    self._assign(replaced(NAMESPACES[kind], self._array, frozen_index(index), given._array))
+    part = constant(value, kind)._array
+    check_real("value", part, self._array)
+    self._assign(replaced(NAMESPACES[kind], self._array, frozen_index(index), part))
 
 
 def in_place(operator: Callable[[Tensor, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:

@@ -127,8 +127,7 @@ def labelled(sentences: Iterable[Sentence]) -> list[Sentence]:
         for j, pair in enumerate(sentence):
             match pair:
                 case (str(word), str(tag)):
-                    if type(pair) is list:
-                        sentence[j] = word, tag
+                    sentence[j] = word, tag
                 case _:
                     raise ValueError(f"sentence {i}, position {j}: expected a (word, tag) pair, got {pair!r}")
     return found

@@ -55,6 +55,22 @@ def to_array(value: Any, library: type | None = None) -> Array:
     return array if library is None else NAMESPACES[library].asarray(array)
 
 
+def check_real(name: str, values: Array, target: Array) -> None:
+    """Raise if complex values would lose their imaginary part among real ones.
+
+    Raises:
+        TypeError: if they would; the error says ``name``.
+    """
+    if values.dtype == target.dtype:
+        return
+    of_kind = namespace_of(values).isdtype
+    if of_kind(values.dtype, "complex floating") and not of_kind(target.dtype, "complex floating"):
+        raise TypeError(
+            f"{name} has dtype {values.dtype}, and {target.dtype} has no imaginary part; give real numbers, such as "
+            ".real or abs()"
+        )
+
+
 def _no_numbers(value: object, dtype: Any) -> TypeError:
     held = _HELD.get(dtype.kind, "no numbers")
     cure = f"; {_CURES[dtype.kind]}" if dtype.kind in _CURES else ""

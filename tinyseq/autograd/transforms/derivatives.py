@@ -12,12 +12,13 @@ from typing import Any, overload
 import numpy as np
 
 from tinyseq.autograd.backward import grad
+from tinyseq.autograd.calls.conversion import check_real
 from tinyseq.autograd.graph import Leaf, ancestors, owner
 from tinyseq.autograd.modes import MODE, enable_grad
 from tinyseq.autograd.ops.moves.parts import stack
 from tinyseq.autograd.ops.moves.shape import reshape
 from tinyseq.autograd.ops.reduce import sum as total
-from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, check_real, constant, constant_like
+from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, constant, constant_like
 from tinyseq.backend import namespace_of
 
 Function = Callable[..., Tensor]
@@ -271,7 +272,7 @@ def _vectors(v: Any, targets: Sequence[Tensor], name: str) -> list[Tensor]:
     if [part.shape for part in given] != [target.shape for target in targets]:
         raise ValueError(f"{name} must have shape {[t.shape for t in targets]}, got {[part.shape for part in given]}")
     for part, target in zip(given, targets, strict=True):
-        check_real(name, part, target)
+        check_real(name, part._array, target._array)
     return [part if part.dtype == x.dtype else part.to(x.dtype) for part, x in zip(given, targets, strict=True)]
 
 
