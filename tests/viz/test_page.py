@@ -10,7 +10,7 @@ from zoo import called
 
 import tinyseq as ts
 from tinyseq.hmm import HMM
-from tinyseq.viz import automaton, graph, trellis
+from tinyseq.viz import automaton, graph, trellis, vanishing
 
 pytestmark = [pytest.mark.browser, pytest.mark.renders]
 
@@ -355,3 +355,31 @@ def test_gradients_are_printed_once_there_are_some(opened, lstm_page):
     for moment, printed in ((0, False), (3, False), (10_000, True)):
         browser.run(f"go(Math.min({moment}, moments.length))")
         assert browser.run("byId('sums').offsetParent !== null") is printed
+
+
+def test_everything_that_a_screen_reader_stops_at_has_a_name(opened, lstm_page):
+    stops = {"button", "slider", "combobox", "searchbox", "textbox", "link", "radio", "image", "application", "dialog"}
+    for page in (lstm_page, vanishing(hidden_size=4)):
+        browser = opened(page)
+        for act in ("0", "typeof quiz === 'function' && (quiz(), go(moments.findIndex(moment => moment.asked) + 1))"):
+            browser.run(act)
+            nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
+            seen = [(node["role"]["value"], node["name"]["value"].strip()) for node in nodes if not node["ignored"]]
+            found = [(role, name) for role, name in seen if role in stops]
+            assert len(found) > 5
+            assert all(name for _, name in found), found
+
+
+@pytest.mark.parametrize("width", [1280, 1024, 390])
+def test_names_of_parameters_are_broken_at_full_stops_and_underscores_only(width, opened, lstm_page):
+    browser = opened(lstm_page, width=width, height=720)
+    browser.run("go(moments.length)")
+    lines = """[...document.querySelectorAll('#sums .name span:first-child, #sum-said span')].flatMap(span =>
+      [...span.childNodes].filter(part => part.data).map(part => {
+        const range = document.createRange();
+        range.selectNode(part);
+        return [part.data, new Set([...range.getClientRects()].map(box => box.y)).size];
+      }))"""
+    found = browser.run(lines)
+    assert len(found) > 10
+    assert [name for name, count in found if count > 1] == []

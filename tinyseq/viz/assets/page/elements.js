@@ -12,6 +12,10 @@ function make(name, attributes = {}, ...inside) {
   made.append(...inside);
   return made;
 }
+/** The name of a parameter, which may be continued on the next line after a full stop or an underscore. */
+function named(name) {
+  return make("span", {}, ...name.split(/(?<=[._])/).flatMap(part => [part, make("wbr")]));
+}
 function draw(name, attributes = {}, text = "") {
   const made = setAll(document.createElementNS("http://www.w3.org/2000/svg", name), attributes);
   made.textContent = text;

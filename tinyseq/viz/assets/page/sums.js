@@ -13,7 +13,7 @@ function prepareSums(moments) {
   for (const parameter of parameters.values()) {
     byId("chosen").append(make("option", { value: parameter.name }, parameter.name));
     parameter.said = make("span");
-    const heading = make("div", { class: "name" }, make("span", {}, parameter.name), parameter.said);
+    const heading = make("div", { class: "name" }, named(parameter.name), parameter.said);
     parameter.item = make("li", { "data-parameter": parameter.name }, heading, barsOf(parameter));
     byId("sums").append(parameter.item);
   }
@@ -100,7 +100,7 @@ function showNumbers(parameter, now) {
   const steps = [...new Set(latest.map(({ step }) => step).filter(Boolean))];
   const who = steps.slice(0, 2).join(", ") + (steps.length > 2 ? ", …" : "") || "one use";
   byId("term-said").textContent = !latest.length ? "no term yet" : last === now - 1 ? `${who} adds` : `${who} added`;
-  byId("sum-said").textContent = `${name}.grad ${shape}${part}`;
+  byId("sum-said").replaceChildren(named(`${name}.grad`), ` ${shape}${part}`);
   byId("cell").textContent = `blue: negative, orange: positive; full colour at ±${shortly(limit)}`;
   for (const [id, numbers] of [["term", term], ["sum", sum]]) {
     const canvas = byId(id);
