@@ -9,6 +9,7 @@ import time
 import pytest
 
 import tinyseq as ts
+from tinyseq.commands.demo import index_page
 from tinyseq.viz import Page, graph, trellis
 
 FRAME = '<iframe title="{}" srcdoc="'
@@ -124,3 +125,21 @@ def test_the_wheel_scrolls_the_web_page_until_the_picture_has_the_focus(embedded
         time.sleep(0.01)
     assert embedded.run("view.width", frame=0) < before
     assert embedded.run("scrollY") == at
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_of_the_demo_is_as_dark_as_the_pages_in_it_and_as_wide_as_its_window(
+    scheme, browser, lstm_page, tmp_path
+):
+    path = tmp_path / "index.html"
+    page = lstm_page.page()
+    path.write_text(index_page(page, page, b"", {"before": "the " * 100}), encoding="utf-8")
+    browser.prefer(color_scheme=scheme, reduced_motion="reduce")
+    for width in (1280, 390):
+        browser.size(width, 800)
+        browser.open(path)
+        assert browser.run("document.documentElement.scrollWidth") <= width
+    ink = browser.run("getComputedStyle(document.body).color")
+    assert ink == ("rgb(255, 255, 255)" if scheme == "dark" else "rgb(0, 0, 0)")
+    night = browser.run("document.documentElement.classList.contains('night')", frame=0)
+    assert night == (scheme == "dark")
