@@ -48,6 +48,7 @@ softsign = op(
     reference=lambda x: x / (1 + np.abs(x)),
     method=True,
     doc="""The softsign, x / (1 + \\\\|x\\\\|).""",
+    example=("ts.softsign(ts.tensor([-1.0, 3.0]))", "tensor([-0.5 ,  0.75])"),
 )
 ''',
     ),
