@@ -6,6 +6,7 @@ import zoo
 from zoo import ZOO, data, weight
 
 import tinyseq as ts
+from tinyseq.viz.computation.flat import flat_sheet
 from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
@@ -66,3 +67,29 @@ def test_the_network_of_the_book_has_one_box_for_each_number():
     drawn = titles(h * h)
     assert [name for kind, _, name in drawn if kind == "input"] == ["x₀", "x₁", "x₂"]
     assert not any("pick" in name for _, _, name in drawn)
+
+
+def test_a_flat_drawing_shows_the_inputs_of_products_and_names_their_factors():
+    table, w, words = weight(2, 5, name="E"), weight(3, 6, name="W"), np.eye(5)
+    window = ts.concatenate([table @ words[0], table @ words[3], table @ words[0]])
+    drawn = flat_titles(ts.tanh(w @ window + words[1][:3]).sum())
+    assert drawn["input"] == ["x₁", "x₂"]
+    assert {"E x₁", "E x₂", "[·; ·; ·]", "W ·"} <= {*drawn["op"]}
+    assert drawn["op"].count("E x₁") == 2
+
+
+@pytest.mark.parametrize("name", ["sum_of_losses", "concatenated", "two_sequences"])
+def test_the_inputs_of_a_flat_drawing_have_the_numbers_of_their_steps(name):
+    def in_steps(shown):
+        return sorted(title for kind, _, title in shown if kind == "input")
+
+    assert sorted(set(flat_titles(ZOO[name].loss())["input"]) - {"0"}) == in_steps(titles(ZOO[name].loss()))
+
+
+def flat_titles(loss):
+    """The first lines of the boxes of a flat drawing, by kind."""
+    content = flat_sheet(record(loss))
+    wording, found = Wording(content), {}
+    for box in content.boxes:
+        found.setdefault(box.kind, []).append(wording.lines(box)[0].text)
+    return found

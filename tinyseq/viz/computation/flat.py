@@ -1,11 +1,14 @@
 """The sheet of a flat drawing: the computation as recorded, with every op a box in one column."""
 
+from collections.abc import Hashable
 from dataclasses import replace
 
+from tinyseq.autograd.axes import PUTTING_TOGETHER
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
 from tinyseq.viz.computation.grouping import End, Grouping
 from tinyseq.viz.computation.loops.columns import Column, Plan
 from tinyseq.viz.computation.record import Record, Vertex
+from tinyseq.viz.computation.values import identity
 
 
 def flat_sheet(record: Record) -> Sheet:
@@ -21,7 +24,22 @@ def flat_sheet(record: Record) -> Sheet:
                 tail.uses += 1
                 part = f"[{source[1]}]" if len(record.vertices[source[0]].shapes) > 1 else ""
                 arrows.append(Arrow(tail, box, source, part))
+    inputs: dict[Hashable, Box] = {}
+    for reader, argument in [(box, argument) for box in boxes for argument in box.arguments]:
+        if _is_data(record, argument):
+            key = identity(record.constant(argument.vertex, argument.position))
+            data = inputs.setdefault(key, Box(f"input{len(inputs)}", "input", "columns", ("data", key), (), column))
+            data.arguments += (argument,)
+            arrows.append(Arrow(data, reader))
+    boxes += inputs.values()
     return Sheet(Grouping(record, plan, apart=True), [column], boxes, list(dict.fromkeys(arrows)), view="flat")
+
+
+def _is_data(record: Record, argument: Argument) -> bool:
+    """Whether an argument is an array that enters a product, or is joined with others: an input, unlike a factor."""
+    if argument.ends or record.vertices[argument.vertex].kind not in {"product", *PUTTING_TOGETHER}:
+        return False
+    return record.constant(argument.vertex, argument.position) is not None
 
 
 def _box(record: Record, vertex: Vertex, column: Column) -> Box:

@@ -62,12 +62,25 @@ class Wording:
         for box in self.sheet.boxes:
             if box.kind == "input" and box.of_step is None:
                 columns[box.slot] = columns.get(box.slot, 0) + 1
+        if self.sheet.view == "flat":
+            return self._flat_inputs()
         found = {slot: "x" + "′" * i for i, slot in enumerate(sorted(columns, key=lambda slot: -columns[slot]))}
         detached = [box for box in self.sheet.boxes if box.of_step is not None]
         found |= {box.slot: self.sheet.states[box.slot][0] for box in detached}
         given = {box: self._data_of(box) for box in self.sheet.boxes if box.kind == "input" and box.arguments}
         alike = ((box, other) for box in given if not box.column for other in given if other.column)
         return found | {box.slot: found[other.slot] for box, other in alike if given[box] == given[other]}
+
+    def _flat_inputs(self) -> dict[Slot, str]:
+        """The inputs of a flat drawing: x₀ for the first that step 0 reads; without steps x₁, x₂, ...; x if alone."""
+        found: dict[Slot, str] = {}
+        boxes = [box for box in self.sheet.boxes if box.kind == "input" and not self._is_zero(box)]
+        for i, box in enumerate(boxes, 1):
+            step = self.record.vertices[box.arguments[0].vertex].step
+            number = subscript(i if step is None else step) if len(boxes) > 1 else ""
+            primes = sum(name.endswith(number) for name in found.values()) if step is not None else 0
+            found[box.slot] = "x" + "′" * primes + number
+        return found
 
     def _data_of(self, box: Box) -> int:
         """The identity of an input's array that no op has made."""
@@ -134,7 +147,8 @@ class Wording:
             delay: how many steps later.
             states: which of its states; by default all.
         """
-        alone = box.column is not None and len(self.sheet.plan.steps[box.column.phase]) == 1
+        flat = self.sheet.view == "flat"
+        alone = flat or (box.column is not None and len(self.sheet.plan.steps[box.column.phase]) == 1)
         if box.kind == "input" and alone and not box.vertices and self._is_zero(box):
             return "0"  # with a single step, it may be the input or the initial state
         states = states or self.sheet.states.get(box.slot) or ("·",)
@@ -143,7 +157,7 @@ class Wording:
         if given and box.vertices[-1] not in self.sheet.plan.tracks:
             return given  # of one step's leaf, which needs no number
         letters = (given,) if given else letters
-        if not box.column:
+        if not box.column or flat:
             return ", ".join(letters)
         step = subscript(box.column.step if box.of_step is None else box.of_step)
         if self.sheet.folded:
@@ -217,7 +231,7 @@ class Wording:
         if last.kind == "join":
             return self._joined(box, last, told or {})
         if self.sheet.view == "flat":
-            return self._product(first, told) or last.op.replace("_", " ") + called
+            return self._product(first, told) or self._flat_product(box, first) or last.op.replace("_", " ") + called
         if first.kind == "product" and weights:
             multiplied = [argument for argument in box.arguments if argument.vertex == first.id]
             both = all(argument.weights for argument in multiplied)  # a product of two parameters
@@ -244,6 +258,15 @@ class Wording:
     def _product(self, first: Vertex, told: Mapping[Argument, str] | None) -> str:
         """A product of values whose names are told."""
         return " ".join(told.values()) if told and first.kind == "product" else ""
+
+    def _flat_product(self, box: Box, product: Vertex) -> str:
+        """A product in a flat drawing, if a parameter or an input is a factor; a dot for any other factor."""
+        if product.kind != "product" or len(box.arguments) != 2:
+            return ""
+        tails = [next((arrow.tail for arrow in self.arrows(box, argument)), None) for argument in box.arguments]
+        symbols = {"parameter": lambda tail: self.names[tail.vertices[0]], "input": self.symbol}
+        names = [symbols[tail.kind](tail) if tail and tail.kind in symbols else "·" for tail in tails]
+        return "" if set(names) == {"·"} else " ".join(names)
 
     def _joined(self, box: Box, join: Vertex, told: Mapping[Argument, str]) -> str:
         """What is joined, vertically or horizontally: [h; x] or [h, x]."""

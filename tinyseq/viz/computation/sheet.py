@@ -7,17 +7,14 @@ from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from heapq import merge
 from itertools import product
-from typing import Any
 
-from tinyseq.autograd.ops.moves.joined import owner
-from tinyseq.backend import to_numpy
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
 from tinyseq.viz.computation.grouping import End, Grouping
 from tinyseq.viz.computation.loops.beside import with_steps
 from tinyseq.viz.computation.loops.columns import Column, Plan, Zone, zones
 from tinyseq.viz.computation.record import Record, Vertex
 from tinyseq.viz.computation.states import distinct, name_states, states_of_single_steps
-from tinyseq.viz.computation.values import Values
+from tinyseq.viz.computation.values import Values, identity
 
 Use = tuple[int, int | None]  # a vertex, and a step or None outside the columns
 Role = tuple[Hashable, int]  # a slot, and the number of an argument
@@ -336,7 +333,7 @@ class _Maker:
             for number, argument in enumerate(box.arguments):
                 if not argument.ends and not argument.weights:
                     array = self.record.constant(argument.vertex, argument.position)
-                    key = (box, number) if array is None else _identity(array)
+                    key = (box, number) if array is None else identity(array)
                     taken.setdefault((box.slot, number), {})[box.column or box.zone] = key
         # the numbers of the roles that take an array in a place: comparing all with all would take their square
         holders = defaultdict[Hashable, list[int]](list)
@@ -366,12 +363,6 @@ class _Maker:
         made = self.extra[place, slot] = Box(f"{kind}{len(self.extra)}", kind, zone, slot, (), column, arguments)
         self.sheet.boxes.append(made)
         return made, True
-
-
-def _identity(array: Any) -> Hashable:
-    """What distinguishes a constant from others: its elements, or if these are all the same, the array itself."""
-    plain = to_numpy(array)
-    return plain.shape, plain.tobytes() if (plain != plain.ravel()[:1]).any() else id(owner(array))
 
 
 def _agree(one: Mapping[Column | Zone, Hashable], other: Mapping[Column | Zone, Hashable]) -> bool:

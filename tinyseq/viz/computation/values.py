@@ -1,13 +1,14 @@
 """The shapes, values and gradients of a sheet's boxes, as far as the graph still holds them."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyseq.autograd.declare import OPS
+from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.backend import Array, namespace_of, to_numpy
 from tinyseq.viz.computation.boxes import Argument, Box, Sheet
 from tinyseq.viz.computation.record import Shape, Source
@@ -159,3 +160,9 @@ class Values:
         if axis is None or step is None:
             return plain
         return np.take(plain, self.sheet.plan.tracks[vertex].steps.index(step), axis=axis)
+
+
+def identity(array: Any) -> Hashable:
+    """What distinguishes a constant from others: its elements, or if these are all the same, the array itself."""
+    plain = to_numpy(array)
+    return plain.shape, plain.tobytes() if (plain != plain.ravel()[:1]).any() else id(owner(array))
