@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyseq as ts
+from tinyseq.autograd.ops import by_rows
 from tinyseq.compiler import RecordingError
 from tinyseq.compiler.recording import recorder
 
@@ -530,3 +531,20 @@ def test_only_one_recording_of_a_call_is_kept():
     finally:
         gc.enable()
     assert [found.program for found in after] == [fast.program]
+
+
+def test_cross_entropy_computes_exponentials_once_and_not_at_all_if_its_result_is_not_used(monkeypatch):
+    w, calls = ts.tensor(np.ones((3, 4)), requires_grad=True), []
+    exponentials = by_rows._exponentials
+    monkeypatch.setattr(by_rows, "_exponentials", lambda *args: calls.append(args) or exponentials(*args))
+
+    def function(x, t, used):
+        loss = ts.nn.cross_entropy(x @ w, t)
+        return loss if used else w.sum()
+
+    fast = ts.compile(function)
+    for used in (True, False):
+        fast(np.ones((5, 3)), np.zeros(5, int), used)  # recorded
+        calls.clear()
+        fast(np.ones((5, 3)), np.zeros(5, int), used).backward()
+        assert len(calls) == used

@@ -18,7 +18,11 @@ def losses(xp: Any, logits: Array, targets: Array, kept: list[Any] | None = None
     If a list is given, exponentials that are proportional to each row's probabilities, and their sums, are added to it.
     """
     if xp.whole is not None:
-        return xp.whole(losses, logits, targets)
+        if kept is None:
+            return xp.whole(losses, logits, targets)
+        found, *exponentials = xp.whole(losses_and_exponentials, logits, targets)
+        kept.append(exponentials)
+        return found
     rows, ids = logits.reshape(-1, logits.shape[-1]), targets.reshape(-1)
     found, totals = (np.empty(ids.shape, dtype=logits.dtype) for _ in range(2))
     every = None if kept is None else np.empty(logits.shape, dtype=logits.dtype)
@@ -40,22 +44,38 @@ def losses(xp: Any, logits: Array, targets: Array, kept: list[Any] | None = None
     return found.reshape(targets.shape)
 
 
+def losses_and_exponentials(xp: Any, logits: Array, targets: Array) -> tuple[Array, ...]:
+    """The losses, followed by what `losses` keeps."""
+    kept: list[Any] = []
+    found = losses(xp, logits, targets, kept)
+    return found, *kept[0]
+
+
 def gradient(xp: Any, g: Array, logits: Array, targets: Array, kept: list[Any] | None = None) -> Array:
     """g (softmax(logits) - the target as a one-hot row); 0 where all of a row is -inf.
 
     What `losses` has kept is taken out of the list, and its memory becomes the gradient's; without it the exponentials
-    are computed again, as for a second backward pass.
+    are computed again, as for a second backward pass. Steps of a recording write to no array of another step.
     """
-    if xp.whole is not None:
-        return xp.whole(gradient, g, logits, targets)
     if not kept:
         kept = []
         losses(xp, logits, targets, kept)
-    found, totals = kept.pop()
-    rows, arrived = found.reshape(-1, found.shape[-1]), np.where(totals == 0, 0, g.reshape(-1))
-    rows *= (arrived / np.where(totals == 0, 1, totals))[:, None]
+    if xp.whole is not None:
+        return xp.whole(gradient_of_exponentials, g, targets, *kept[-1])
+    every, totals = kept.pop()
+    return gradient_of_exponentials(xp, g, targets, every, totals, out=every)
+
+
+def gradient_of_exponentials(
+    xp: Any, g: Array, targets: Array, every: Array, totals: Array, out: Array | None = None
+) -> Array:
+    """The gradient from what `losses` keeps, in a new array if no other is given."""
+    out = np.empty_like(every) if out is None else out
+    rows, arrived = out.reshape(-1, out.shape[-1]), np.where(totals == 0, 0, g.reshape(-1))
+    shares = (arrived / np.where(totals == 0, 1, totals))[:, None]
+    np.multiply(every.reshape(rows.shape), shares, out=rows)
     rows.reshape(-1)[_cells(rows.shape, targets.reshape(-1))] -= arrived
-    return found
+    return out
 
 
 def _blocks(rows: Array) -> Iterator[slice]:

@@ -59,6 +59,7 @@ _FIXED |= {"broadcast_to", "expand_dims", "squeeze", "astype", "asarray", "copy"
 _FIXED |= {"all", "flip", "roll", "cumulative_sum", "cumulative_prod", "argmax", "argmin", "sort", "argsort", "tril"}
 _FIXED |= {"triu", "clip", "ravel", "swapaxes", "moveaxis", "cumsum", "cumprod", "nan_to_num", "real", "imag", "round"}
 _PLACING = {"scattered", "replaced", "erf", "normal_cdf"}
+_PLACING |= {"losses", "losses_and_exponentials", "gradient_of_exponentials"}
 _CHANGES = {"copyto", "put", "place", "putmask", "fill_diagonal", "put_along_axis"}
 
 

@@ -98,7 +98,7 @@ class Recorder:
         if found.several is not None:
             whole = Ref(program.add(found.kind, function, args, settings))
             numbers = [
-                program.add(kind, operator.getitem, (whole, i), fixed=False) for i, kind in enumerate(found.kind)
+                program.add(kind, operator.getitem, (whole, i), fixed=fixed) for i, kind in enumerate(found.kind)
             ]
             parts = [Recorded(*each, self) for each in zip(numbers, found.kind, strict=True)]
             return found.several(*parts) if hasattr(found.several, "_fields") else found.several(parts)
