@@ -114,7 +114,7 @@ def firsts(browser: Browser) -> dict[str, tuple[Callable[[], None], ...]]:
     )
     return acts | {
         "open a module": (*acts["close a module"], *acts["close a module"]),
-        "fold by its frame": (partial(browser.click, "#t1 > rect"),),
+        "fold by its frame": (partial(browser.point, "#t1 > rect"), partial(browser.click, "#t1 > rect")),
         "show an answer": (asked, partial(browser.click, "#give")),
         "search": (partial(browser.press, "/"), partial(browser.press, "t")),
         "hover card": (partial(browser.point, ".node.state"),),
