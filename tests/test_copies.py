@@ -9,6 +9,8 @@ import pytest
 from instances import OBJECTS, SENTENCES, classes, differences, made
 
 import tinyseq as ts
+from tinyseq.hmm.emissions import Emission
+from tinyseq.io import SavedModel
 
 THERE_AND_BACK = {
     **{f"pickle {p}": lambda x, p=p: pickle.loads(pickle.dumps(x, p)) for p in range(2, pickle.HIGHEST_PROTOCOL + 1)},
@@ -32,6 +34,41 @@ def test_there_is_an_object_of_every_public_class():
     """A new class needs an object in tests/instances.py, so that it is tried, too."""
     missing = [name for name, value in classes().items() if value.__name__ not in OBJECTS]
     assert missing == [], "public classes without an object in tests/instances.py"
+
+
+SHOWN = (SavedModel, ts.optim.Optimizer, Emission)
+
+
+@pytest.mark.parametrize("name", sorted({kind.__name__ for kind in classes().values() if issubclass(kind, SHOWN)}))
+def test_a_model_says_what_it_is(name):
+    for make in OBJECTS[name]:
+        shown = repr(make())
+        assert shown.startswith(name)
+        assert " at 0x" not in shown
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "HMMTagger(n=2, smoothing=None, least=0.5)",
+        "RNNTagger(hidden_size=4, cell='gru', bidirectional=False, crf=True, rules='bio', chars=False)",
+        "NaiveBayes(alpha=0.5, units='chars')",
+        "RNNClassifier(hidden_size=4, pooling='max', skip=True)",
+        "NgramLM(n=3, smoothing='add-k', k=0.5, words=True, min_count=1)",
+        "HMMTagger()",
+    ],
+)
+def test_a_model_is_shown_as_it_was_made(call):
+    names = {**vars(ts.tagging), **vars(ts.classify), **vars(ts.lm)}
+    assert repr(eval(call, names)) == call
+
+
+def test_a_language_model_shows_whether_it_reads_words_or_characters():
+    words = ["the", "cat", "sat"]
+    assert repr(ts.lm.NgramLM(2).fit(words)) == (
+        "NgramLM(n=2, vocabulary=Vocabulary(6 symbols: 't', 'h', 'e', 'c', 'a', 's'))"
+    )
+    assert "Vocabulary(3 symbols: 'the', 'cat', 'sat')" in repr(ts.lm.NgramLM(2).fit([words]))
 
 
 @pytest.mark.parametrize("name", list(OBJECTS))

@@ -3,6 +3,7 @@
 import operator
 from collections.abc import Callable, Iterable
 from functools import wraps
+from inspect import signature
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -189,6 +190,30 @@ def shown(value: Any) -> str:
     """A value as an error quotes it: on one line, and not longer than is helpful."""
     text = " ".join(repr(value).split()) if not isinstance(value, str) else repr(value)
     return text if len(text) <= LONGEST + 2 else f"{text[: LONGEST - 3]}..."
+
+
+def as_called(instance: object) -> str:
+    """How an object was made, for its `repr`: those of its settings that are not the defaults.
+
+    Args:
+        instance: an object that keeps its arguments as attributes, or in a dictionary ``settings``; arrays and other
+            objects are left out.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> as_called(ts.tagging.HMMTagger(2))
+        'HMMTagger(n=2)'
+    """
+    settings = getattr(instance, "settings", None)
+    kept = {**(settings if isinstance(settings, dict) else {}), **vars(instance)}
+    parts = [
+        f"{name}={kept[name]!r}"
+        for name, parameter in signature(type(instance)).parameters.items()
+        if name in kept
+        and (kept[name] is None or isinstance(kept[name], bool | int | float | str | tuple))
+        and kept[name] != parameter.default
+    ]
+    return f"{type(instance).__name__}({', '.join(parts)})"
 
 
 def _cure(value: Any) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
+from tinyseq.arguments import as_called
 from tinyseq.io.arrays import Arrays, ModelFileError, load_with_metadata, save
 
 Model = TypeVar("Model", bound="SavedModel")
@@ -45,6 +46,9 @@ class SavedModel:
             cls.file_kind = f"{_imported_from(cls.__module__)}.{cls.__qualname__}"
         MODELS[cls.file_kind] = cls
         MODELS.update(dict.fromkeys(vars(cls).get("former_kinds", ()), cls))
+
+    def __repr__(self) -> str:
+        return as_called(self)
 
     def saved(self) -> tuple[Mapping[str, Any], dict[str, Any]]:
         """What to save: arrays by name, and metadata as a JSON value."""

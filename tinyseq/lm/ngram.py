@@ -15,7 +15,7 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import listed, refuses_order, whole
+from tinyseq.arguments import as_called, listed, refuses_order, whole
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.lm.model import Floats, LanguageModel, Read, Text
@@ -110,6 +110,10 @@ class NgramLM(LanguageModel, Generic[Symbol]):
         self._given = vocabulary
         self._fitted: Vocabulary[Symbol] | None = None
         self._levels: list[Level] = []
+
+    def __repr__(self) -> str:
+        fitted = "" if self._fitted is None else f", vocabulary={self._fitted!r}"
+        return f"{as_called(self)[:-1]}{fitted})"
 
     @property
     def vocabulary(self) -> Vocabulary[Symbol]:

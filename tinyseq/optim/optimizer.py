@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 import numpy as np
 
+from tinyseq.arguments import as_called
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, namespace_of, to_numpy
 from tinyseq.torch_names.lookup import missing
@@ -70,6 +71,9 @@ class Optimizer(metaclass=Explained):
         self.lr = not_negative("lr", lr)
         self.weight_decay = not_negative("weight_decay", weight_decay)
         self.states: list[dict[str, Any]] = [{} for _ in self.parameters]
+
+    def __repr__(self) -> str:
+        return as_called(self)
 
     if not TYPE_CHECKING:  # for type checkers a missing name stays an error
 

@@ -64,6 +64,10 @@ class Emission(ABC):
     symbolic: bool = False
     states: int
 
+    def __repr__(self) -> str:
+        tables = "".join(f", {name} {getattr(self, name).shape}" for name in self.arrays)
+        return f"{type(self).__name__}(states={self.states}{tables})"
+
     @property
     def parameters(self) -> tuple[Table, ...]:
         """The parameter arrays or tensors, by name."""
