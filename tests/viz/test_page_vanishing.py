@@ -136,3 +136,18 @@ def test_a_page_is_the_same_in_every_run_and_its_arguments_are_checked():
         ts.viz.vanishing(65)
     with pytest.raises(ValueError, match="steps must be at most 100"):
         factors(steps=MOST_STEPS + 1)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("forget", [-0.5, 0.5, 1, 2, 3])
+def test_the_name_of_a_curve_is_on_no_curve(page, forget):
+    page.run(f"(byId('forget').value = {forget}, update())")
+    met = """[...document.querySelectorAll('svg')].flatMap(svg => [...svg.querySelectorAll('.name')].flatMap(name => {
+      const { x, y, width, height } = name.getBBox();
+      const inside = p => p.x > x + 2 && p.x < x + width - 2 && p.y > y + 3 && p.y < y + height - 3;
+      return [...svg.querySelectorAll('.curve')].filter(curve => {
+        const length = curve.getTotalLength();
+        return [...Array(400).keys()].some(i => inside(curve.getPointAtLength((i * length) / 399)));
+      }).map(() => name.textContent);
+    }))"""
+    assert page.run(met) == []

@@ -86,6 +86,7 @@ function lstmNorms(settings) {
 // -- display -----------------------------------------------------------------------------------------------------------
 
 const CHART = { width: 420, height: 230, left: 54, right: 12, top: 16, bottom: 40, box: 22 };
+const NAME = 84; // the room for the name of a curve, in width
 const FLOOR = 1e-30; // smaller norms are drawn as this one
 
 function settingsNow() {
@@ -127,7 +128,10 @@ function chartOf(svg, norms, [low, high], names) {
   Object.entries(norms).forEach(([name, values], i) => {
     svg.append(draw("polyline", { class: `curve curve${i}`, points: values.map((value, t) => `${X(t).toFixed(1)},${Y(value).toFixed(1)}`).join(" ") }));
     const at = Math.floor(steps * (i ? 0.3 : 0.6));
-    svg.append(draw("text", { class: `name name${i}`, x: X(at), y: Math.max(Y(values[at]) - 8, top + box), "text-anchor": "middle" }, names[i]));
+    const reach = Math.ceil((NAME / 2 / (width - left - right)) * steps);
+    const near = values.slice(Math.max(at - reach, 0), at + reach + 1).map(Y); // the first name above its curve, the second below
+    const y = i ? Math.min(Math.max(...near) + 14, height - bottom - 4) : Math.max(Math.min(...near) - 5, top + box);
+    svg.append(draw("text", { class: `name name${i}`, x: X(at), y, "text-anchor": "middle" }, names[i]));
   });
 }
 function wordsOf(norms, name) {
