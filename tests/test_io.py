@@ -278,3 +278,25 @@ def test_every_loader_says_what_a_file_is_instead_of_a_model(tmp_path, contents,
         assert str(caught.value).startswith(f"{tmp_path / 'file'}: {found}")
         assert "expected a model file, as a model's save(path) or ts.save(arrays, path) writes" in str(caught.value)
         assert "header" not in str(caught.value)
+
+
+WRITERS = {
+    "ts.save": lambda path: ts.save({"a": np.ones(9999)}, path),
+    "a model": lambda path: ts.lm.NgramLM(3).fit("so long and thanks for all the fish " * 99).save(path),
+    "a drawing": lambda path: ts.viz.automaton(ts.hmm.HMM([1.0], [[1.0]], [[1.0]])).save(path.with_suffix(".dot")),
+    "text": lambda path: atomic_write(path, lambda temporary: temporary.write_text("x" * 9999)),
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_full_disk_is_named_with_the_file(tmp_path, writer):
+    resource = pytest.importorskip("resource", reason="the system has no limit on the size of files")
+    path = tmp_path / "file.safetensors"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, before[1]))
+    try:
+        with pytest.raises(OSError, match=rf"^{path.with_suffix('')}\.\w+ cannot be written: file too large$"):
+            WRITERS[writer](path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())

@@ -1,11 +1,13 @@
 """Atomic writing of files, and checks of output paths before the work begins."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterable
 from glob import escape
 from pathlib import Path
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # errors that name no file
 UNFINISHED = ".unfinished"  # the suffix of our temporary files, so that no others are removed
 
 
@@ -84,6 +86,11 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
         write(temporary)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise OSError(f"{path} cannot be written: {os.strerror(error.errno).lower()}") from error
+    else:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     finally:
