@@ -3,9 +3,11 @@
 import copy
 import datetime
 import decimal
+import warnings
 
 import numpy as np
 import pytest
+from oracles import oracle
 
 import tinyseq as ts
 
@@ -113,3 +115,20 @@ def test_one_number_makes_a_tensor_without_axes(value):
         assert make(value).shape == ()
         assert type(make(value)._array) is np.ndarray
         assert make(value).dtype == np.asarray(value).dtype
+
+
+@pytest.mark.parametrize("hold", [lambda t: t, lambda t: [t], lambda t: (t, t)])
+def test_tensors_of_pytorch_are_copied_without_a_warning(hold):
+    theirs = oracle("torch").ones(3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ours = ts.tensor(hold(theirs))
+        assert (ts.ones(3) * theirs).tolist() == [1.0] * 3
+    theirs[0] = 5.0
+    assert (ours.numpy() == 1.0).all()
+
+
+@pytest.mark.parametrize("values", [(x for x in [1.0]), {1.0}, {1.0: 2.0}.keys(), map(float, "1")], ids=type)
+def test_what_can_be_listed_is_told_so(values):
+    with pytest.raises(TypeError, match=r"; make a list of it first, list\(values\)$"):
+        ts.tensor(values)

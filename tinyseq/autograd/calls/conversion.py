@@ -1,5 +1,6 @@
 """Conversion of values to numeric arrays, and errors for values that are not numeric."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,8 @@ def to_array(value: Any, library: type | None = None) -> Array:
             "and unpack what a recurrent layer returns: output, state = rnn(x)"
         )
     try:
-        array = np.array([np.asarray(part) for part in value] if isinstance(value, list | tuple) else value)
+        # asarray first: NumPy warns of objects, such as PyTorch's tensors, that it must copy itself
+        array = np.array([np.asarray(part) for part in value] if isinstance(value, list | tuple) else np.asarray(value))
     except ValueError as error:
         raise TypeError(f"expected a rectangular array of numbers: {error}") from error
     if not holds_numbers(array):
@@ -74,6 +76,8 @@ def check_real(name: str, values: Array, target: Array) -> None:
 def _no_numbers(value: object, dtype: Any) -> TypeError:
     held = _HELD.get(dtype.kind, "no numbers")
     cure = f"; {_CURES[dtype.kind]}" if dtype.kind in _CURES else ""
+    if isinstance(value, Iterable) and not isinstance(value, Sequence | np.ndarray | str | bytes | Mapping):
+        cure = "; make a list of it first, list(values)"
     return TypeError(f"expected numbers, got {type(value).__name__} of dtype {dtype}, which holds {held}{cure}")
 
 
