@@ -15,8 +15,8 @@ from tinyseq.viz.computation.sheet import sheet
 
 
 def test_there_are_thirty_networks_and_more_than_forty_drawings():
-    assert len(ZOO) >= 48
-    assert len(GALLERY) >= 519
+    assert len(ZOO) >= 53
+    assert len(GALLERY) >= 559
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -77,6 +77,11 @@ NAMES = {
     "copying_by_a_gate": {"− → L₀", "− → L₂"},
     "lists_before_and_after_the_loop": {"G x₀", "G x₂", "V h₀", "V h₂"},
     "truncated": {"U h₋₁", "U h₀", "h₁", "U h₁"},
+    "weights_for_two_steps_back": {"U h₋₁", "S h₋₂", "U h₀", "S h₋₁", "S h₀"},
+    "input_that_is_only_added": {"x₀", "x₂", "U h₋₁"},
+    "one_mask_for_all_steps": {"U h₋₁", "y × ·"},
+    "quasi_recurrent": {"V_z x₀", "W_z x′₀", "V_o x₂"},
+    "attention_over_its_own_past": {"[h₋₁; h₀]", "[h₋₁; h₀; h₁]", "A h₋₁"},
     "losses_of_one_element": {"+ → L₀", "W x₀", "U h₀", "V h₀"},
 }
 

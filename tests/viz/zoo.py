@@ -761,6 +761,70 @@ def lists_before_and_after_the_loop():
     return sum(ts.nn.cross_entropy(row[None], [t % 4]) for t, row in enumerate(scores)) / STEPS
 
 
+@network(initial=2)
+def weights_for_two_steps_back():
+    """h_t takes h_{t-1} and h_{t-2}, each by a weight."""
+    w, u, s, x = weight(3, 2, name="W"), weight(3, 3, name="U"), weight(3, 3, name="S"), data(STEPS, 2, 1)
+    states = [ts.zeros(3, 1), ts.zeros(3, 1)]
+    for t in range(STEPS):
+        with ts.step(t):
+            states.append(ts.tanh(w @ x[t] + u @ states[-1] + s @ states[-2]))
+    return sum(ts.sum(h * h) for h in states[2:])
+
+
+@network()
+def input_that_is_only_added():
+    """No weight is applied to the input; it is added to the state, and to what the scores are made of."""
+    u, v, x, h, losses = weight(3, 3, name="U"), weight(4, 3, name="V"), data(STEPS, 3), ts.zeros(3), []
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(u @ h + x[t])
+            losses.append(ts.nn.cross_entropy((v @ (h + x[t]))[None], [t % 4]))
+    return sum(losses)
+
+
+@network()
+def one_mask_for_all_steps():
+    """Variational dropout: what is zeros before the first step is still a state after the mask."""
+    w, u, x, h, losses = weight(3, 2, name="W"), weight(3, 3, name="U"), data(STEPS, 2), ts.zeros(3), []
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + u @ (np.array([1.5, 0.0, 1.5]) * h))
+            losses.append(ts.sum(h * h))
+    return sum(losses)
+
+
+@network(inputs=2)
+def quasi_recurrent():
+    """Gates of x_{t-1} and x_t, which is padded with zeros, and a state that meets no weight."""
+    weights = [[weight(3, 2, name=f"{letter}_{gate}") for letter in "VW"] for gate in "zfo"]
+    x, c, losses = [np.zeros(2), *data(STEPS, 2).numpy()], ts.zeros(3), []
+    for t in range(STEPS):
+        with ts.step(t):
+            z, f, o = (v @ x[t] + w @ x[t + 1] for v, w in weights)
+            f = ts.sigmoid(f)
+            c = f * c + (1 - f) * ts.tanh(z)
+            losses.append(ts.sum((ts.sigmoid(o) * c) ** 2))
+    return sum(losses)
+
+
+@network()
+def attention_over_its_own_past():
+    """Each step looks back at all states so far, the first one too."""
+    w, u, a, x, states = (
+        weight(3, 2, name="W"),
+        weight(3, 3, name="U"),
+        weight(3, 3, name="A"),
+        data(STEPS, 2),
+        [ts.zeros(3)],
+    )
+    for t in range(STEPS):
+        with ts.step(t):
+            memory = ts.stack(states)
+            states.append(ts.tanh(w @ x[t] + u @ (ts.softmax(memory @ (a @ states[-1])) @ memory)))
+    return ts.sum(states[-1] ** 2)
+
+
 def model(states, symbols=4, n=2, seed=0):
     """A hidden Markov model with random tables."""
     rng = np.random.default_rng(seed)

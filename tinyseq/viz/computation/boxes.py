@@ -131,11 +131,16 @@ class Sheet:
 
     def alike(self, box: Box, argument: Argument) -> list[Argument]:
         """What an argument of a box stands for: in a folded loop, those with the same role at all time steps."""
+        return self.over_time(box, argument) if self.folded else [argument]
+
+    def over_time(self, box: Box, argument: Argument) -> list[Argument]:
+        """An argument of a box, and those with the same role at all time steps."""
         found = [argument]
-        for role in self.roles_of(box):
+        for role in self.grouping.roles.get(box.slot, []):
             members = self.grouping.members(self.record.vertices[role])
             if len(members) == len(box.vertices):
-                found.append(argument._replace(vertex=members[box.vertices.index(argument.vertex)].id))
+                member = members[box.vertices.index(argument.vertex)]
+                found += [argument._replace(vertex=member.id)] * (argument.position < len(member.parents))
         return found
 
     def into(self) -> dict[Box, list[Arrow]]:

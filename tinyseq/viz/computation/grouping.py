@@ -145,9 +145,8 @@ class Grouping:
         models: dict[int, list[Vertex]] = {}  # the longest step of each phase
         for (phase, _), vertices in steps.items():
             models[phase] = max(models.get(phase, []), vertices, key=len)
-        shapes = {phase: _shape_of(model) for phase, model in models.items()}
         for (phase, step), vertices in steps.items():
-            places = _aligned(_shape_of(vertices), shapes[phase])
+            places = self._aligned(vertices, models[phase])
             for i, (vertex, place) in enumerate(zip(vertices, places, strict=True)):
                 slots[vertex.id] = (phase, "only", step, i) if place is None else (phase, "alike", place)
         return slots | {leaf: ("data", *use) for leaf in self.homes if (use := self._first_use(leaf, slots))}
@@ -176,6 +175,27 @@ class Grouping:
         for vertex, slot in self.slots.items():
             found.setdefault(slot, []).append(vertex)
         return found
+
+    def _aligned(self, step: list[Vertex], model: list[Vertex]) -> list[int | None]:
+        """For each op of a time step, the index of the matching op in another step; None if there is none."""
+        ops, model_ops = ([(v.scope, v.op, len(v.parents)) for v in vertices] for vertices in (step, model))
+        if ops == model_ops:
+            return list(range(len(step)))
+        one, other = ([self._role(vertex) for vertex in vertices] for vertices in (step, model))
+        places: list[int | None] = [None] * len(one)
+        for start, place, size in SequenceMatcher(a=one, b=other, autojunk=False).get_matching_blocks():
+            places[start : start + size] = range(place, place + size)
+        return places
+
+    def _role(self, vertex: Vertex) -> Hashable:
+        """What an op has in common with those of the same role at other steps, at which it may join more values."""
+        count = 0 if vertex.kind in PUTTING_TOGETHER else len(vertex.parents)
+        return (
+            vertex.scope,
+            vertex.op,
+            count,
+            tuple(self.weights.get(source) for source in vertex.made_of if source in self.weights),
+        )
 
     def _homes(self) -> dict[int, Column]:
         """The column of each leaf, of no module, that only one step uses: an input, or an initial state."""
@@ -337,18 +357,3 @@ def _slice_text(part: object) -> str:
         return str(part)
     ends = ":".join("" if end is None else str(end) for end in (part.start, part.stop))
     return ends if part.step is None else f"{ends}:{part.step}"
-
-
-def _shape_of(vertices: list[Vertex]) -> list[Hashable]:
-    """What ops of a time step have in common with those of the same role in another one."""
-    return [(vertex.scope, vertex.op, len(vertex.parents)) for vertex in vertices]
-
-
-def _aligned(one: list[Hashable], other: list[Hashable]) -> list[int | None]:
-    """For each op of a time step, the index of the matching op in another step; None if there is none."""
-    if one == other:
-        return list(range(len(one)))
-    places: list[int | None] = [None] * len(one)
-    for start, place, size in SequenceMatcher(a=one, b=other, autojunk=False).get_matching_blocks():
-        places[start : start + size] = range(place, place + size)
-    return places

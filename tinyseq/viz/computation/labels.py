@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from tinyseq.autograd.axes import PUTTING_TOGETHER
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Sheet
 from tinyseq.viz.computation.loops.columns import Column
 from tinyseq.viz.computation.names import (
@@ -160,7 +161,7 @@ class Wording:
         if not box.column or flat:
             return ", ".join(letters)
         step = subscript(box.column.step if box.of_step is None else box.of_step)
-        if self.sheet.folded:
+        if self.sheet.folded and box.of_step is None:
             delay = delay or self._steps_before(box.column)
             step = later(delay)
         names = ", ".join(letter + step for letter in letters[:MOST_STATES]) + ", …" * (len(letters) > MOST_STATES)
@@ -228,7 +229,7 @@ class Wording:
         first, last, many = self.vertices[box.vertices[0]], self.vertices[box.vertices[-1]], len(box.vertices) > 1
         weights = [self._weights(argument) for argument in box.arguments if argument.weights]
         called = f"({', '.join(told.values())})" if told is not None else ""
-        if last.kind == "join":
+        if last.kind in PUTTING_TOGETHER:
             return self._joined(box, last, told or {})
         if self.sheet.view == "flat":
             return self._product(first, told) or self._flat_product(box, first) or last.op.replace("_", " ") + called
@@ -248,7 +249,9 @@ class Wording:
             return self._sign(last, box, told)
         if last.operator == "**":
             return power(*self._operands(box, told))
-        return self._product(first, told) or (last.declared.symbol + called if last.declared else "")
+        if first.kind == "product" and {*(operands := self._operands(box, told))} != {"·"}:
+            return " ".join(operands)
+        return last.declared.symbol + called if last.declared else ""
 
     def _starts_at_zero(self, box: Box) -> bool:
         """Whether an addition outside the loops is Python's sum of a single loss, which begins with 0."""
@@ -297,7 +300,7 @@ class Wording:
         if tail.kind == "elided" and tail.column and box.column and len(letters) == 1:
             return letters[0] + subscript(box.column.step + (-1 if tail.column < box.column else 1))
         last = self.vertices[tail.vertices[-1]] if tail.vertices else None
-        if last and last.kind == "join":
+        if last and last.kind in PUTTING_TOGETHER:
             return self._joined(tail, last, {})
         named = tail.kind in NAMED and len(letters) <= 1
         return self._carries(arrows[0]) if named else "·"
@@ -351,7 +354,12 @@ class Wording:
         place = self.unknown.setdefault((box.slot, box.arguments.index(argument)), len(self.unknown))
         if self.sheet.view == "flat":
             return self.constant_letter + subscript(place + 1)  # where no index is a step
-        return self.constant_letter + "′" * place + self._index(box)
+        letter = self.constant_letter + "′" * place
+        return letter if self._is_same_at_all_steps(box, argument) else letter + self._index(box)
+
+    def _is_same_at_all_steps(self, box: Box, argument: Argument) -> bool:
+        found = [self.values.constant(alike) for alike in self.sheet.over_time(box, argument)]
+        return len(found) > 1 and all(array is not None and np.array_equal(array, found[0]) for array in found)
 
     def _index(self, box: Box) -> str:
         """The index of a box's step."""

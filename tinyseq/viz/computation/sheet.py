@@ -3,21 +3,19 @@
 Every parameter is drawn once, however often it is used. Parameters that are always used together share a box.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping
-from heapq import merge
+from collections.abc import Collection, Hashable, Iterable
 from itertools import product
 
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
+from tinyseq.viz.computation.constants import Constants, Role
 from tinyseq.viz.computation.grouping import End, Grouping
 from tinyseq.viz.computation.loops.beside import with_steps
 from tinyseq.viz.computation.loops.columns import Column, Plan, Zone, zones
 from tinyseq.viz.computation.record import Record, Vertex
 from tinyseq.viz.computation.states import distinct, name_states, states_of_single_steps
-from tinyseq.viz.computation.values import Values, identity
+from tinyseq.viz.computation.values import Values
 
 Use = tuple[int, int | None]  # a vertex, and a step or None outside the columns
-Role = tuple[Hashable, int]  # a slot, and the number of an argument
 
 
 def sheet(record: Record, wanted: Iterable[int] | None = None, each: int | None = None, fold: bool = False) -> Sheet:
@@ -55,6 +53,7 @@ class _Maker:
         self.timed: dict[tuple[Hashable, int], Hashable] = {}  # (slot, argument) -> the slot of its state
         self.delays: dict[tuple[Hashable, int], int] = {}  # how many steps later it is used
         self.detached: dict[Hashable, Hashable] = {}  # the slots of states that steps take as constants -> the states
+        self.handed = {(slot, self.record.vertices[vertex].step) for vertex, slot in self.slots.items()}
         self.computed: set[Box] = set()  # initial states that are results of ops
         self._make_boxes()
         self._make_parameters()
@@ -62,14 +61,7 @@ class _Maker:
         for box in made:
             self._connect(box)
         self._recall_states(made)
-        self.data = self._data(made)
-        self.read = {
-            self.data[box.slot, number]  # by weights, in some column
-            for box in made
-            for number, argument in enumerate(box.arguments)
-            if (box.slot, number) in self.data and (box.slot, number) not in self.timed and self._reads(box)
-        }
-        self.handed = {(slot, self.record.vertices[vertex].step) for vertex, slot in self.slots.items()}
+        self.constants = Constants(self.sheet, made, self.timed, self.delays)
         for box in made:
             self._supply_constants(box)
         name_states(self.sheet, set(self.timed.values()), self.cells, self.computed)
@@ -196,11 +188,17 @@ class _Maker:
                 if arrow.kind == "time" and loop is not None and loop == self.plan.loop_of.get(end.vertex):
                     self.timed[box.slot, number] = tail.slot
                     if box.column and end.step is not None:
-                        self.delays[box.slot, number] = box.column.step - end.step
+                        delay = self._states_between(tail.slot, end.step, box.column.step)
+                        self.delays[box.slot, number] = min(self.delays.get((box.slot, number), delay), delay, key=abs)
         if self.sheet.folded and box.column:
             self._hand_over(box, box.column.phase)
         for parameter in dict.fromkeys(self.at[leaf, None] for leaf in sorted(weights)):
             self.sheet.arrows.append(Arrow(parameter, box, (parameter.vertices[0], 0)))
+
+    def _states_between(self, state: Hashable, first: int, last: int) -> int:
+        """How many states later a step is than another one; at a step that does not compute it, a state stays."""
+        way = 1 if first < last else -1
+        return way * (1 + sum((state, step) in self.handed for step in range(first + way, last, way)))
 
     def _hand_over(self, box: Box, phase: int) -> None:
         """Connect a box of a folded loop with what the loop begins with, if another loop, or something after one, makes
@@ -272,10 +270,6 @@ class _Maker:
         loop = self.plan.loop_of.get(vertex)
         return loop is not None and self.plan.loops[loop].backward
 
-    def _reads(self, box: Box) -> bool:
-        """Whether a constant that a box takes is data: it meets a weight, or is joined with other values."""
-        return any(argument.weights for argument in box.arguments) or self.sheet.joins(box)
-
     def _supply_constants(self, box: Box) -> None:
         """Add boxes for constants that are initial states, or data: operands of a weight, or joined with a state."""
         for number, argument in enumerate(box.arguments):
@@ -283,10 +277,8 @@ class _Maker:
             if argument.weights or box.kind == "input":
                 continue
             if not box.column or box.column.kind != "step":
-                if not argument.ends and self._reads(box):
-                    place = box.column or box.zone
-                    data, _ = self._extra("input", place, ("data", *self.data[box.slot, number]), argument)
-                    self.sheet.arrows.append(Arrow(data, box))
+                if not argument.ends:
+                    self._supply_input(box, number, (box.slot, number))
                 continue
             given = [made for end in argument.ends if (made := self.at.get((end.vertex, end.step)))]
             begins = len(given) == len(argument.ends) and all(
@@ -303,18 +295,34 @@ class _Maker:
                         beginning.kind = "initial"
                     beginning.column, beginning.slot = start, state
                 if not given:
-                    self.sheet.arrows.append(Arrow(self._given(box, number, state, start), box))
-            elif not argument.ends and (role := self.data[box.slot, number]) in self.read:
-                data, _ = self._extra("input", box.column, ("data", *role), argument)
-                self.sheet.arrows.append(Arrow(data, box))
+                    at = box.column.step - self.delays.get((box.slot, number), box.column.step - start.step)
+                    self.sheet.arrows.append(Arrow(self._given(box, number, state, at), box))
+                    for role in self.constants.within.get((box.slot, number), ()):
+                        self._supply_input(box, number, role)
+            elif not argument.ends and (known := self.constants.state(box, number)):
+                given_before = self._given(box, number, *known)
+                given_before.of_step = known[1]
+                self.sheet.arrows.append(Arrow(given_before, box))
+            elif not argument.ends:
+                self._supply_input(box, number, (box.slot, number))
 
-    def _given(self, box: Box, number: int, state: Hashable, start: Column) -> Box:
-        """A box for a constant that is a state: an initial one, or one that was computed, and detached."""
+    def _supply_input(self, box: Box, number: int, role: Role) -> None:
+        """Add a box for a constant if its role is that of an input."""
+        if (first := self.constants.first[role]) in self.constants.inputs:
+            data, _ = self._extra("input", box.column or box.zone, ("data", *first), box.arguments[number])
+            self.sheet.arrows.append(Arrow(data, box))
+
+    def _given(self, box: Box, number: int, state: Hashable, at: int) -> Box:
+        """A box for a constant that is a state of this step: an initial one, or one that was computed, and detached."""
         assert box.column
-        argument = box.arguments[number]
-        at = box.column.step - self.delays.get((box.slot, number), box.column.step - start.step)
+        argument, start = box.arguments[number], self._start(box)
         if self.sheet.folded or (state, at) not in self.handed:
-            return self._extra("initial", start, state, argument)[0]
+            before = (
+                self._added(start._replace(step=at))
+                if (at - start.step) * (start.step - box.column.step) > 0
+                else start
+            )
+            return self._extra("initial", before, state, argument)[0]
         slot = "detached", state
         self.detached[slot] = state
         made, _ = self._extra("input", box.column, slot, argument)
@@ -325,27 +333,6 @@ class _Maker:
         """Whether a box before the loops is used only by their steps."""
         heads = (arrow.head.column for arrow in self.sheet.arrows if arrow.tail is box)
         return box.zone == "before" and all(head and head.kind == "step" for head in heads)
-
-    def _data(self, boxes: list[Box]) -> dict[Role, Role]:
-        """Each constant argument's role, and the first role that takes the same array in all columns, as x[t] twice."""
-        taken: dict[Role, dict[Column | Zone, Hashable]] = {}
-        for box in boxes:
-            for number, argument in enumerate(box.arguments):
-                if not argument.ends and not argument.weights:
-                    array = self.record.constant(argument.vertex, argument.position)
-                    key = (box, number) if array is None else identity(array)
-                    taken.setdefault((box.slot, number), {})[box.column or box.zone] = key
-        # the numbers of the roles that take an array in a place: comparing all with all would take their square
-        holders = defaultdict[Hashable, list[int]](list)
-        for number, arrays in enumerate(taken.values()):
-            for held in arrays.items():
-                holders[held].append(number)
-        roles = [*taken]
-        first: dict[Role, Role] = {}
-        for role, arrays in taken.items():
-            alike = (roles[number] for number in merge(*(holders[held] for held in arrays.items())))
-            first[role] = next(other for other in alike if _agree(arrays, taken[other]))
-        return first
 
     def _start(self, box: Box) -> Column:
         """The column beside the first step of a loop, for initial states."""
@@ -363,9 +350,3 @@ class _Maker:
         made = self.extra[place, slot] = Box(f"{kind}{len(self.extra)}", kind, zone, slot, (), column, arguments)
         self.sheet.boxes.append(made)
         return made, True
-
-
-def _agree(one: Mapping[Column | Zone, Hashable], other: Mapping[Column | Zone, Hashable]) -> bool:
-    """Whether two roles take the same array in every column or zone that has both, and that some has."""
-    both = one.keys() & other.keys()
-    return bool(both) and all(one[column] == other[column] for column in both)

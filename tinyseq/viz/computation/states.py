@@ -261,12 +261,8 @@ def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[
     made = [box for box in sheet.boxes if box.slot in slots and box.kind in {"op", "result"}]
     carriers = [box for box in made if box not in computed]
     loops = {box: sheet.plan.loop_of.get(box.vertices[-1], 0) for box in carriers}
-    heads: dict[Slot, set[Slot]] = {}
-    for arrow in sheet.arrows:
-        if arrow.head.column and arrow.head.column.kind == "step":
-            heads.setdefault(arrow.tail.slot, set()).add(arrow.head.slot)
-    summed = {slot for slot in slots - hidden if heads.get(slot) == {slot}}
-    totals = {box for box in carriers if box.slot in summed and _adds_up(sheet, box)}
+    sums = running_totals(sheet, slots)
+    totals = {box for box in carriers if box.slot in sums}
     others = slots - {box.slot for box in totals}
     carrying = {loop for box, loop in loops.items() if box not in totals}
     for box, loop in loops.items():
@@ -283,10 +279,16 @@ def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[
         box.kind = "state"
 
 
-def _adds_up(sheet: Sheet, box: Box) -> bool:
-    """Whether a state that nothing else takes is a running sum of losses, or of log-probabilities subtracted."""
-    last = sheet.record.vertices[box.vertices[-1]]
-    return last.operator in {"+", "-"} and math.prod(last.shape) == 1
+def running_totals(sheet: Sheet, slots: set[Slot]) -> set[Slot]:
+    """The slots of states that only their own sums take: running sums of losses, or of log-probabilities subtracted."""
+    heads: dict[Slot, set[Slot]] = {}
+    for arrow in sheet.arrows:
+        if arrow.head.column and arrow.head.column.kind == "step":
+            heads.setdefault(arrow.tail.slot, set()).add(arrow.head.slot)
+    weighted = {arrow.head.slot for arrow in sheet.arrows if arrow.kind == "weight"}
+    own = [box for box in sheet.boxes if box.slot in slots - weighted and heads.get(box.slot) == {box.slot}]
+    sums = [(box.slot, sheet.record.vertices[box.vertices[-1]]) for box in own if box.vertices]
+    return {slot for slot, last in sums if last.operator in {"+", "-"} and math.prod(last.shape) == 1}
 
 
 def distinct(sheet: Sheet, letter: str, loop: int, alike: set[int]) -> str:

@@ -13,6 +13,8 @@ from tinyseq.backend import Array, namespace_of, to_numpy
 from tinyseq.viz.computation.boxes import Argument, Box, Sheet
 from tinyseq.viz.computation.record import Shape, Source
 
+MOST_UNDONE = 100  # ops that a result is computed back through
+
 
 def _exact(array: Any) -> NDArray[np.float64]:
     """An array as NumPy's, in float64."""
@@ -109,18 +111,24 @@ class Values:
 
     def constant(self, argument: Argument, step: int | None = None) -> Any:
         """A constant argument, at a step if it holds a sequence; None if it is not known."""
-        array = self.record.constant(argument.vertex, argument.position)
+        array = self.kept(argument)
         if array is None:
-            told = self.told(argument.vertex, argument.position)
-            alike = told is not None and told.size and np.allclose(told, told.flat[0], atol=1e-6)
-            return told.flat[0].round(6) if alike else None
+            return self.told(argument.vertex, argument.position)
         plain = np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)
         return self._at_step(plain, argument.vertex, step)
+
+    def kept(self, argument: Argument) -> Any:
+        """A constant argument that its op, or the op that rearranged it, has kept; or None."""
+        vertex, position = argument.vertex, argument.position
+        while (parent := self.vertices[vertex].parents[position]) and parent[0] in self.sheet.grouping.passed:
+            vertex, position = parent[0], 0
+        return self.record.constant(vertex, position)
 
     def told(self, vertex: int, position: int) -> Any:
         """A constant that its op has not kept, from the result and the other argument: the 1 of 1 - z; otherwise None.
 
-        Also None if very different constants could round to the same result, as near the bound of a function.
+        A number, if all elements are the same. None if very different constants could round to the same result, as near
+        the bound of a function.
         """
         parents = [parent for parent in self.vertices[vertex].parents if parent]
         if len(parents) != 1 or not self._inverse(vertex, position):
@@ -128,18 +136,34 @@ class Values:
         found = self._undone(vertex, position, self._result(vertex), [self._known(parents[0])])
         if found is None or not (np.isfinite(found).all() and np.allclose(found, found[0], rtol=1e-4, atol=1e-6)):
             return None
-        return found[0]
+        told, doubts = found[0], np.ptp(found, axis=0)
+        if not told.size or not np.allclose(told, told.flat[0], atol=1e-6):
+            return told
+        surest = doubts.argmin()  # of all elements
+        digits = 15 if not doubts.flat[surest] else math.floor(-math.log10(doubts.flat[surest]))
+        number = np.round(told.flat[surest], digits)
+        return number if number or not told.flat[surest] else None  # it may be anything that small
 
     def _result(self, vertex: int) -> Any:
         """The result of an op with its neighbours, if it was kept or follows from another op's: x of √x; or None."""
-        kept = self.record.value((vertex, 0))
-        found = None if kept is None else _with_neighbours(kept)
-        for user in (self.vertices[user] for user in self.record.users[vertex] if found is None):
-            position, made = user.parents.index((vertex, 0)), self.record.value((user.id, 0))
-            others = [self.record.argument(user.id, i) for i in range(len(user.parents)) if i != position]
-            if made is not None:
-                found = self._undone(user.id, position, _with_neighbours(made), others)
+        chain = [vertex]
+        while (kept := self.record.value((chain[-1], 0))) is None:
+            users = self.record.users[chain[-1]]
+            user = next((user for user in users if self.record.value((user, 0)) is not None), users[0] if users else -1)
+            if len(chain) == MOST_UNDONE or user < 0 or len(self.vertices[user].shapes) > 1:
+                return None
+            chain.append(user)
+        found = _with_neighbours(kept)
+        for made, after in zip(chain[-2::-1], chain[:0:-1], strict=True):
+            position = self.vertices[after].parents.index((made, 0))
+            found = self._undone(after, position, found, self._others(after, position))
         return found
+
+    def _others(self, vertex: int, position: int) -> list[Any]:
+        """The arguments of an op except for one, as far as they are known."""
+        places = [i for i in range(len(self.vertices[vertex].parents)) if i != position]
+        kept = [(self.record.argument(vertex, i), self.vertices[vertex].parents[i]) for i in places]
+        return [self._known(parent) if known is None and parent else known for known, parent in kept]
 
     def _undone(self, vertex: int, position: int, result: Any, others: list[Any]) -> Any:
         """An argument of an op from its result and the others; None if these are unknown, or do not determine it."""

@@ -216,13 +216,15 @@ class Plan:
         return columns
 
     def typical_columns(self) -> list[Column]:
-        """One column for each phase: the step in which most is computed, or of several the one nearest to the middle.
+        """One column for each phase: the step in which most is computed from most, or of several the one nearest to the
+        middle.
 
         The steps at which loops begin have no step before to show.
         """
         counts: Counter[tuple[int, int | None]] = Counter()
         for vertex, loop in self.loop_of.items():
-            counts[self.loops[loop].phase, self.vertices[vertex].step] += 1
+            made = self.vertices[vertex]
+            counts[self.loops[loop].phase, made.step] += 1 + len(made.made_of)
         columns: list[Column] = []
         for phase, steps in enumerate(self.steps):
             ways = {loop.backward for loop in self.loops if loop.phase == phase}

@@ -1,0 +1,196 @@
+"""Constants that steps take: which of them are states, and which are inputs, drawn as boxes; the rest is in labels.
+
+The graph does not say what a constant is. Its *role* tells: the op that takes it, and what that takes at other steps.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from heapq import merge
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinyseq.autograd.ops.moves.joined import owner
+from tinyseq.backend import to_numpy
+from tinyseq.viz.computation.boxes import Argument, Box, Sheet
+from tinyseq.viz.computation.loops.columns import Column, Zone
+from tinyseq.viz.computation.states import running_totals
+from tinyseq.viz.computation.values import Values
+
+Role = tuple[Hashable, int]  # a slot, and the number of an argument
+MOST_COMPARED = 16  # steps, to see whether a constant is the same in all of them
+
+
+class Identity(NamedTuple):
+    """What distinguishes an array: its numbers, and if these are all the same, which array it is."""
+
+    numbers: Hashable
+    array: int
+
+
+class Constants:
+    """The constants of a sheet.
+
+    Args:
+        sheet: the drawing's content: its boxes, and the arrows between them.
+        boxes: those of ops.
+        timed: the slot of the state that each role takes; it gets those of states that were changed before their use.
+        delays: how many steps later that is.
+
+    Attributes:
+        first: each constant's role, and the first role that takes the same array in all columns, as x[t] twice.
+        inputs: the first roles of those constants that are inputs.
+        within: for roles of values that an op made of a state, the roles of the other constants it is made of.
+    """
+
+    def __init__(
+        self, sheet: Sheet, boxes: Sequence[Box], timed: dict[Role, Hashable], delays: dict[Role, int]
+    ) -> None:
+        self.sheet, self.boxes, self.timed, self.delays = sheet, boxes, timed, delays
+        self.values = Values(sheet)
+        self.within: dict[Role, list[Role]] = {}
+        self._follow_states()
+        self.arrays = {(box, number): self.values.kept(argument) for box, number, argument in self._taken()}
+        self.first = self._first()
+        self.begun = self._begun()
+        leading = self._leading()
+        roles = {
+            (box.slot, number)
+            for box, number, argument in self._taken()
+            if (box.slot, number) not in timed and not self.state(box, number)
+            if _reads(sheet, box) or (box.slot in leading and self._is_fed(box, argument))
+        }
+        self.inputs = {self.first[role] for role in roles}
+
+    def state(self, box: Box, number: int) -> tuple[Hashable, int] | None:
+        """The slot and the step of the initial state that a constant is, if another op takes it as that."""
+        array = self.arrays.get((box, number))
+        found = self.begun.get((box.column.phase, _identity(array)), {}) if box.column and array is not None else {}
+        return next(((state, at) for state, (_, at) in found.items() if len(found) == 1), None)
+
+    def _taken(self) -> Iterator[tuple[Box, int, Argument]]:
+        """The constants, and where they are taken."""
+        for box in self.boxes:
+            for number, argument in enumerate(box.arguments):
+                if not argument.ends and not argument.weights:
+                    yield box, number, argument
+
+    def _follow_states(self) -> None:
+        """Find constants in whose place other steps take what they made of a state and constants: a masked state."""
+        made: dict[tuple[Hashable, Column | None], tuple[Role, list[Role]]] = {}
+        found: dict[Role, tuple[Role, list[Role]]] = {}
+        slots = self.sheet.grouping.slots
+        for box in self.boxes:  # parents come first
+            states, others, plain = set[Role](), list[Role](), True
+            for number, argument in enumerate(box.arguments):
+                role = box.slot, number
+                sources = {(slots[end.vertex], box.column) for end in argument.ends if end.vertex in slots}
+                if role in self.timed:
+                    states.add(role)
+                elif sources and sources <= made.keys():
+                    states |= {made[source][0] for source in sources}
+                    others += [other for source in sources for other in made[source][1]]
+                    found[role] = made[next(iter(sources))]
+                elif argument.ends or argument.weights:
+                    plain = False
+                else:
+                    others.append(role)
+            if plain and len({self.timed[state] for state in states}) == 1:
+                made[box.slot, box.column] = states.pop(), others
+        for box, number, _ in self._taken():
+            if (role := (box.slot, number)) in found and role not in self.timed:
+                state, self.within[role] = found[role]
+                self.timed[role] = self.timed[state]
+                if state in self.delays:
+                    self.delays[role] = self.delays[state]
+
+    def _first(self) -> dict[Role, Role]:
+        taken: dict[Role, dict[Column | Zone, Hashable]] = {}
+        known = defaultdict[Column | Zone, list[Any]](list)
+        for box, number, _ in self._taken():
+            if (array := self.arrays[box, number]) is not None:
+                known[box.column or box.zone].append(array)
+        for box, number, argument in self._taken():
+            place, array = box.column or box.zone, self.arrays[box, number]
+            if array is None and (told := self.values.told(argument.vertex, argument.position)) is not None:
+                array = next((other for other in known[place] if _alike(told, other)), told)
+                known[place].append(array)
+            taken.setdefault((box.slot, number), {})[place] = (box, number) if array is None else _identity(array)
+        # the numbers of the roles that take an array in a place: comparing all with all would take their square
+        holders = defaultdict[tuple[Column | Zone, Hashable], list[int]](list)
+        for index, arrays in enumerate(taken.values()):
+            for held in arrays.items():
+                holders[held].append(index)
+        roles = [*taken]
+        first: dict[Role, Role] = {}
+        for role, arrays in taken.items():
+            alike = (roles[index] for index in merge(*(holders[held] for held in arrays.items())))
+            first[role] = next(other for other in alike if _agree(arrays, taken[other]))
+        return first
+
+    def _begun(self) -> dict[tuple[int, Identity], dict[Hashable, tuple[int, int]]]:
+        """The states that each array begins, for each phase: how many steps before its first use, and at which step."""
+        begun = defaultdict[tuple[int, Identity], dict[Hashable, tuple[int, int]]](dict)
+        for box in self.boxes:
+            for number, argument in enumerate(box.arguments):
+                role = box.slot, number
+                for use in self.sheet.alike(box, argument)[:MOST_COMPARED] if role in self.timed and box.column else ():
+                    if box.column and (array := self.values.kept(use)) is not None:
+                        delay, known = self.delays.get(role, 1), begun[box.column.phase, _identity(array)]
+                        found = abs(delay), (self.sheet.record.vertices[use.vertex].step or 0) - delay
+                        known[self.timed[role]] = min(found, known.get(self.timed[role], found))
+        return begun
+
+    def _leading(self) -> set[Hashable]:
+        """The slots of what leads to a state other than a running total, or to a weight."""
+        feeding = defaultdict[Hashable, set[Hashable]](set)
+        for arrow in self.sheet.arrows:
+            if arrow.kind == "data":
+                feeding[arrow.head.slot].add(arrow.tail.slot)
+        found = {*self.timed.values()} - running_totals(self.sheet, {*self.timed.values()})
+        found |= {box.slot for box in self.boxes if any(argument.weights for argument in box.arguments)}
+        waiting = [*found]
+        for slot in waiting:  # grows during the loop
+            waiting += feeding[slot] - found
+            found |= feeding[slot]
+        return found
+
+    def _is_fed(self, box: Box, argument: Argument) -> bool:
+        """Whether a constant differs by step and is not a mask, nor a number that something is multiplied by."""
+        uses = self.sheet.over_time(box, argument)[:MOST_COMPARED]
+        found = [self.values.constant(use) for use in uses]
+        adds = self.sheet.record.vertices[argument.vertex].operator in {"+", "-"}
+        arrays = [np.asarray(array) for array in found if array is not None]
+        if len(arrays) < len(found):
+            return adds
+        if len(arrays) > 1 and all(_alike(array, arrays[0]) for array in arrays):
+            return False
+        numbers = {*np.concatenate([array.ravel() for array in arrays]).tolist()} - {0}
+        return adds if max(array.size for array in arrays) == 1 else adds or len(numbers) > 1
+
+
+def _reads(sheet: Sheet, box: Box) -> bool:
+    """Whether a constant that a box takes is data: it meets a weight, or is joined with other values."""
+    return any(argument.weights for argument in box.arguments) or sheet.joins(box)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    return np.shape(one) == np.shape(other) and np.allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def _identity(array: Any) -> Identity:
+    plain = to_numpy(array)
+    uniform = not (plain != plain.ravel()[:1]).any()
+    return Identity((plain.shape, plain.tobytes()), id(owner(array)) if uniform else 0)
+
+
+def _numbers(held: Hashable) -> Hashable:
+    return held.numbers if isinstance(held, Identity) else held
+
+
+def _agree(one: Mapping[Column | Zone, Hashable], other: Mapping[Column | Zone, Hashable]) -> bool:
+    """Whether two roles take the same numbers in every column or zone that has both, and in one the same array."""
+    both = one.keys() & other.keys()
+    return any(one[place] == other[place] for place in both) and all(
+        _numbers(one[place]) == _numbers(other[place]) for place in both
+    )
