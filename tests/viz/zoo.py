@@ -825,6 +825,37 @@ def attention_over_its_own_past():
     return ts.sum(states[-1] ** 2)
 
 
+@network(initial=2)
+def crf_on_an_lstm():
+    """The sum over all paths begins with the first step's scores, outside of its loop."""
+    ts.manual_seed(0)
+    lstm, out, moves = ts.nn.LSTM(3, 4), ts.nn.Linear(4, 3), weight(3, 3, name="T", dtype="float32")
+    scores = out(lstm(ts.tensor(np.ones((STEPS, 1, 3), np.float32)))[0])[:, 0]
+    alpha, path = scores[0], scores[0, 1]
+    for t in range(1, STEPS):
+        with ts.step(t):
+            alpha = ts.logsumexp(alpha[:, None] + moves, axis=0) + scores[t]
+            path = path + moves[1, 1] + scores[t, 1]
+    return ts.logsumexp(alpha) - path
+
+
+@network(initial=2)
+def soft_stack():
+    """A state that pushes and pops: constant matrices move what is on the stack up and down."""
+    w, u, p, a, d = (weight(*shape, name=name) for name, shape in STACKED.items())
+    x, h, stack, top = data(STEPS, 2), ts.zeros(3), ts.zeros(3, 2), np.eye(3)[:, :1]
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.sigmoid(w @ x[t] + u @ h + p @ stack[0])
+            push, pop = ts.unbind(ts.softmax(a @ h))
+            pushed = np.eye(3, k=-1) @ stack + top * ts.sigmoid(d @ h)
+            stack = push * pushed + pop * (np.eye(3, k=1) @ stack)
+    return ts.sum(h * h) + ts.sum(stack * stack)
+
+
+STACKED = {"W": (3, 2), "U": (3, 3), "P": (3, 2), "A": (2, 3), "D": (2, 3)}
+
+
 def model(states, symbols=4, n=2, seed=0):
     """A hidden Markov model with random tables."""
     rng = np.random.default_rng(seed)

@@ -285,10 +285,16 @@ def running_totals(sheet: Sheet, slots: set[Slot]) -> set[Slot]:
     for arrow in sheet.arrows:
         if arrow.head.column and arrow.head.column.kind == "step":
             heads.setdefault(arrow.tail.slot, set()).add(arrow.head.slot)
-    weighted = {arrow.head.slot for arrow in sheet.arrows if arrow.kind == "weight"}
-    own = [box for box in sheet.boxes if box.slot in slots - weighted and heads.get(box.slot) == {box.slot}]
-    sums = [(box.slot, sheet.record.vertices[box.vertices[-1]]) for box in own if box.vertices]
-    return {slot for slot, last in sums if last.operator in {"+", "-"} and math.prod(last.shape) == 1}
+    alone = {box.slot: sheet.record.vertices[box.vertices[-1]] for box in sheet.boxes if len(box.vertices) == 1}
+    sums = {slot for slot, op in alone.items() if op.operator in {"+", "-"} and math.prod(op.shape) == 1}
+    found = set[Slot]()
+    for slot in slots & sums:
+        way = [slot]
+        while len(after := heads.get(way[-1], set())) == 1 and after <= sums - {*way}:
+            way += after
+        if after == {slot}:
+            found.add(slot)
+    return found
 
 
 def distinct(sheet: Sheet, letter: str, loop: int, alike: set[int]) -> str:

@@ -141,8 +141,7 @@ class Values:
             return told
         surest = doubts.argmin()  # of all elements
         digits = 15 if not doubts.flat[surest] else math.floor(-math.log10(doubts.flat[surest]))
-        number = np.round(told.flat[surest], digits)
-        return number if number or not told.flat[surest] else None  # it may be anything that small
+        return np.round(told.flat[surest], digits)
 
     def _result(self, vertex: int) -> Any:
         """The result of an op with its neighbours, if it was kept or follows from another op's: x of √x; or None."""

@@ -76,7 +76,8 @@ class Layout:
         self.corners = {arrow: self._corners(arrow) for arrow in sheet.arrows}
         self.curves: dict[Arrow, list[Point]] = {}
         for arrow, corners in self.corners.items():
-            if arrow in self.climbs and not self._is_clear(arrow, climbing(corners)):
+            passing = arrow in self.climbs or self._leaves(arrow)
+            if passing and not self._is_clear(arrow, self._curve(arrow, corners)):
                 corners = self.corners[arrow] = self._upright(arrow, corners)
             self.curves[arrow] = self._curve(arrow, corners)
 
@@ -223,7 +224,7 @@ class Layout:
             lanes = self._lanes(tail, tail.slot, head.slot) or self.past.get(arrow, [])
             return [self._rim(tail, 0, 1), *lanes, self._bottom(head, self.shares[arrow])]
         points = [self._rim(tail, way.leave, not way.leave)]
-        if not way.leave and way.wires[0] in self.ways.outside:
+        if self._leaves(arrow):
             points += self._lanes(tail, tail.slot, Door("top", tail.slot))
         for wire in way.wires:
             last, place = points[-1], self.wires[wire]
@@ -241,8 +242,13 @@ class Layout:
         """Whether an arrow comes from below the columns."""
         return arrow.kind == "data" and arrow.tail.zone == "before" and arrow.head.column is not None
 
+    def _leaves(self, arrow: Arrow) -> bool:
+        """Whether an arrow climbs out of its column at the top."""
+        way = self.ways.of.get(arrow)
+        return way is not None and not way.leave and way.wires[0] in self.ways.outside
+
     def _is_clear(self, arrow: Arrow, curve: list[Point]) -> bool:
-        """Whether the curve of an arrow within a column keeps clear of the boxes between its ends."""
+        """Whether the curve of an arrow keeps clear of the boxes of its column between its ends."""
         first, last, column = self.grid.row[arrow.tail], self.grid.row[arrow.head], arrow.tail.column
         rows = (self.grid.in_row.get((column, row), ()) for row in range(first, last + 1)) if column else ()
         left, right = min(x for x, _ in curve), max(x for x, _ in curve)
@@ -256,8 +262,12 @@ class Layout:
 
     def _upright(self, arrow: Arrow, corners: list[Point]) -> list[Point]:
         """The same path, vertical within rows, so that it bends only between them."""
-        rows = range(self.grid.row[arrow.tail], self.grid.row[arrow.head] + 1)
-        sides = [Point(corner.x, y) for corner, row in zip(corners, rows, strict=True) for y in self._sides_of(row)]
+        first = self.grid.row[arrow.tail]
+        if self._leaves(arrow):
+            count = sum(corner.y < self.frame_top for corner in corners)  # up to the door
+            sides = [Point(corners[i].x, y) for i in range(1, count) for y in self._sides_of(first + i)]
+            return [corners[0], *sides, *corners[count:]]
+        sides = [Point(corner.x, y) for i, corner in enumerate(corners) for y in self._sides_of(first + i)]
         return [corners[0], *sides[1:-1], corners[-1]]
 
     def _sides_of(self, row: int) -> tuple[float, float]:

@@ -2,7 +2,8 @@
 
 ``sum(ts.sum(h * h) for h in states)`` after the loop computes the loss of each step, and ``[E[word] for word in
 words]`` before it an input of each. Such an op reads a single step, or a single step reads it; and no step has two
-like it.
+like it. A loop that takes its own part of a sequence from the second step on, as in ``for t in range(1, T): alpha =
+f(alpha, x[t])``, has its first step before it: x[0].
 """
 
 from collections import defaultdict
@@ -10,6 +11,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from tinyseq.viz.computation.loops.timewise import tracks
 from tinyseq.viz.computation.record import Record, Vertex
 
 
@@ -22,18 +24,57 @@ class Place(NamedTuple):
 
 def with_steps(record: Record) -> Record:
     """The same computation, in which the ops beside a loop that belong to its steps have their time step."""
+    record = _with_first_steps(record)
     outside = [vertex for vertex in record.vertices if vertex.step is None and vertex.op]
     reading = _reading(record.vertices, outside)
     after = {vertex: place for vertex, place in reading.items() if place}
     found = _alike(record.vertices, after, {v: record.vertices[v].made_of for v in after})
     before = _read(record, [vertex for vertex in outside if vertex.id not in reading], found)
     found |= _alike(record.vertices, before, {v: record.users[v] for v in before})
-    if not found:
+    return _placed(record, found)
+
+
+def _placed(record: Record, places: Mapping[int, Place]) -> Record:
+    """The same computation with some ops at these steps."""
+    if not places:
         return record
     vertices = list(record.vertices)
-    for vertex, place in found.items():
+    for vertex, place in places.items():
         vertices[vertex] = replace(vertices[vertex], step=place.step, block=place.block)
     return replace(record, vertices=tuple(vertices))
+
+
+def _with_first_steps(record: Record) -> Record:
+    """The same computation, in which what a loop begins with has the step before the loop's first."""
+    picking = [vertex for vertex in record.vertices if vertex.operator == "[]" and vertex.made_of]
+    looped = {vertex.made_of[0] for vertex in picking if vertex.step is not None}
+    outside = [vertex for vertex in picking if vertex.step is None and vertex.made_of[0] in looped]
+    known = tracks(record.vertices, record.users) if outside else {}
+
+    def step_of(vertex: Vertex) -> int | None:
+        track = known.get(vertex.made_of[0])
+        part = vertex.index[track.axis] if track and track.axis < len(vertex.index) else None
+        return track.steps[part] if track and isinstance(part, int) else None
+
+    own = {vertex.made_of[0] for vertex in picking if vertex.step is not None and step_of(vertex) == vertex.step}
+    steps = {v.id: step for v in outside if v.made_of[0] in own and (step := step_of(v)) is not None}
+    found: dict[int, Place] = {}
+    for vertex in (vertex for vertex in record.vertices if steps and vertex.step is None):
+        read = {steps[source] for source in vertex.made_of if source in steps} | {steps.get(vertex.id)} - {None}
+        sources = (record.vertices[source] for source in vertex.made_of)
+        users = [record.vertices[user] for user in record.users[vertex.id]]
+        begins = any(user.step is not None and abs(user.step - step) == 1 for user in users for step in read)
+        if len(read) == 1 and (begins or vertex.id in steps) and all(source.step is None for source in sources):
+            steps[vertex.id] = read.pop()
+            found[vertex.id] = Place(steps[vertex.id], 0)
+    return _placed(record, {v: place for v, place in found.items() if _leads(record, v, found)})
+
+
+def _leads(record: Record, vertex: int, found: Mapping[int, Place]) -> bool:
+    """Whether an op leads to the next step, directly or by others that do."""
+    step, users = found[vertex].step, record.users[vertex]
+    after = (record.vertices[user].step for user in users)
+    return any(at is not None and abs(at - step) == 1 for at in after) or any(u in found for u in users)
 
 
 def _place(vertex: Vertex) -> Place | None:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Literal, NamedTuple
 
+from tinyseq.autograd.axes import TAKING_APART
 from tinyseq.viz.computation.loops.timewise import tracks
 from tinyseq.viz.computation.record import Shape, Vertex
 from tinyseq.viz.rendering.style import clean
@@ -224,7 +225,8 @@ class Plan:
         counts: Counter[tuple[int, int | None]] = Counter()
         for vertex, loop in self.loop_of.items():
             made = self.vertices[vertex]
-            counts[self.loops[loop].phase, made.step] += 1 + len(made.made_of)
+            computed = [source for source in made.made_of if self.vertices[source].kind not in TAKING_APART]
+            counts[self.loops[loop].phase, made.step] += 1 + len(computed)
         columns: list[Column] = []
         for phase, steps in enumerate(self.steps):
             ways = {loop.backward for loop in self.loops if loop.phase == phase}
