@@ -9,9 +9,11 @@ from zoo import ZOO, letters, zone_out
 import tinyseq as ts
 from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import CELLS
+from tinyseq.viz.computation.flat import flat_sheet
 from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
+from tinyseq.viz.computation.values import Values
 
 
 def test_there_are_thirty_networks_and_more_than_forty_drawings():
@@ -32,6 +34,19 @@ def test_every_input_every_state_and_every_parameter_is_seen(name):
     computing = {v.id for v in content.record.vertices if v.kind in {"elementwise", "product", "reduction"}}
     shown = {vertex for box in content.boxes for vertex in box.vertices}
     assert not {v for v in computing - shown if not _of_parameters_alone(content.record.vertices, v)}
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_every_value_has_the_shape_that_was_computed(name):
+    found = record(ZOO[name].loss())
+    for content in (flat_sheet(found), sheet(found), sheet(found, fold=True)):
+        values = Values(content)
+        for box in content.boxes:
+            value = values.value(box)
+            if box.vertices and value is not None:
+                assert value.shape == values.shape(box), box
+            if box.kind == "input":  # nothing tells what a sum over paths adds
+                assert value is not None or box.vertices or name == "chain_of_scores", box
 
 
 def _of_parameters_alone(vertices, vertex):

@@ -98,8 +98,8 @@ class Record:
         items: the leaves and nodes that they stand for.
         result: the value of the result.
         gradients: of the result with respect to vertices, if requested; for several outputs a list.
-        given: the values of leaves that a user has named, and of joined constants.
-        joined: what is known of the constants that an op has joined.
+        given: the values of leaves that a user has named.
+        joined: what is known of what ops have joined, among it constants.
         users: for each vertex, those that use it.
         leaves: the vertices that no op has made.
         dtype: that of all values; empty if they differ.
@@ -132,6 +132,8 @@ class Record:
             return self.result
         if vertex in self.given:
             return self.given[vertex]
+        if vertex in self.joined and (made := self.joined[vertex].array()) is not None:
+            return made.reshape(self.vertices[vertex].shape)
         kept, _ = self._saved(vertex)
         if "out" in kept and len(self.vertices[vertex].shapes) == 1:
             return kept["out"]
@@ -208,7 +210,6 @@ def record(result: Tensor, gradients: bool = False, names: Mapping[str, Tensor] 
     named = [(tensor.node, tensor._array) for tensor in (names or {}).values()]
     # values changed since, for example by an optimiser, are not those that the ops have read
     given = {ids[leaf]: array for leaf, array in named if isinstance(leaf, Leaf) and not leaf.mutated}
-    given |= {ids[node]: array for node, made in joins.items() if made.node and (array := made.array()) is not None}
     joined_by = {ids[node]: made for node, made in joins.items()}
     found = Record(vertices, tuple(ids), result._array, {}, given, joined_by)
     if gradients:

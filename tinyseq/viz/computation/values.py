@@ -93,6 +93,11 @@ class Values:
         self.found[source] = value = self.record.value(source)
         if value is not None:
             return value
+        for user in (self.vertices[user] for user in self.record.users[source[0]]):
+            if depth and user.kind == "join":
+                self.found[source] = value = self._part(user.id, user.parents.index(source), depth - 1)
+                if value is not None:
+                    return value
         vertex, arguments = self.vertices[source[0]], []
         for position, parent in enumerate(vertex.parents):
             kept = self.record.argument(vertex.id, position)
@@ -122,7 +127,26 @@ class Values:
         vertex, position = argument.vertex, argument.position
         while (parent := self.vertices[vertex].parents[position]) and parent[0] in self.sheet.grouping.passed:
             vertex, position = parent[0], 0
-        return self.record.constant(vertex, position)
+        found = self.record.constant(vertex, position)
+        return self._part(vertex, position) if found is None and not self.vertices[vertex].parents[position] else found
+
+    def _part(self, vertex: int, position: int, depth: int = 20) -> Any:
+        """What an op has joined with other values, as a part of the result; None if the place of that is not known."""
+        join = self.vertices[vertex]
+        whole = self._known((vertex, 0), depth) if join.kind == "join" else None
+        if whole is None:
+            return None
+        axis, lengths = join.attrs["axis"], list[int]()
+        for place, parent in enumerate(join.parents):
+            shape = (
+                self.vertices[parent[0]].shapes[parent[1]] if parent else np.shape(self.record.argument(vertex, place))
+            )
+            lengths.append(shape[axis] if shape else -1)
+        if lengths.count(-1) > 1:
+            return None
+        missing = join.shape[axis] - sum(length for length in lengths if length >= 0)
+        ends = np.cumsum([missing if length < 0 else length for length in lengths])
+        return namespace_of(whole).take(whole, np.arange(([0, *ends])[position], ends[position]), axis=axis)
 
     def told(self, vertex: int, position: int) -> Any:
         """A constant that its op has not kept, from the result and the other argument: the 1 of 1 - z; otherwise None.

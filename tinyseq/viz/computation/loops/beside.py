@@ -60,7 +60,7 @@ def _with_first_steps(record: Record) -> Record:
     steps = {v.id: step for v in outside if v.made_of[0] in own and (step := step_of(v)) is not None}
     found: dict[int, Place] = {}
     for vertex in (vertex for vertex in record.vertices if steps and vertex.step is None):
-        read = {steps[source] for source in vertex.made_of if source in steps} | {steps.get(vertex.id)} - {None}
+        read = {steps[source] for source in (*vertex.made_of, vertex.id) if source in steps}
         sources = (record.vertices[source] for source in vertex.made_of)
         users = [record.vertices[user] for user in record.users[vertex.id]]
         begins = any(user.step is not None and abs(user.step - step) == 1 for user in users for step in read)
