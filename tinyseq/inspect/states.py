@@ -6,12 +6,17 @@ one block of rows that a step has split; its name is the one that the cell's dec
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from operator import attrgetter
+from typing import TypeVar
 
-from tinyseq.autograd.axes import LOOKED_THROUGH
+from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
+from tinyseq.autograd.op import Op
 
+Reader = TypeVar("Reader")
 Place = tuple[tuple[str, ...], int]  # a module path and a time step
 
 
@@ -103,22 +108,34 @@ def _handed_on(uses: dict[Parent, list[Node]]) -> Iterator[tuple[tuple[str, ...]
             continue
         readers = [node for node in uses[parent] if node.label.step not in (None, label.step)]
         if readers:
-            name = "h" if _multiplied(readers, uses) else "c"
+            name = "h" if is_multiplied(readers, attrgetter("op"), partial(_users_in_step, uses)) else "c"
             place = (label.scope, label.step)
             ranks[place, name] += 1
             rank = ranks[place, name]
             yield label.scope, label.step, name if rank == 1 else f"{name}{rank}", parent
 
 
-def _multiplied(readers: list[Node], uses: dict[Parent, list[Node]]) -> bool:
-    """Whether a matrix product takes a value that these nodes read, unchanged except by a gate."""
-    stack = list(readers)
-    while stack:
-        node = stack.pop()
-        if node.op.kind == "product":
+def _users_in_step(uses: dict[Parent, list[Node]], node: Node) -> list[Node]:
+    return [user for user in uses.get(node, ()) if user.label.step == node.label.step]
+
+
+def is_multiplied(
+    readers: Iterable[Reader], op_of: Callable[[Reader], Op | None], users: Callable[[Reader], Iterable[Reader]]
+) -> bool:
+    """Whether a matrix product takes a state, by itself, scaled by a gate, or joined with other values: h, and not c.
+
+    Args:
+        readers: the ops that read the state.
+        op_of: the record of such an op.
+        users: the ops of the same step that read the result of one.
+    """
+    waiting = list(readers)
+    for reader in waiting:  # grows during the loop
+        op = op_of(reader)
+        if op and op.kind == "product":
             return True
-        if node.op.kind in LOOKED_THROUGH | {"part"} or node.op.operator == "*":  # r h of a gate r
-            stack.extend(user for user in uses.get(node, ()) if user.label.step == node.label.step)
+        if op and (op.kind in LOOKED_THROUGH | PUTTING_TOGETHER | {"part"} or op.operator == "*"):  # r h of a gate r
+            waiting += users(reader)
     return False
 
 

@@ -7,6 +7,7 @@ the step, if the step has another input, too.
 
 import math
 from collections.abc import Hashable, Iterable, Iterator
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER
 from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.backend import to_numpy
+from tinyseq.inspect.states import is_multiplied
 from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.grouping import Grouping
@@ -236,8 +238,8 @@ class _Step:
 
 
 def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[Box]) -> None:
-    """Name states: h if a weight is applied to it in the next step, c if not (an LSTM's cell), alpha in a sum over
-    paths, L for a running total.
+    """Name states: h if the next step multiplies it by a matrix, c if not (an LSTM's cell), as `tinyseq.inspect` does;
+    alpha in a sum over paths, L for a running total.
 
     Args:
         sheet: the drawing's content, with its arrows; boxes of states get their kind.
@@ -245,14 +247,19 @@ def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[
         cells: those of states of single steps to which no weight is applied.
         computed: initial states that are results of ops.
     """
-    weighted = {arrow.head for arrow in sheet.arrows if arrow.kind == "weight"}
-    weighted |= {arrow.tail for arrow in sheet.arrows if arrow.head in weighted and sheet.joins(arrow.tail)}
-    multiplied = {
-        box for box in weighted if any(sheet.record.vertices[vertex].kind == "product" for vertex in box.vertices)
+    vertices, users = sheet.record.vertices, sheet.record.users
+
+    def in_step(vertex: Vertex) -> list[Vertex]:
+        return [vertices[user] for user in users[vertex.id] if vertices[user].step == vertex.step]
+
+    taken = [arrow for arrow in sheet.arrows if arrow.kind == "time"]
+    hidden = {
+        arrow.tail.slot
+        for arrow in taken
+        if is_multiplied((vertices[v] for v in arrow.head.vertices), attrgetter("declared"), in_step)
     }
-    met = [arrow for arrow in sheet.arrows if arrow.kind == "time" and arrow.head in weighted]
-    hidden = {arrow.tail.slot for arrow in met if arrow.head in multiplied or sheet.joins(arrow.head)}
-    hidden = hidden or {arrow.tail.slot for arrow in met}  # states that meet weights element by element only
+    weighted = {arrow.head for arrow in sheet.arrows if arrow.kind == "weight"}
+    hidden = hidden or {arrow.tail.slot for arrow in taken if arrow.head in weighted}  # element by element only
     summing = {
         sheet.plan.loop_of[vertex.id]
         for vertex in sheet.record.vertices

@@ -1,0 +1,20 @@
+"""A state has the same letter in a drawing and in what `tinyseq.inspect` says of it."""
+
+import pytest
+from zoo import ZOO
+
+from tinyseq.autograd.graph import readable
+from tinyseq.inspect.states import loops
+from tinyseq.viz.computation.record import record
+from tinyseq.viz.computation.sheet import sheet
+
+
+BY_STEP = {"nested_loops", "clockwork", "losses_of_one_element"}  # inspection names what each step hands on by itself
+
+
+@pytest.mark.parametrize("name", sorted(ZOO.keys() - BY_STEP))
+def test_h_and_c_are_the_same_in_drawings_and_in_inspection(name):
+    loss = ZOO[name].loss()
+    inspected = {state[0] for loop in loops(readable([loss.node])[::-1]) for state in loop.states if state != "state"}
+    drawn = {letter[0] for letters in sheet(record(loss)).states.values() for letter in letters}
+    assert not inspected or inspected == drawn - {"L", "α"}
