@@ -8,7 +8,6 @@ from tinyseq.inspect.states import loops
 from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 
-
 BY_STEP = {"nested_loops", "clockwork", "losses_of_one_element"}  # inspection names what each step hands on by itself
 
 

@@ -856,6 +856,31 @@ def soft_stack():
 STACKED = {"W": (3, 2), "U": (3, 3), "P": (3, 2), "A": (2, 3), "D": (2, 3)}
 
 
+@network(inputs=0)
+def two_tasks_and_a_penalty():
+    """A tag for each word, a label for all, and weight decay as a part of the loss; three layers of no model."""
+    ts.manual_seed(0)
+    table, hidden, tags, label = ts.nn.Embedding(5, 3), ts.nn.Linear(6, 3), ts.nn.Linear(3, 4), ts.nn.Linear(3, 2)
+    h, loss = ts.zeros(1, 3, dtype="float32"), 0
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(hidden(ts.concatenate([table([t]), h], axis=1)))
+            loss += ts.nn.cross_entropy(tags(h), [t % 4])
+    decay = 0.01 * ts.sum(hidden.weight**2)
+    return loss / STEPS + 0.5 * ts.nn.cross_entropy(label(h), [1]) + decay
+
+
+@network()
+def detached_at_every_step():
+    """Each step is a loop of its own, which begins with what the step before computed."""
+    w, u, x, h, losses = weight(3, 2, name="W"), weight(3, 3, name="U"), data(STEPS, 2), ts.zeros(3), []
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + u @ h.detach())
+            losses.append(ts.sum(h * h))
+    return sum(losses)
+
+
 def model(states, symbols=4, n=2, seed=0):
     """A hidden Markov model with random tables."""
     rng = np.random.default_rng(seed)

@@ -58,7 +58,7 @@ class Constants:
             (box.slot, number)
             for box, number, argument in self._taken()
             if (box.slot, number) not in timed and not self.state(box, number)
-            if _reads(sheet, box) or (box.slot in leading and self._is_fed(box, argument))
+            if self._meets_weight(box, argument) or (box.slot in leading and self._is_fed(box, argument))
         }
         self.inputs = {self.first[role] for role in roles}
 
@@ -155,11 +155,20 @@ class Constants:
             found |= feeding[slot]
         return found
 
-    def _is_fed(self, box: Box, argument: Argument) -> bool:
+    def _meets_weight(self, box: Box, argument: Argument) -> bool:
+        """Whether a constant is data: it is joined with other values, or meets a weight, and is no fixed number."""
+        if self.sheet.joins(box) or not any(other.weights for other in box.arguments):
+            return self.sheet.joins(box)
+        if self.sheet.record.vertices[argument.vertex].kind == "product":
+            return True
+        found = self.values.constant(argument)
+        return found is None or np.size(found) > 1 or (box.step is not None and self._is_fed(box, argument, adds=True))
+
+    def _is_fed(self, box: Box, argument: Argument, adds: bool = False) -> bool:
         """Whether a constant differs by step and is not a mask, nor a number that something is multiplied by."""
         uses = self.sheet.over_time(box, argument)[:MOST_COMPARED]
         found = [self.values.constant(use) for use in uses]
-        adds = self.sheet.record.vertices[argument.vertex].operator in {"+", "-"}
+        adds = adds or self.sheet.record.vertices[argument.vertex].operator in {"+", "-"}
         arrays = [np.asarray(array) for array in found if array is not None]
         if len(arrays) < len(found):
             return adds
@@ -167,11 +176,6 @@ class Constants:
             return False
         numbers = {*np.concatenate([array.ravel() for array in arrays]).tolist()} - {0}
         return adds if max(array.size for array in arrays) == 1 else adds or len(numbers) > 1
-
-
-def _reads(sheet: Sheet, box: Box) -> bool:
-    """Whether a constant that a box takes is data: it meets a weight, or is joined with other values."""
-    return any(argument.weights for argument in box.arguments) or sheet.joins(box)
 
 
 def _alike(one: Any, other: Any) -> bool:

@@ -1,6 +1,7 @@
 """The names of leaves and gates, and numbers and operators as they are written in a label."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -35,7 +36,7 @@ def short_name(leaf: Vertex) -> str:
 
 
 def short_names(leaves: Sequence[Vertex]) -> dict[int, str]:
-    """The short names of leaves by their ids, with layer and direction where needed to distinguish them."""
+    """The short names of leaves by their ids, with layer, direction and primes where these tell them apart."""
     names = {leaf.id: short_name(leaf) for leaf in leaves}
     alike = [leaf for leaf in leaves if list(names.values()).count(names[leaf.id]) > 1 and not leaf.label]
     kinds = {leaf.id: kind for leaf in alike if (kind := WEIGHT.fullmatch(leaf.name.split(".")[-1])) and kind[3]}
@@ -43,6 +44,10 @@ def short_names(leaves: Sequence[Vertex]) -> dict[int, str]:
     for leaf, kind in kinds.items():
         layer = superscript(int(kind[3]) + 1) if len(layers) > 1 else ""
         names[leaf] += layer + (("←" if kind[4] else "→") if len(ways) > 1 else "")
+    seen = Counter[str]()
+    for leaf, name in names.items():  # as they were made: W, W′, W″ of three modules
+        names[leaf] += "′" * seen[name]
+        seen[name] += 1
     return names
 
 

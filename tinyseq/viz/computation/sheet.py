@@ -6,6 +6,7 @@ Every parameter is drawn once, however often it is used. Parameters that are alw
 from collections.abc import Collection, Hashable, Iterable
 from itertools import product
 
+from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
 from tinyseq.viz.computation.constants import Constants, Role
 from tinyseq.viz.computation.grouping import End, Grouping
@@ -60,6 +61,7 @@ class _Maker:
         made = [box for box in self.sheet.boxes if box.kind != "parameter"]
         for box in made:
             self._connect(box)
+        self._find_detached(made)
         self._recall_states(made)
         self.constants = Constants(self.sheet, made, self.timed, self.delays)
         for box in made:
@@ -217,16 +219,31 @@ class _Maker:
         """The box of the same role as a value."""
         return next((box for box in self.sheet.boxes if box.slot == self.slots[end.vertex]), None)
 
+    def _find_detached(self, boxes: list[Box]) -> None:
+        """The states that other steps take as constants: the very arrays that a step has computed."""
+        near = {box.step + way for box in boxes if box.step is not None for way in (-1, 0, 1)}
+        made: dict[Hashable, Vertex] = {}
+        for vertex in (vertex for vertex in self.grouping.boxed if vertex.op and vertex.step in near):
+            if hasattr(value := self.record.value((vertex.id, 0)), "dtype"):
+                made[id(owner(value)), value.shape] = vertex
+        for box in (box for box in boxes if box.step is not None):
+            for number, argument in enumerate(box.arguments):
+                taken = self.record.constant(argument.vertex, argument.position)
+                found = made.get((id(owner(taken)), taken.shape)) if hasattr(taken, "dtype") else None
+                if found and found.step is not None and box.step is not None and found.step != box.step:
+                    self.timed[box.slot, number] = self.slots[found.id]
+                    self.delays.setdefault((box.slot, number), box.step - found.step)
+
     def _recall_states(self, boxes: list[Box]) -> None:
         """The states of loops of one step, which no line to another step shows."""
         found, cells = states_of_single_steps(self.plan, self.grouping, Values(self.sheet))
-        told = {  # by lines between other steps, if a step stands alone because its state is detached
+        unknown = {  # not told by lines between other steps, if a step stands alone because its state is detached
             (argument.vertex, argument.position)
             for box in (boxes if found else ())
             for number, argument in enumerate(box.arguments)
-            if (box.slot, number) in self.timed
+            if (box.slot, number) not in self.timed
         }
-        found = {place: state for place, state in found.items() if place not in told}
+        found = {place: state for place, state in found.items() if place in unknown}
         cells &= {*found.values()}
         slots = {
             state: ("begins", state) if isinstance(state, tuple) else self.slots[state] for state in found.values()
@@ -240,6 +257,7 @@ class _Maker:
             for number, argument in enumerate(box.arguments):
                 if (place := (argument.vertex, argument.position)) in found:
                     self.timed[box.slot, number] = slots[found[place]]
+                    self.delays.setdefault((box.slot, number), -1 if self._runs_backward(place[0]) else 1)
 
     def _delay(self, end: End, head: Box) -> int:
         """How many steps later a value is used in a folded loop."""
@@ -293,7 +311,7 @@ class _Maker:
                         continue  # it begins two states
                     else:
                         beginning.kind = "initial"
-                    beginning.column, beginning.slot = start, state
+                    beginning.column, beginning.slot = self._added(start), state
                 if not given:
                     at = box.column.step - self.delays.get((box.slot, number), box.column.step - start.step)
                     self.sheet.arrows.append(Arrow(self._given(box, number, state, at), box))
@@ -317,11 +335,8 @@ class _Maker:
         assert box.column
         argument, start = box.arguments[number], self._start(box)
         if self.sheet.folded or (state, at) not in self.handed:
-            before = (
-                self._added(start._replace(step=at))
-                if (at - start.step) * (start.step - box.column.step) > 0
-                else start
-            )
+            earlier = self.sheet.folded or (at - start.step) * (start.step - box.column.step) > 0
+            before = self._added(start._replace(step=at) if earlier else start)
             return self._extra("initial", before, state, argument)[0]
         slot = "detached", state
         self.detached[slot] = state
@@ -339,7 +354,7 @@ class _Maker:
         assert box.column
         phase, steps = box.column.phase, self.plan.steps[box.column.phase]
         at = steps[-1] + 1 if self._runs_backward(box.arguments[0].vertex) else steps[0] - 1
-        return self._added(Column(phase, at, "start"))
+        return Column(phase, at, "start")
 
     def _extra(self, kind: Kind, place: Column | Zone, slot: Hashable, *arguments: Argument) -> tuple[Box, bool]:
         if (place, slot) in self.extra:

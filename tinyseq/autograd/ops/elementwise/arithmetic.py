@@ -114,6 +114,7 @@ negative = op(
     lambda xp, g: -g,
     tex=r"\bar x = -\bar y",
     operator="-x",
+    inverse=(np.negative,),
     slope_bound=1.0,
     symbol="−",
     reference=np.negative,
