@@ -196,7 +196,7 @@ def test_a_loss_that_is_summed_up_step_by_step_is_called_l_and_ends_in_the_resul
     assert totals == ["+ → L₀", "+ → L₁", "+ → L₂"]
     (result,) = (box for box in content.boxes if box.kind == "result")
     assert [line.text for line in Wording(content).lines(result)] == ["+", f"loss L = {cell_loop_loss.item():.4g}"]
-    assert sorted(texts(content, "initial")) == ["L₋₁", "c₋₁ = 0", "h₋₁ = 0"]
+    assert sorted(texts(content, "initial")) == ["L₋₁ = 0", "c₋₁ = 0", "h₋₁ = 0"]
 
 
 def test_a_zero_state_is_told_even_where_some_ops_keep_nothing_of_it(char_loss):

@@ -116,7 +116,8 @@ def test_names_say_that_a_loop_runs_backward(said, steps):
 NOT_ALONE = {
     *("backward_in_time", "rows_backward_in_time", "both_directions_by_hand"),
     *("attention_before_the_loop", "zoneout", "lists_before_and_after_the_loop"),
-    *("constants_of_each_step", "attention_after_the_loop"),
+    *("constants_of_each_step", "attention_after_the_loop", "attention_over_its_own_past", "chain_of_scores"),
+    *("input_that_is_only_added", "quasi_recurrent", "soft_stack", "weights_for_two_steps_back"),
 }
 
 
@@ -162,8 +163,8 @@ def test_weights_of_a_single_step_need_no_names(name, monkeypatch):
 DRAWS = np.random.default_rng(0)
 
 
-def random(*shape):
-    return ts.tensor(DRAWS.random(shape)) if shape != ((),) else ts.tensor(0.0)
+def random(*shape, dtype=None):
+    return ts.tensor(DRAWS.random(shape), dtype=dtype) if shape != ((),) else ts.tensor(0.0)
 
 
 @pytest.mark.parametrize("name", sorted(set(zoo.ZOO) - NOT_ALONE - UNKNOWN))
@@ -179,7 +180,11 @@ def test_what_could_be_an_input_or_a_state_is_drawn_as_an_input_of_the_step(name
     assert {kind for kind, _ in first_column(zoo.ZOO[name].loss())} == {"input"}
 
 
-@pytest.mark.parametrize("name", sorted(NOT_ALONE - {"constants_of_each_step", "attention_after_the_loop"}))
+# A state that no weight is applied to is a constant, where no other step shows it.
+CONSTANT = {"constants_of_each_step", "attention_after_the_loop", "quasi_recurrent", "soft_stack"}
+
+
+@pytest.mark.parametrize("name", sorted(NOT_ALONE - CONSTANT))
 def test_no_state_of_a_single_step_is_shown_as_a_zero(name, monkeypatch):
     monkeypatch.setattr(zoo, "STEPS", 1)
     content = sheet(record(zoo.ZOO[name].loss()))
