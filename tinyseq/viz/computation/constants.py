@@ -6,26 +6,17 @@ The graph does not say what a constant is. Its *role* tells: the op that takes i
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from heapq import merge
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.ops.moves.joined import owner
-from tinyseq.backend import to_numpy
 from tinyseq.viz.computation.boxes import Argument, Box, Sheet
 from tinyseq.viz.computation.loops.columns import Column, Zone
 from tinyseq.viz.computation.states import running_totals
-from tinyseq.viz.computation.values import Values
+from tinyseq.viz.computation.values import Identity, Values, identity
 
 Role = tuple[Hashable, int]  # a slot, and the number of an argument
 MOST_COMPARED = 16  # steps, to see whether a constant is the same in all of them
-
-
-class Identity(NamedTuple):
-    """What distinguishes an array: its numbers, and if these are all the same, which array it is."""
-
-    numbers: Hashable
-    array: int
 
 
 class Constants:
@@ -65,7 +56,7 @@ class Constants:
     def state(self, box: Box, number: int) -> tuple[Hashable, int] | None:
         """The slot and the step of the initial state that a constant is, if another op takes it as that."""
         array = self.arrays.get((box, number))
-        found = self.begun.get((box.column.phase, _identity(array)), {}) if box.column and array is not None else {}
+        found = self.begun.get((box.column.phase, identity(array)), {}) if box.column and array is not None else {}
         return next(((state, at) for state, (_, at) in found.items() if len(found) == 1), None)
 
     def _taken(self) -> Iterator[tuple[Box, int, Argument]]:
@@ -115,7 +106,7 @@ class Constants:
             if array is None and (told := self.values.told(argument.vertex, argument.position)) is not None:
                 array = next((other for other in known[place] if _alike(told, other)), told)
                 known[place].append(array)
-            taken.setdefault((box.slot, number), {})[place] = (box, number) if array is None else _identity(array)
+            taken.setdefault((box.slot, number), {})[place] = (box, number) if array is None else identity(array)
         # the numbers of the roles that take an array in a place: comparing all with all would take their square
         holders = defaultdict[tuple[Column | Zone, Hashable], list[int]](list)
         for index, arrays in enumerate(taken.values()):
@@ -136,7 +127,7 @@ class Constants:
                 role = box.slot, number
                 for use in self.sheet.alike(box, argument)[:MOST_COMPARED] if role in self.timed and box.column else ():
                     if box.column and (array := self.values.kept(use)) is not None:
-                        delay, known = self.delays.get(role, 1), begun[box.column.phase, _identity(array)]
+                        delay, known = self.delays.get(role, 1), begun[box.column.phase, identity(array)]
                         found = abs(delay), (self.sheet.record.vertices[use.vertex].step or 0) - delay
                         known[self.timed[role]] = min(found, known.get(self.timed[role], found))
         return begun
@@ -180,12 +171,6 @@ class Constants:
 
 def _alike(one: Any, other: Any) -> bool:
     return np.shape(one) == np.shape(other) and np.allclose(one, other, rtol=1e-4, atol=1e-6)
-
-
-def _identity(array: Any) -> Identity:
-    plain = to_numpy(array)
-    uniform = not (plain != plain.ravel()[:1]).any()
-    return Identity((plain.shape, plain.tobytes()), id(owner(array)) if uniform else 0)
 
 
 def _numbers(held: Hashable) -> Hashable:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,13 @@ def _with_neighbours(array: Any) -> NDArray[np.float64]:
     exact, kind = _exact(array), np.asarray(to_numpy(array)).dtype
     unit = np.finfo(kind).eps if kind.kind == "f" else 0.0
     return np.stack([exact, exact * (1 + unit), exact * (1 - unit)])
+
+
+class Identity(NamedTuple):
+    """What distinguishes an array: its numbers, and if these are all the same, which array it is."""
+
+    numbers: Hashable
+    array: int
 
 
 class Values:
@@ -209,7 +216,8 @@ class Values:
         return np.take(plain, self.sheet.plan.tracks[vertex].steps.index(step), axis=axis)
 
 
-def identity(array: Any) -> Hashable:
-    """What distinguishes a constant from others: its elements, or if these are all the same, the array itself."""
+def identity(array: Any) -> Identity:
+    """What distinguishes a constant from others."""
     plain = to_numpy(array)
-    return plain.shape, plain.tobytes() if (plain != plain.ravel()[:1]).any() else id(owner(array))
+    uniform = not (plain != plain.ravel()[:1]).any()
+    return Identity((plain.shape, plain.tobytes()), id(owner(array)) if uniform else 0)
