@@ -99,7 +99,7 @@ NAMES = {
     "attention_over_its_own_past": {"[h₋₁; h₀]", "[h₋₁; h₀; h₁]", "A h₋₁"},
     "crf_on_an_lstm": {"+ → α₁", "+ → L₂", "W h₀ + b", "W h₂ + b"},
     "soft_stack": {"P h′₋₁", "k′ ·", "k × ·"},
-    "two_tasks_and_a_penalty": {"W[x₀]", "W′ [·, h₋₁] + b", "W′′ h₀ + b", "W′′′ h₂ + b", "W′²"},
+    "penalty_on_a_weight": {"W[x₀]", "W′ [·, h₋₁] + b", "W′′ h₀ + b", "W′²"},
     "detached_at_every_step": {"h₋₁ = 0", "U h₋₁", "U h₀", "h₀", "U h₁", "h₁"},
     "losses_of_one_element": {"+ → L₀", "W x₀", "U h₀", "V h₀"},
 }
