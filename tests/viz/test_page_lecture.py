@@ -145,7 +145,9 @@ def test_the_terms_that_drop_into_the_sums_are_those_of_the_steps_and_end_in_gra
     leaves = {played.content.record.items[number]: number for number in played.playback.ledger.leaves}
     by_step = {}
     for leaf, number in leaves.items():
-        if view == "unrolled":
+        if (
+            view == "unrolled" and name != "crf_on_an_lstm"
+        ):  # what it takes before its loop is of no step for inspection
             with_tensor = as_tensor(leaf, played.loss)
             try:
                 by_step[played.playback.ledger.names[number]] = ts.inspect.grad_by_step(
