@@ -54,22 +54,22 @@ def agree(found, wanted, close=np.testing.assert_array_equal):
 SMALLEST = 16  # bytes of Python's smallest object: a leak takes that much at each replay
 
 
-def growth(replay, times, rounds=4):
-    """Bytes by which memory grows at each replay, in the round of so many replays in which it grows least.
+def growth(replay, times, rounds=12):
+    """Bytes by which memory grows at each replay, in the first round of so many replays without a leak, or the last.
 
-    Python keeps tuples and dicts that were freed for later ones. That settles after a while; a leak goes on.
+    Python and NumPy keep memory that was freed for later objects. That settles after a while; a leak goes on.
     """
     sizes = []
     tracemalloc.start()
     try:
-        for _ in range(rounds + 1):
+        while len(sizes) < 2 or (sizes[-1] - sizes[-2] >= SMALLEST * times and len(sizes) <= rounds):
             for _ in range(times):
                 replay()
             gc.collect()
             sizes.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
-    return min(np.diff(sizes)) / times
+    return (sizes[-1] - sizes[-2]) / times
 
 
 def op_replayed(op, data, executor):
