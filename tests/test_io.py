@@ -150,6 +150,11 @@ def test_a_folder_is_no_model_file(tmp_path):
         ts.load(tmp_path)
 
 
+def test_a_model_cannot_be_read_from_a_device():
+    with pytest.raises(ModelFileError, match="/dev/null: is a pipe or a device; write the model to a file first"):
+        ts.load_model("/dev/null")
+
+
 def with_header(header, data=b""):
     """A safetensors file with a header of one's own."""
     return len(header).to_bytes(8, "little") + header + data

@@ -144,8 +144,10 @@ def load_with_metadata(path: str | Path, kind: str | None = None) -> tuple[Array
     path = Path(path)
     if path.is_dir():
         raise ModelFileError(f"{path}: is a folder; expected a model saved by tinyseq")
-    if not path.is_file():
+    if not path.exists():
         raise ModelFileError(f"{path}: no such file; expected a model saved by tinyseq")
+    if not path.is_file():
+        raise ModelFileError(f"{path}: is a pipe or a device; write the model to a file first")
     try:
         arrays = safetensors.load_file(path)
         with safe_open(path, framework="numpy") as file:
