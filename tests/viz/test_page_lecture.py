@@ -144,17 +144,13 @@ def test_the_terms_that_drop_into_the_sums_are_those_of_the_steps_and_end_in_gra
             assert addition.total == pytest.approx(float(np.linalg.norm(sums[addition.parameter])), rel=1e-4, abs=1e-7)
     leaves = {played.content.record.items[number]: number for number in played.playback.ledger.leaves}
     by_step = {}
-    for leaf, number in leaves.items():
-        if (
-            view == "unrolled" and name != "crf_on_an_lstm"
-        ):  # what it takes before its loop is of no step for inspection
-            with_tensor = as_tensor(leaf, played.loss)
-            try:
-                by_step[played.playback.ledger.names[number]] = ts.inspect.grad_by_step(
-                    played.loss, with_tensor
-                ).numpy()
-            except ValueError:
-                continue  # a parameter that no step uses
+    # What a CRF takes before its loop is of no step for inspection.
+    for leaf, number in leaves.items() if view == "unrolled" and name != "crf_on_an_lstm" else ():
+        try:
+            found = ts.inspect.grad_by_step(played.loss, as_tensor(leaf, played.loss))
+        except ValueError:
+            continue  # a parameter that no step uses
+        by_step[played.playback.ledger.names[number]] = found.numpy()
     played.loss.backward()
     for leaf, number in leaves.items():
         if leaf.grad is None:
