@@ -9,8 +9,6 @@ import sys
 from importlib.resources import files
 from pathlib import Path
 
-from programs import as_program
-
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -48,4 +46,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    as_program(main)
+    sys.exit(main(sys.argv[1:]))  # not as_program: -I finds no module beside this file

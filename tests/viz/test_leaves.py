@@ -13,7 +13,13 @@ from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.page.flows import flows
 
 # Where the tape tells more of a leaf than of an array: of which step a row is, or that it is a factor and no number.
-TOLD_MORE = {"attention_before_the_loop", "chain_of_scores", "constants_of_each_step", "nested_loops"}
+TOLD_MORE = {
+    "attention_before_the_loop",
+    "chain_of_scores",
+    "constants_of_each_step",
+    "nested_loops",
+    "one_mask_for_all_steps",
+}
 
 
 def with_gradients(*shape, seed=0):

@@ -63,14 +63,17 @@ def check_real(name: str, values: Array, target: Array) -> None:
     Raises:
         TypeError: if they would; the error says ``name``.
     """
-    if values.dtype == target.dtype:
+    if type(values) is type(target) and values.dtype == target.dtype:
         return
-    of_kind = namespace_of(values).isdtype
-    if of_kind(values.dtype, "complex floating") and not of_kind(target.dtype, "complex floating"):
+    if _is_complex(values) and not _is_complex(target):
         raise TypeError(
             f"{name} has dtype {values.dtype}, and {target.dtype} has no imaginary part; give real numbers, such as "
             ".real or abs()"
         )
+
+
+def _is_complex(array: Array) -> bool:
+    return bool(namespace_of(array).isdtype(array.dtype, "complex floating"))
 
 
 def _no_numbers(value: object, dtype: Any) -> TypeError:
