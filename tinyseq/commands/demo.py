@@ -122,7 +122,7 @@ def spell_hello(console: Console) -> Any:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return ts.viz.graph(ts.nn.cross_entropy(model(inputs), targets), gradients=True)
+    return ts.viz.graph(ts.nn.cross_entropy(model(inputs), targets), gradients=True, inputs=HELLO[:-1])
 
 
 def learn_english(rng: np.random.Generator, console: Console) -> Trained:
