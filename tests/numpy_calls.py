@@ -139,7 +139,9 @@ def functions():
     found = {}
     for module in MODULES:
         for name in sorted(set(dir(module)) - SETTINGS - APART - UNSET):
-            thing = getattr(module, name)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of names such as char.chararray, since NumPy 2.5
+                thing = getattr(module, name)
             plain = callable(thing) and not isinstance(thing, type | types.ModuleType) and not name.startswith("_")
             if not plain or FILES & set(parameters(thing)):
                 continue

@@ -209,6 +209,7 @@ def test_files_stay_in_the_temporary_folder(marked, tmp_path):
     assert report.notes == ()
 
 
+@pytest.mark.skipif(shutil.which("ps") is None, reason="there is no ps to list processes")
 def test_nothing_is_left_running(marked):
     """A loop that ignores signals is ended with its process."""
     marked(
