@@ -149,7 +149,7 @@ def test_a_complete_docstring_lacks_nothing():
     ("old", "new", "lack"),
     [
         ("size.\n", "size,\n    from 0.\n", "a summary of one line"),
-        ("        seed: the random seed.\n", "", "argument seed"),
+        ("seed: the random seed.", "", "argument seed"),
         ("seed: the random seed", "seeds: numbers", "argument seed"),
         ("seed:", "speed: a seed.\n        seed:", "speed, which is no argument,"),
         ("Raises:", "Note:", "errors"),

@@ -1,5 +1,6 @@
 """State that no attribute shows: how far an iterator, a generator or a random generator has advanced."""
 
+import gc
 import io
 import pickle
 import random
@@ -44,7 +45,7 @@ class _Outline(pickle.Pickler):
         return None if isinstance(value, _WRITTEN) else id(value)
 
 
-def _rest(iterator: Iterator[Any]) -> bytes | None:
+def _rest(iterator: Iterator[Any]) -> Any:
     """What an iterator of Python's own will give."""
     found = io.BytesIO()
     try:
@@ -52,5 +53,16 @@ def _rest(iterator: Iterator[Any]) -> bytes | None:
             warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12, for some iterators
             _Outline(found).dump(iterator)
     except (TypeError, pickle.PicklingError):
-        return None
+        return _parts(iterator) if type(iterator).__module__ == "itertools" else None
     return found.getvalue()
+
+
+def _parts(iterator: Iterator[Any]) -> Any:
+    """What an iterator of `itertools` shows where it cannot be pickled, from Python 3.14: its text and what it holds.
+
+    The second round of a `cycle` shows nothing of itself.
+    """
+    held = gc.get_referents(iterator)
+    return repr(iterator), [
+        tuple(map(id, part)) if isinstance(part, list | tuple) else hidden_state(part) for part in held
+    ]
