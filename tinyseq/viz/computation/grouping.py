@@ -158,15 +158,11 @@ class Grouping:
         while user.id in self.passed:
             source, user = user.id, self.vertices[self.users[user.id][0]]
         host = self.inside.get(user.id, user.id)
-        members = self.members(self.vertices[host])
-        inside = {member.id for member in members}
-        arguments = [
-            parent and parent[0] == source and member is user
-            for member in members
-            for parent in member.parents
-            if not parent or parent[0] not in inside
-        ]
-        return (slots[host], arguments.index(True)) if host in slots else None
+        if host not in slots:
+            return None
+        arguments = arguments_of(self.members(self.vertices[host]))
+        reads = (member is user and (member.parents[i] or (None,))[0] == source for member, i in arguments)
+        return slots[host], [*reads].index(True)
 
     @cached_property
     def roles(self) -> dict[Hashable, list[int]]:
@@ -318,6 +314,17 @@ class Grouping:
         other = self.vertices[source]
         same_place = vertex.step == other.step and (vertex.id in self.plan.tracks) == (source in self.plan.tracks)
         return self.users[source] == [vertex.id] and same_place
+
+
+def arguments_of(members: list[Vertex]) -> list[tuple[Vertex, int]]:
+    """The arguments of ops that are drawn together, except for each other's results: the op, and the position."""
+    inside = {member.id for member in members}
+    return [
+        (member, position)
+        for member in members
+        for position, parent in enumerate(member.parents)
+        if not parent or parent[0] not in inside
+    ]
 
 
 def _scales(vertex: Vertex) -> bool:

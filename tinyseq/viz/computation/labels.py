@@ -59,12 +59,12 @@ class Wording:
 
     def _input_names(self) -> dict[Slot, str]:
         """x for the input that most columns have, x′ for the next, and so on."""
+        if self.sheet.view == "flat":
+            return self._flat_inputs()
         columns: dict[Slot, int] = {}
         for box in self.sheet.boxes:
             if box.kind == "input" and box.of_step is None:
                 columns[box.slot] = columns.get(box.slot, 0) + 1
-        if self.sheet.view == "flat":
-            return self._flat_inputs()
         found = {slot: "x" + "′" * i for i, slot in enumerate(sorted(columns, key=lambda slot: -columns[slot]))}
         detached = [box for box in self.sheet.boxes if box.of_step is not None]
         found |= {box.slot: self.sheet.states[box.slot][0] for box in detached}

@@ -9,7 +9,7 @@ from itertools import product
 from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
 from tinyseq.viz.computation.constants import Constants, Role
-from tinyseq.viz.computation.grouping import End, Grouping
+from tinyseq.viz.computation.grouping import End, Grouping, arguments_of
 from tinyseq.viz.computation.loops.beside import with_steps
 from tinyseq.viz.computation.loops.columns import Column, Plan, Zone, zones
 from tinyseq.viz.computation.record import Record, Vertex
@@ -150,13 +150,7 @@ class _Maker:
 
     def _arguments(self, members: list[Vertex], step: int | None) -> tuple[Argument, ...]:
         """The arguments of ops that are drawn together, except for each other's results."""
-        inside = {member.id for member in members}
-        return tuple(
-            self._argument(member, position, step)
-            for member in members
-            for position, parent in enumerate(member.parents)
-            if not parent or parent[0] not in inside
-        )
+        return tuple(self._argument(member, position, step) for member, position in arguments_of(members))
 
     def _argument(self, vertex: Vertex, position: int, step: int | None) -> Argument:
         parent = vertex.parents[position]
