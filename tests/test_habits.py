@@ -12,7 +12,7 @@ import pytest
 from oracles import oracle
 
 import tinyseq as ts
-from tinyseq.torch_names import names
+from tinyseq.torch_names import lookup, names, other_names
 from tinyseq.torch_names.settings import SETTINGS
 
 torch = oracle("torch")
@@ -22,6 +22,7 @@ OWNERS = {
     "torch.Tensor": (torch.Tensor, x),
     "torch": (torch, ts),
     "torch.nn": (torch.nn, ts.nn),
+    "torch.nn.init": (torch.nn.init, ts.nn.init),
     "torch.optim": (torch.optim, ts.optim),
     "torch.optim.lr_scheduler": (torch.optim.lr_scheduler, ts.optim),
     "torch.utils.data": (torch.utils.data, ts.data),
@@ -32,7 +33,7 @@ OWNERS = {
 INTERNAL = re.compile(
     r"sys|os|math|torch|types|typing|typename|warnings|functools|textwrap|inspect|threading|platform|glob|importlib|"
     r"ctypes|builtins|cast|override|wraps|partial|ref|annotations|bisect_right|Counter|Any|Callable|Literal|Self|"
-    r"SupportsFloat|TypedDict|Optional|TYPE_CHECKING|EPOCH_DEPRECATION_WARNING|DFIterDataPipe|"
+    r"SupportsFloat|TypedDict|TypeVar|ParamSpec|Optional|TYPE_CHECKING|EPOCH_DEPRECATION_WARNING|DFIterDataPipe|"
     r".*(Type|Storage|Object|Iterator|List|Dict|Argument|Spec|Context|Error|Info|Node|Block|Stats|Config|Logger|"
     r"LoggerBase|Plan|Value|Capsule|Guard|Set|Key|Unit|Check|Function|Method|Module|Serializer|Writer|Reader|Property|"
     r"State|Report|Use|Schema|Hook|Tensor|Exception|Interface|Generic)|"
@@ -94,6 +95,75 @@ def test_what_an_error_names_exists(place):
     assert found or place == "torch.optim.Optimizer"
 
 
+def test_what_the_tables_name_exists():
+    """Also cures that no name of PyTorch leads to; ``model`` is an HMM."""
+    model = {
+        name: ts.hmm.HMM([1.0], [[1.0]], emission, symbols=None)
+        for name, emission in (
+            ("table", [[1.0]]),
+            ("means", ts.hmm.Gaussian([[0.0]], [[[1.0]]])),
+            ("rates", ts.hmm.Poisson([[1.0]])),
+        )
+    }
+    tables = {"HMM": other_names.HMM, "MODULE": names.MODULE, "WRITTEN": names.WRITTEN, **lookup.MODULES}
+    found = 0
+    for table, cures in tables.items():
+        for cure in cures.values():
+            for owner, path in re.findall(r"\b(ts|model)((?:\.[A-Za-z_]\w*)+)", cure):
+                if owner == "model" and table != "HMM":
+                    continue
+                kind = next((kind for kind in ("means", "rates") if kind in path), "table")
+                value = ts if owner == "ts" else model["means" if "covariances" in path else kind]
+                for part in path.split(".")[1:]:
+                    if isinstance(value, type) and part in ("states", "model", "log_likelihoods"):
+                        break
+                    value = getattr(value, part)
+                found += 1
+    assert found > 150
+
+
+def test_dir_lists_the_public_names_and_no_others():
+    modules = dict(lookup.public_modules(ts))
+    assert {"ts", "ts.hmm", "ts.hmm.semirings", "ts.nn.init", "ts.viz.plots", "ts.random", "ts.memory"} <= set(modules)
+    for module in modules.values():
+        assert [name for name in dir(module) if not name.startswith("_")] == sorted(module.__all__)
+        for name in module.__all__:
+            assert getattr(module, name) is not None
+
+
+def test_every_public_name_is_found_from_every_public_module():
+    """One that is typed behind another module, as ``ts.RNNLM``, or with other letters, leads to where it is."""
+    modules = dict(lookup.public_modules(ts))
+    modules.pop("ts.exercises", None)  # imported when it is first used, so perhaps by another test
+    for place, module in modules.items():
+        for other in modules.values():
+            for name in module.__all__:
+                for typed in (name, name.lower(), name.replace("_", "")):
+                    cure = answer(other, typed)
+                    if cure is not None:  # what a module imports for itself is an attribute, too
+                        assert cure, (other, typed, place)
+                        assert not cure.startswith("the nearest"), (other, typed, place)
+
+
+def test_the_names_of_hmmlearn_and_nltk_say_what_to_use():
+    hmmlearn, nltk = oracle("hmmlearn.hmm"), oracle("nltk.tag.hmm")
+    model = ts.hmm.HMM([1.0], [[1.0]], [[1.0]])
+    theirs = [hmmlearn.CategoricalHMM(2), hmmlearn.GaussianHMM(2), nltk.HiddenMarkovModelTagger]
+    settings = re.compile(r"get_metadata_routing|set_\w+_request|.*_(prior|weight|type)|min_covar|implementation")
+    scores = re.compile(  # of a tagger against tags, which `ts.tagging` has
+        r"accuracy|confusion|evaluate_per_tag|f_measure|precision|recall|tag_sents|test|point_entropy|reset_cache|.*_simple"
+    )
+    for owner in theirs:
+        for name in public(owner):
+            if not settings.fullmatch(name) and not scores.fullmatch(name):
+                assert answer(model, name) != "", name
+    for name in ("startprob_", "transmat_", "emissionprob_", "means_", "covars_", "A", "B", "pi", "fit", "score"):
+        assert answer(model, name), name
+    for name in public(hmmlearn):
+        if name.endswith("HMM") and name != "BaseHMM":
+            assert answer(ts.hmm, name), name
+
+
 def test_the_common_ones_have_cures_of_their_own():
     for owner, name, cure in [
         (x, "add_", "use t = x + y, as values never change in place"),
@@ -114,7 +184,13 @@ def test_the_common_ones_have_cures_of_their_own():
         (ts.optim, "lr_scheduler", "use ts.optim.step_decay"),
         (ts.data, "DataLoader", "use ts.data.bucketed"),
         (ts.nn.Linear(1, 1), "cuda", 'use model.to("cuda")'),
-        (ts, "manual_sed", "the nearest name is manual_seed"),
+        (ts, "manual_sed", "the nearest name is ts.manual_seed"),
+        (ts, "RNNLM", "use ts.lm.RNNLM"),
+        (ts, "HMM", "use ts.hmm.HMM"),
+        (ts, "viterbi", "use ts.hmm.HMM(...).viterbi(x)"),
+        (ts.hmm, "baum_welch", "use ts.hmm.HMM(...).fit_em(sequences)"),
+        (ts.viz, "draw", "use ts.viz.graph(tensor)"),
+        (ts.viz, "grph", "the nearest name is ts.viz.graph"),
     ]:
         assert cure in answer(owner, name)
     assert answer(ts, "nonsense") == answer(x, "nonsense") == answer(x, "_private") == ""
@@ -138,10 +214,14 @@ def test_size_is_a_number_that_says_what_to_call():
 
 
 def test_no_habit_is_a_name_that_exists():
-    owners = {"TENSOR": x, "PACKAGE": ts, "NN": ts.nn, "OPTIM": ts.optim, "DATA": ts.data}
-    owners |= {"MODULE": OWNERS["torch.nn.Module"][1], "OPTIMIZER": OWNERS["torch.optim.Optimizer"][1]}
-    for table, owner in owners.items():
-        assert [name for name in getattr(names, table) if hasattr(owner, name)] == []
+    owners = [(names.TENSOR, x), (other_names.HMM, ts.hmm.HMM([1.0], [[1.0]], [[1.0]]))]
+    owners += [(names.MODULE, OWNERS["torch.nn.Module"][1]), (names.OPTIMIZER, OWNERS["torch.optim.Optimizer"][1])]
+    owners += [
+        (lookup.MODULES[place], module) for place, module in lookup.public_modules(ts) if place in lookup.MODULES
+    ]
+    assert len(owners) == 4 + len(lookup.MODULES)
+    for table, owner in owners:
+        assert [name for name in table if hasattr(owner, name)] == []
     operators = [name for name in names.WRITTEN if hasattr(ts, name)]
     assert [name for name in operators if not re.fullmatch(r"x \S+ y", names.WRITTEN[name])] == []
     assert len(names.WRITTEN) > 60

@@ -6,6 +6,7 @@ that is computed.
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from tinyseq import classify, data, hmm, inspect, lm, memory, nn, optim, random, tagging, testing, train, viz
@@ -21,20 +22,18 @@ from tinyseq.autograd.transforms.recompute import checkpoint
 from tinyseq.compiler import compile
 from tinyseq.io import load, load_model, save
 from tinyseq.random import manual_seed
-from tinyseq.torch_names.lookup import of_module
-from tinyseq.torch_names.names import PACKAGE
+from tinyseq.torch_names.lookup import guide
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from tinyseq import exercises
 else:  # for a type checker, a name that is not there shall stay one
-    _absent = of_module("tinyseq", PACKAGE)
 
     def __getattr__(name: str) -> Any:
         if name == "exercises":  # imported when it is first used
             return importlib.import_module("tinyseq.exercises")
-        return _absent(name)
+        raise AttributeError(name)
 
 
 __all__ = [
@@ -87,3 +86,4 @@ __all__ = [
 # The functions of ops need no import: type checkers and editors find them in `__init__.pyi`.
 globals().update({name: FUNCTIONS[name] for name in PUBLIC})
 amax, amin, power = FUNCTIONS["max"], FUNCTIONS["min"], FUNCTIONS["pow"]
+guide(sys.modules[__name__])

@@ -19,6 +19,8 @@ import platform
 from threading import Lock
 from types import TracebackType
 
+__all__ = ["give_back", "reuse"]
+
 KEPT = 512 << 20  # bytes at the top of the heap that stay with the process after they were freed
 LARGEST = 64 << 20  # bytes of the largest array that comes from the heap; a larger one goes back to the system at once
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from tinyseq.arguments import shown, whole
 
+__all__ = ["Rng", "as_generator", "generator", "manual_seed"]
+
 Rng = np.random.Generator | int | None
 """What functions that draw random numbers take: a generator, a seed, or None for the generator of `manual_seed`."""
 
@@ -41,7 +43,7 @@ def manual_seed(seed: int | None) -> np.random.Generator:
     return _seeded
 
 
-def as_generator(rng: Any, name: str = "rng") -> np.random.Generator:
+def as_generator(rng: Rng, name: str = "rng") -> np.random.Generator:
     """The generator for a function that takes a generator, a seed, or neither.
 
     Args:

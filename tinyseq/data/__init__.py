@@ -1,7 +1,5 @@
 """Readers of files, vocabularies, batches, corpora that come with Python, and synthetic tasks."""
 
-from typing import TYPE_CHECKING
-
 from tinyseq.data.batches import Windows, bucketed, padded, padded_values
 from tinyseq.data.chunks import Span, convert_sentences, convert_tags, span_tags, spans
 from tinyseq.data.corpora import CATS, FISH, HELLO, Split, python_docs, python_source
@@ -21,11 +19,6 @@ from tinyseq.data.treebank import (
     write_conllu,
 )
 from tinyseq.data.vocabulary import Vocabulary
-from tinyseq.torch_names.lookup import of_module
-from tinyseq.torch_names.names import DATA
-
-if not TYPE_CHECKING:  # so that type checkers still report missing names
-    __getattr__ = of_module("tinyseq.data", DATA)
 
 __all__ = [
     "CASINO",

@@ -1,7 +1,5 @@
 """Layers, losses and initialisers, with PyTorch's names and layouts."""
 
-from typing import TYPE_CHECKING
-
 from tinyseq.nn import init
 from tinyseq.nn.chains.chunk_rules import bio_rules, bioes_rules
 from tinyseq.nn.chains.crf import CRF
@@ -16,11 +14,6 @@ from tinyseq.nn.parameter import Parameter
 from tinyseq.nn.recurrent.cells import GRUCell, LSTMCell, RNNCell
 from tinyseq.nn.recurrent.encoder_decoder import EncoderDecoder
 from tinyseq.nn.recurrent.layers import GRU, LSTM, RNN
-from tinyseq.torch_names.lookup import of_module
-from tinyseq.torch_names.names import NN
-
-if not TYPE_CHECKING:  # type checkers must still report missing names
-    __getattr__ = of_module("tinyseq.nn", NN)
 
 __all__ = [
     "CRF",

@@ -10,15 +10,26 @@ Functions without a trailing underscore create parameters; the layers use them. 
 """
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyseq.autograd.tensor import Tensor
+from tinyseq.nn.module import Module
 from tinyseq.nn.parameter import Parameter
 from tinyseq.nn.recurrent.registry import CellRecord
 from tinyseq.random import generator
+
+__all__ = [
+    "constant",
+    "fan_in",
+    "forget_bias_",
+    "normal",
+    "orthogonal_",
+    "uniform",
+    "xavier_normal_",
+    "xavier_uniform_",
+]
 
 
 def uniform(shape: tuple[int, ...], bound: float, dtype: str = "float32") -> Parameter:
@@ -179,7 +190,7 @@ def orthogonal_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tensor:
     return weight.copy_(gain * np.concatenate([_orthogonal(*shape) for _ in range(blocks)]))
 
 
-def forget_bias_(layer: Any, value: float = 1.0) -> None:
+def forget_bias_(layer: Module, value: float = 1.0) -> None:
     """Set the forget-gate biases of an LSTM, so that its cells remember at first.
 
     A layer adds two biases, ``bias_ih`` and ``bias_hh``; the first is set to ``value`` and the second to 0.
@@ -203,10 +214,10 @@ def forget_bias_(layer: Any, value: float = 1.0) -> None:
     biases = [(name, p) for name, p in layer.named_parameters() if name.startswith("bias_")] if forgets else []
     if not isinstance(cell, CellRecord) or not biases:
         raise TypeError(f"forget_bias_ takes an LSTM with biases, got {type(layer).__name__}")
-    size = layer.hidden_size
-    first = cell.gates.index("f") * size
     for name, bias in biases:
         values = bias.numpy().copy()
+        size = len(values) // len(cell.gates)
+        first = cell.gates.index("f") * size
         values[first : first + size] = value if name.startswith("bias_ih") else 0.0
         bias.copy_(values)
 

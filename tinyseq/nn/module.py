@@ -68,7 +68,7 @@ class Module(metaclass=Explained):
     if not TYPE_CHECKING:  # for type checkers a missing name stays an error
 
         def __getattr__(self, name: str) -> NoReturn:
-            raise missing(f"{type(self).__name__!r} object", name, MODULE, own=True)
+            raise missing(f"{type(self).__name__!r} object", name, MODULE, owned=self)
 
     def _check_replacement(self, name: str, old: Any, value: Any) -> None:
         """Refuse an assignment that would silently remove a parameter or a module from the model."""

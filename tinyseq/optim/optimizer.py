@@ -78,7 +78,7 @@ class Optimizer(metaclass=Explained):
     if not TYPE_CHECKING:  # for type checkers a missing name stays an error
 
         def __getattr__(self, name: str) -> NoReturn:
-            raise missing(f"{type(self).__name__!r} object", name, OPTIMIZER, own=True)
+            raise missing(f"{type(self).__name__!r} object", name, OPTIMIZER, owned=self)
 
     def remembered(self) -> set[str] | None:
         """The names of the entries that `update` keeps in a parameter's state; None if unknown."""

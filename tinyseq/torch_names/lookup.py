@@ -1,6 +1,6 @@
 """Errors for missing names.
 
-A name is looked up in this order: the table of its owner (`TENSOR`, `PACKAGE`, ...); how it is written here
+A name is looked up in this order: the table of its owner (`TENSOR`, `HMM`, `MODULES`, ...); how it is written here
 (`WRITTEN`); where else the library has it, under the same name or one that differs in case and underscores
 (``nn.LogSigmoid`` is ``ts.log_sigmoid``); why it is not here (`REASONS`); NumPy, which has it without a gradient.
 """
@@ -9,25 +9,47 @@ import difflib
 import functools
 import re
 import sys
-from collections.abc import Callable
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
-from tinyseq.torch_names.names import REASONS, WRITTEN
+from tinyseq.torch_names.names import DATA, NN, OPTIM, PACKAGE, REASONS, WRITTEN
+from tinyseq.torch_names.other_names import HMM_MODULE, INIT, LM, OF_A_MODEL, RANDOM, TAGGING, TESTING, TRAIN, VIZ
+
+ROOT = __name__.partition(".")[0]
+MODULES = {
+    "ts": {**OF_A_MODEL, **PACKAGE},
+    "ts.data": DATA,
+    "ts.hmm": HMM_MODULE,
+    "ts.lm": LM,
+    "ts.nn": NN,
+    "ts.nn.init": INIT,
+    "ts.optim": OPTIM,
+    "ts.random": RANDOM,
+    "ts.tagging": TAGGING,
+    "ts.testing": TESTING,
+    "ts.train": TRAIN,
+    "ts.viz": VIZ,
+}
 
 
-def missing(owner: str, name: str, cures: dict[str, str], own: bool = False) -> AttributeError:
+def missing(owner: str, name: str, cures: dict[str, str], owned: object = None) -> AttributeError:
     """The error for an attribute that is not there.
 
     Args:
         owner: what it was looked for in, for the error.
         name: the name of the attribute.
-        cures: what to use in place of the attributes of PyTorch's counterpart of the owner.
-        own: search nowhere else; for objects whose attributes are the user's own, such as a model's ``lstm``.
+        cures: what to use in place of the attributes of the owner's counterparts in other libraries.
+        owned: the owner itself, where attributes may be the user's own, such as a model's ``lstm``: what the tables do
+            not have is then looked for nowhere else, and Python suggests the nearest of its names.
     """
-    ending = (f"; use {cures[name]}" if name in cures else "") if own else _ending(name, cures)
-    return AttributeError(f"{owner} has no attribute {name!r}{ending}", name=name)
+    if owned is None:
+        return AttributeError(f"{owner} has no attribute {name!r}{_ending(name, cures)}", name=name)
+    ending = f"; use {cures[name]}" if name in cures else ""
+    return AttributeError(f"{owner} has no attribute {name!r}{ending}", name=name, obj=owned)
 
 
 def _ending(name: str, cures: dict[str, str]) -> str:
@@ -61,35 +83,57 @@ def written(name: str, cures: dict[str, str]) -> str | None:
 
 @functools.cache  # hasattr calls it too, and often
 def _elsewhere(name: str) -> str | None:
-    """Where the library has a name, ignoring case and underscores."""
+    """Where the library has a name, ignoring case and underscores if there is none spelled like it."""
     plain = name.replace("_", "").lower()
-    return next((f"{place}.{public}" for place, public in _public() if public.replace("_", "").lower() == plain), None)
+    alike = [(place, public) for place, public in _public() if public.replace("_", "").lower() == plain]
+    alike.sort(key=lambda found: found[1] != name)
+    return f"{alike[0][0]}.{alike[0][1]}" if alike else None
 
 
 @functools.cache
 def _nearest(name: str) -> str | None:
-    """The public name with the most similar spelling."""
-    near = difflib.get_close_matches(name, [public for _, public in _public()], n=1, cutoff=0.8)
-    return near[0] if near else None
+    """The public name with the most similar spelling, and where it is."""
+    places = {public: place for place, public in reversed(_public())}
+    near = difflib.get_close_matches(name, places, n=1, cutoff=0.8)
+    return f"{places[near[0]]}.{near[0]}" if near else None
 
 
 def _public() -> list[tuple[str, str]]:
-    """Every public name of the library, and the module that a user finds it in."""
-    places = {
-        "tinyseq": "ts",
-        **{f"tinyseq.{room}": f"ts.{room}" for room in ("nn", "optim", "data", "nn.init", "testing")},
-    }
-    found = [
-        (place, name) for module, place in places.items() for name in getattr(sys.modules.get(module), "__all__", ())
-    ]
-    tensor = getattr(sys.modules.get("tinyseq"), "Tensor", None)
+    """Every public name of the library, and where a user finds it."""
+    root = sys.modules[ROOT]
+    found = [(place, name) for place, module in public_modules(root) for name in module.__all__]
+    tensor = vars(root).get("Tensor")
     return found + [("t", name) for name in dir(tensor) if not name.startswith("_")]
 
 
-def of_module(module: str, cures: dict[str, str]) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a module."""
+def public_modules(package: ModuleType, place: str = "ts") -> Iterator[tuple[str, ModuleType]]:
+    """A package and all modules below it that are among the public names of the one above, and how users write them."""
+    yield place, package
+    for name in package.__all__:
+        below = vars(package).get(name)  # one that was not imported yet, stays so
+        if isinstance(below, ModuleType) and below.__name__.startswith(ROOT):
+            yield from public_modules(below, f"{place}.{name}")
 
-    def absent(name: str) -> NoReturn:
-        raise missing(f"module {module!r}", name, cures)
+
+def guide(package: ModuleType) -> None:
+    """Let `dir` list the public names of a package and of the public modules below it, and errors say what to use."""
+    for place, module in public_modules(package):
+        vars(module).update(__dir__=_names_of(module), __getattr__=_absent(module, place))
+
+
+def _names_of(module: ModuleType) -> Callable[[], list[str]]:
+    """The ``__dir__`` of a module; without it, completion also offers what the module itself imports."""
+    return lambda: sorted({*module.__all__, *(name for name in vars(module) if name.startswith("__"))})
+
+
+def _absent(module: ModuleType, place: str) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a module, which may have one of its own for what it imports when it is first used."""
+    own = vars(module).get("__getattr__")
+
+    def absent(name: str) -> Any:
+        if own is not None:
+            with suppress(AttributeError):
+                return own(name)
+        raise missing(f"module {module.__name__!r}", name, MODULES.get(place, {}))
 
     return absent

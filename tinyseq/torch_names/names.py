@@ -318,7 +318,7 @@ OPTIMIZER = {
 }
 REASONS = [
     (
-        r"cholesky_|lstsq|lu_|geqrf|orm|orgq|eig|_inverse|triangular_solve|chain_matmul|matrix_|nuclear_norm|svd_",
+        r"cholesky_|lstsq|lu_|geqrf|ormqr|orgqr|eig|_inverse|triangular_solve|chain_matmul|matrix_|nuclear_norm|svd_",
         "ts.solve, ts.inv, ts.svd, ts.eigh and others have gradients; np.linalg on t.numpy() has the rest, without",
     ),
     (r"gamma|erfinv|^bessel|^special", "SciPy's special functions have no gradient here; declare your own op"),

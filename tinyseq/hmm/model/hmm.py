@@ -1,7 +1,7 @@
 """The hidden Markov model: its parameters, with inference, learning and conversion as methods."""
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +19,8 @@ from tinyseq.hmm.model.probabilities import Table
 from tinyseq.hmm.queries import criteria, decoding, durations, filtering, likelihood, long_run, posterior, simulation
 from tinyseq.io import SavedModel
 from tinyseq.io.arrays import Arrays
+from tinyseq.torch_names.lookup import missing
+from tinyseq.torch_names.other_names import HMM as NAMES
 
 
 class HMM(SavedModel):
@@ -366,6 +368,11 @@ class HMM(SavedModel):
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the tables."""
         return self.parameters.dtype
+
+    if not TYPE_CHECKING:  # for type checkers a missing name stays an error
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise missing(f"{type(self).__name__!r} object", name, NAMES, owned=self)
 
     def _repr_html_(self) -> str:
         return notebook.model(self)

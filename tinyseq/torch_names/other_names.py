@@ -1,0 +1,111 @@
+"""Names of hmmlearn, NLTK, the textbooks and NumPy, and other first guesses, by owner."""
+
+_FIT = "model.fit_em(sequences).model for sequences without labels, ts.hmm.HMM.from_labelled(pairs) for labelled ones"
+_SKLEARN = "ts.hmm.HMMEstimator, which has the settings and methods of scikit-learn"
+HMM = {  # attributes of a model
+    **dict.fromkeys(("fit", "train", "train_unsupervised", "baum_welch", "em", "learn"), _FIT),
+    **dict.fromkeys(("train_supervised", "from_samples", "from_counts"), "ts.hmm.HMM.from_labelled(pairs)"),
+    **dict.fromkeys(("score", "log_probability", "log_prob", "loglik", "evaluate"), "model.log_likelihood(x)"),
+    **dict.fromkeys(("likelihood", "prob"), "model.probability(x), or model.log_likelihood(x)"),
+    **dict.fromkeys(("decode", "best_path", "tag", "most_likely_states"), "model.viterbi(x)"),
+    **dict.fromkeys(
+        ("predict_proba", "score_samples", "forward_backward", "smooth", "smoother", "gamma", "xi"),
+        "model.posterior(x), with .states and .transitions",
+    ),
+    **dict.fromkeys(("forward", "alpha", "alphas"), "model.forward_table(x), or model.filter(x)"),
+    **dict.fromkeys(("backward", "beta", "betas"), "model.posterior(x), or ts.hmm.messages for one's own chain"),
+    **dict.fromkeys(("random_sample", "generate", "simulate"), "model.sample(length)"),
+    **dict.fromkeys(("get_stationary_distribution", "stationary_distribution"), "model.stationary()"),
+    **dict.fromkeys(("startprob_", "startprob", "start", "pi", "initial_probs", "priors"), "model.initial"),
+    **dict.fromkeys(("transmat_", "transmat", "A", "transitions", "transition_matrix"), "model.transition"),
+    **dict.fromkeys(("emissionprob_", "emissionprob", "B", "outputs", "emission_matrix"), "model.emission"),
+    **dict.fromkeys(("means_", "means"), "model.emissions.means"),
+    **dict.fromkeys(("covars_", "covars", "covariances"), "model.emissions.covariances"),
+    **dict.fromkeys(("lambdas_", "rates"), "model.emissions.rates"),
+    **dict.fromkeys(("n_components", "n_states", "num_states", "K"), "len(model.states)"),
+    **dict.fromkeys(("n_features", "n_symbols", "num_symbols", "V"), "len(model.symbols)"),
+    **dict.fromkeys(("order", "ngram"), "model.n, the length of the n-grams of states"),
+    **dict.fromkeys(("get_params", "set_params", "random_state", "n_iter", "tol", "verbose", "algorithm"), _SKLEARN),
+    **dict.fromkeys(("init_params", "params"), "learn= of model.fit_em, or " + _SKLEARN),
+    "monitor_": "model.fit_em(sequences).log_likelihoods",
+    "topk": "model.kbest(x, k)",
+    "state_dict": "model.save(path) and ts.hmm.HMM.load(path)",
+}
+OF_A_MODEL = {  # functions elsewhere, methods of a model here
+    **dict.fromkeys(("viterbi", "decode"), "ts.hmm.HMM(...).viterbi(x), or ts.hmm.best_score for a chain of scores"),
+    **dict.fromkeys(("forward", "forward_algorithm"), "ts.hmm.HMM(...).forward_table(x), or ts.hmm.chain for scores"),
+    **dict.fromkeys(
+        ("forward_backward", "posterior", "posteriors"), "ts.hmm.HMM(...).posterior(x), or ts.hmm.messages"
+    ),
+    **dict.fromkeys(("baum_welch", "em", "fit_em"), "ts.hmm.HMM(...).fit_em(sequences)"),
+}
+HMM_MODULE = {
+    **OF_A_MODEL,
+    **dict.fromkeys(
+        ("CategoricalHMM", "HiddenMarkovModel", "DenseHMM", "Model"), "ts.hmm.HMM(initial, transition, emission)"
+    ),
+    "MultinomialHMM": "ts.hmm.HMM with ts.hmm.Multinomial, or with a table for one symbol per step",
+    "GaussianHMM": "ts.hmm.HMM with ts.hmm.Gaussian as its emission",
+    "GMMHMM": "ts.hmm.HMM with ts.hmm.GaussianMixture as its emission",
+    "PoissonHMM": "ts.hmm.HMM with ts.hmm.Poisson as its emission",
+    "HiddenMarkovModelTagger": "ts.tagging.HMMTagger",
+    "HiddenMarkovModelTrainer": "ts.hmm.HMM.from_labelled(pairs), or model.fit_em(sequences)",
+    "CRF": "ts.nn.CRF",
+    "Semiring": "ts.hmm.semirings.Semiring",
+}
+VIZ = {
+    **dict.fromkeys(
+        ("draw", "draw_graph", "make_dot", "dot", "draw_dot", "unroll", "unrolled", "computation_graph", "show"),
+        "ts.viz.graph(tensor)",
+    ),
+    **dict.fromkeys(("lattice", "draw_trellis"), "ts.viz.trellis(model, observations)"),
+    **dict.fromkeys(("draw_hmm", "transitions", "states", "state_diagram"), "ts.viz.automaton(model)"),
+    **dict.fromkeys(("heatmap", "plot", "plot_loss", "history"), "one of ts.viz.plots, such as ts.viz.loss_curve"),
+    **dict.fromkeys(("draw_cell", "lstm", "gru", "rnn"), "ts.viz.cell(layer)"),
+}
+TESTING = dict.fromkeys(
+    ("check_gradients", "check_grad", "check_grads", "check_gradient", "grad_check", "numerical_gradient"),
+    "ts.testing.gradcheck(function, inputs)",
+)
+LM = {
+    **dict.fromkeys(
+        ("BigramLM", "TrigramLM", "MLE", "Laplace", "KneserNeyInterpolated", "StupidBackoff"), "ts.lm.NgramLM"
+    ),
+    **dict.fromkeys(("LSTMLM", "GRULM", "CharRNN", "NeuralLM"), 'ts.lm.RNNLM(symbols, cell="lstm")'),
+    "MLPLM": "ts.lm.WindowLM",
+}
+TAGGING = {
+    **dict.fromkeys(("LSTMTagger", "GRUTagger", "BiLSTMTagger", "NeuralTagger", "CRFTagger"), "ts.tagging.RNNTagger"),
+    **dict.fromkeys(("UnigramTagger", "DefaultTagger"), "ts.tagging.MostFrequentTag"),
+    **dict.fromkeys(
+        ("BigramTagger", "TrigramTagger", "NgramTagger", "TnT", "HiddenMarkovModelTagger"), "ts.tagging.HMMTagger"
+    ),
+}
+INIT = {
+    **dict.fromkeys(
+        ("kaiming_uniform_", "kaiming_normal_", "kaiming_uniform", "kaiming_normal", "he_"),
+        "ts.nn.init.xavier_uniform_(weight, gain=2 ** 0.5), which is the same for a square matrix",
+    ),
+    **dict.fromkeys(
+        ("zeros_", "ones_", "constant_", "normal_", "uniform_", "trunc_normal_", "eye_", "dirac_", "eye", "dirac"),
+        "weight.copy_(values) under ts.no_grad()",
+    ),
+    **{f"{name}": f"ts.nn.init.{name}_(weight)" for name in ("orthogonal", "xavier_normal", "xavier_uniform")},
+    **dict.fromkeys(("xavier", "glorot", "glorot_uniform"), "ts.nn.init.xavier_uniform_(weight)"),
+    "calculate_gain": "gain=5/3 for tanh, 2 ** 0.5 for relu, 1 otherwise",
+    "forget_bias": "ts.nn.init.forget_bias_(layer)",
+}
+RANDOM = {
+    **dict.fromkeys(("seed", "set_seed"), "ts.manual_seed(seed)"),
+    **dict.fromkeys(
+        ("rand", "randn", "random", "randint", "normal", "uniform", "choice", "permutation", "shuffle", "default_rng"),
+        "ts.random.generator(), which is a generator of NumPy's",
+    ),
+}
+TRAIN = {
+    **dict.fromkeys(("fit", "Trainer"), "ts.train.train(task, optimizer, steps)"),
+    **dict.fromkeys(("EarlyStopping", "early_stopping"), "ts.train.Validation(model, measure, patience=...)"),
+    **dict.fromkeys(("ModelCheckpoint", "save"), "ts.train.Checkpoint"),
+    **dict.fromkeys(("EMA", "SWA", "AveragedModel"), "ts.train.WeightAverage(model)"),
+    "ProgressBar": "ts.train.progress",
+}
