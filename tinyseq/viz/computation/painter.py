@@ -1,7 +1,7 @@
 """Paints a sheet: boxes, arrows, columns and a legend."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -44,6 +44,7 @@ SIGN_SIZE = 20.0
 MOST_TRIES, MORE_ROOM = 6, 12.0  # points added below boxes without enough room for their labels
 FRAME_GAP = 1.0  # points between a label and the side of a frame
 HIGHER = 0.0, 15.0, 7.5  # alternative offsets of a label, in points
+MOST_WIRES = 4  # with labels one below the other
 
 
 def _told_later(arrow: Arrow) -> Text:
@@ -57,15 +58,21 @@ class Note(NamedTuple):
 
     Attributes:
         words: the text.
-        points: the points that it may stand beside, best first; without sides, its centre.
-        sides: the sides that it may stand on, best first: -1 for the left, 1 for the right.
-        either: whether both sides are equally good.
+        spots: where its centre may be, best first.
+        about: what it is about, which says it once.
+        either: whether both sides of the arrow are equally good.
     """
 
     words: Text
-    points: list[Point]
-    sides: tuple[int, ...] = ()
+    spots: list[Point]
+    about: Hashable
     either: bool = False
+
+
+def _beside(points: Sequence[Point], words: Text, left_first: bool) -> list[Point]:
+    """The centres of words on either side of points."""
+    sides, away = (-1, 1) if left_first else (1, -1), words.width / 2 + 4
+    return [Point(x + side * away, y) for side in sides for x, y in points]
 
 
 def _squeezed(lines: list[Text]) -> list[Text]:
@@ -233,42 +240,32 @@ class Painter:
         return Edge(*ends, curve, ACCENT, width, label=words, label_at=at, kind=kind)
 
     def _note(self, arrow: Arrow) -> Note | None:
-        """The label of an arrow: the part of a value that it carries, or the shape of the value, once for each box."""
-        curve = self.layout.curves[arrow]
-        start, end = curve[0], curve[-1]
+        """The label of an arrow: the part of a value that it carries, or the shape of the value."""
+        curve, tail = self.layout.curves[arrow], arrow.tail
         if arrow.delay:
-            if (arrow.tail, arrow.delay) in self.labelled:
-                return None
-            self.labelled.add((arrow.tail, arrow.delay))
-            return Note(_told_later(arrow), self._beside_wires(arrow, curve, _told_later(arrow)))
-        if arrow.kind != "data" or arrow.tail.column != arrow.head.column:
+            words = _told_later(arrow)
+            return Note(words, self._beside_wires(arrow, curve, words), tail)
+        if arrow.kind != "data" or tail.column != arrow.head.column:
             return None
         if arrow.part:
             return self._note_on_part(arrow, curve)
-        if arrow not in self.layout.climbs:  # there is no room for labels on horizontal arrows
+        shape, start, end = self.wording.new_shape(arrow), curve[0], curve[-1]
+        if not shape or arrow not in self.layout.climbs:  # there is no room for labels on horizontal arrows
             return None
-        shape = self.wording.new_shape(arrow)
-        told = (arrow.tail.column, start.y, shape)
-        if not shape or told in self.labelled:
-            return None
-        self.labelled.add(told)
-        to_the_right = end.x > start.x + 4
-        sides = (-1, 1) if to_the_right else (1, -1)
         points = [Point(start.x, start.y + in_type(7 + rise)) for rise in HIGHER]
-        return Note(small(shape), points, sides, either=abs(end.x - start.x) < 1)
+        spots = _beside(points, small(shape), left_first=end.x > start.x + 4)
+        return Note(small(shape), spots, (tail.column, start.y), either=abs(end.x - start.x) < 1)
 
     def _note_on_part(self, arrow: Arrow, curve: list[Point]) -> Note | None:
         """The part of the value, beside the arrow's tip; once if the same part of two values arrives."""
-        words = self.wording.part(arrow)
-        told = (arrow.head, words)
-        if not words or told in self.labelled:
+        words = small(self.wording.part(arrow), LINE)
+        if not words.text:
             return None
-        self.labelled.add(told)
         start, end, middle = curve[0], curve[-1], self.layout.places[arrow.head].x
         left = end.x < middle - 1 or (end.x < middle + 1 and start.x > end.x)  # the side without other lines
         before = passed(curve[:-5:-1], apart=7.0)[2:]  # further back on the last piece, if there is no room at the tip
         points = [*(Point(end.x, end.y + in_type(rise - 7)) for rise in HIGHER), *before]
-        return Note(small(words, LINE), points, (-1, 1) if left else (1, -1))
+        return Note(words, _beside(points, words, left_first=left), arrow.head)
 
     def _words_on_arrows(self) -> tuple[dict[Arrow, tuple[list[Text], Point]], set[Slot], dict[Column, float]]:
         """The labels of arrows and their places: where no box, line, side of a frame or other label is.
@@ -276,11 +273,12 @@ class Painter:
         Also the slots below which there is not enough room for labels, and the columns that are too narrow for them,
         with the width that they need.
         """
-        self.labelled: set[object] = set()
-        self.told_at: dict[int, list[float]] = {}  # the heights of labels beside the wires in each gutter
         crowded: set[Slot] = set()
         narrow: dict[Column, float] = {}
-        notes = {arrow: note for arrow in self.sheet.arrows if (note := self._note(arrow))}
+        notes: dict[tuple[Hashable, str], tuple[Arrow, Note]] = {}
+        for arrow in self.sheet.arrows:
+            if note := self._note(arrow):
+                notes.setdefault((note.about, note.words.text), (arrow, note))
         found: dict[Arrow, tuple[list[Text], Point]] = {}
         room = Room(((place, self.layout.sizes[box]) for box, place in self.layout.places.items()), gap=(2.0, -1.0))
         for frame in self.frames:
@@ -288,10 +286,10 @@ class Painter:
             room.take_line(outline(frame.low, frame.high))
         for curve in self.layout.curves.values():
             room.take_line(curve)
-        for arrow in sorted(notes, key=lambda arrow: notes[arrow].either):  # the flexible ones last
-            words, points, sides, _ = notes[arrow]
+        for arrow, (words, spots, *_) in sorted(
+            notes.values(), key=lambda each: each[1].either
+        ):  # the flexible ones last
             half = words.width / 2
-            spots = [Point(x + side * (half + 4), y) for side in sides for x, y in points] or points
             free = [spot for spot in spots if room.is_free(spot, (words.width, words.height))]
             fitting = next((spot for spot in free if self._beyond_frame(arrow, spot, half) <= 0), None)
             if fitting or arrow.part or arrow.delay:  # shapes may be left out: the box has them too
@@ -325,16 +323,14 @@ class Painter:
         wires = [x for wire, x in self.layout.wires.items() if wire[:2] == ("gutter", gutter)]
         turn = (min if left else max)(curve, key=lambda point: point.x)
         y = max(point.y for point in curve if abs(point.x - turn.x) < 8)
-        while any(abs(y - taken) < label.height for taken in self.told_at.get(gutter, ())):
-            y -= label.height
-        self.told_at.setdefault(gutter, []).append(y)
         half, middle = label.width / 2 + 4, label.height / 2
         heights = (curve[0].y + middle + 1, curve[0].y - middle - 1, (curve[0].y + curve[-1].y) / 2)
         out = min(wires) - half if left else max(wires) + half
+        outside = [Point(out, y - lower * label.height) for lower in range(MOST_WIRES)]
         if not left:
-            return [Point(out, height) for height in (y, *heights[::-1])]
+            return [*outside, *(Point(out, height) for height in heights[::-1])]
         inside = min(low.x for low, _ in self.layout.frames.values()) + half + FRAME_GAP
-        return [Point(out, y), *(Point(inside, height) for height in heights)]
+        return [*outside, *(Point(inside, height) for height in heights)]
 
     def _surround(self) -> None:
         """The title above the picture, and the note and the legend below."""
