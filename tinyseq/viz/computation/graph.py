@@ -4,7 +4,7 @@ import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import Tensor
@@ -19,7 +19,7 @@ from tinyseq.viz.page.playback import Playback
 from tinyseq.viz.page.story import Story, details, packed_values
 from tinyseq.viz.rendering.canvas import Canvas, readable
 from tinyseq.viz.rendering.drawing import Drawing, Told
-from tinyseq.viz.rendering.settings import Settings, defaults
+from tinyseq.viz.rendering.settings import defaults
 
 FEWEST_COLUMNS = 2  # of each phase: the first and the last
 CLOSED = "some modules are closed, so that letters are large enough on a screen: depth={} opens all"
@@ -84,7 +84,11 @@ def graph(
         raise ValueError(f'view must be "unrolled", "folded" or "flat", got {view!r}')
     settings = defaults(gradients=gradients, values=values, legend=legend, font_size=font_size, size=size)
     with settings as chosen, _without_collection():
-        return _drawn(loss, view, _wanted(steps), depth, chosen, title, inputs, names)
+        shown = chosen.legend is not False
+        paint = partial(Painter, values=bool(chosen.values), title=title, legend=shown, inputs=inputs)
+        coloured, most = bool(chosen.gradients), None if depth is None else whole("depth", depth, 0)
+        request = _Request(loss, view, _wanted(steps), most, coloured, names, shown, paint)
+        return readable(request.attempts(), request.told)
 
 
 @contextmanager
@@ -99,57 +103,85 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _drawn(
-    loss: Tensor,
-    view: View,
-    wanted: list[int] | None,
-    depth: int | None,
-    chosen: Settings,
-    title: str,
-    inputs: Sequence[object],
-    names: Mapping[str, Tensor] | None,
-) -> Drawing:
-    gradients = bool(chosen.gradients)
-    computation, depth = record(loss, names=names), None if depth is None else whole("depth", depth, 0)
+class _Request(NamedTuple):
+    """What to draw, and how: the arguments of `graph`.
 
-    def content(found: Record, depth: int | None = depth, each: int | None = None) -> Sheet:
-        shown = flat_sheet(found) if view == "flat" else sheet(found, wanted, each, fold=view == "folded")
+    Attributes:
+        wanted: the time steps; None for the default ones.
+        gradients: whether boxes are coloured.
+        legend: whether notes and a legend are written.
+        paint: makes the painter of a sheet.
+    """
+
+    loss: Tensor
+    view: View
+    wanted: list[int] | None
+    depth: int | None
+    gradients: bool
+    names: Mapping[str, Tensor] | None
+    legend: bool
+    paint: Callable[..., Painter]
+
+    def content(self, found: Record, depth: int | None = None, each: int | None = None) -> Sheet:
+        """What is shown of a computation: a depth if none was asked for, and few steps of each phase."""
+        flat = self.view == "flat"
+        shown = flat_sheet(found) if flat else sheet(found, self.wanted, each, fold=self.view == "folded")
         if not any(box.column for box in shown.boxes):
             shown = flat_sheet(found)
-        return shown if depth is None or shown.view == "flat" else closed(shown, depth)
+        most = self.depth if depth is None else depth
+        return shown if most is None or shown.view == "flat" else closed(shown, most)
 
-    legend = chosen.legend is not False
-    shown = content(computation)
-    if gradients:  # only of what may be shown: the gradients of thousands of steps would fill the memory
-        computation.differentiate(loss, {vertex for box in shown.boxes for vertex in box.vertices})
-    note = NO_STEPS if legend and shown.view != view else ""
-    paint = partial(Painter, values=bool(chosen.values), title=title, legend=legend, inputs=inputs, note=note)
+    def note(self, shown: Sheet, closed_note: str = "") -> str:
+        """What is said below a picture."""
+        return "" if not self.legend else NO_STEPS if shown.view != self.view else closed_note
 
-    def picture(content: Sheet, framed: int, note: str = note) -> Callable[[], Canvas]:
-        return lambda: paint(content, gradients, depth=framed, note=note).painted()
+    def attempts(self) -> Iterator[Callable[[], Canvas]]:
+        """Pictures with less and less in them, as far as that is not fixed."""
+        computation = record(self.loss, names=self.names)
+        shown = self.content(computation)
+        if self.gradients:  # only of what may be shown: the gradients of thousands of steps would fill the memory
+            computation.differentiate(self.loss, {vertex for box in shown.boxes for vertex in box.vertices})
 
-    def attempts() -> Iterator[Callable[[], Canvas]]:
-        framed = 0 if shown.view == "flat" else min(depth or 0, _levels(shown))
+        def picture(content: Sheet, framed: int, note: str = "") -> Callable[[], Canvas]:
+            return lambda: self.paint(content, self.gradients, depth=framed, note=self.note(content, note)).painted()
+
+        framed, levels = min(self.depth or 0, _levels(shown)), _levels(shown)
         yield picture(shown, framed)
-        longest = max(map(len, shown.plan.steps), default=0) if shown.view == "unrolled" and wanted is None else 0
+        longest = max(map(len, shown.plan.steps), default=0) if shown.view == "unrolled" and self.wanted is None else 0
         if longest > FEW_COLUMNS:
-            yield picture(content(computation, each=FEW_COLUMNS), framed)
-        if depth is None and shown.view != "flat":
-            closed_note = CLOSED.format(_levels(shown)) if legend else ""
-            for level in reversed(range(_levels(shown))):
-                yield picture(content(computation, level), level, note=closed_note)
+            yield picture(self.content(computation, each=FEW_COLUMNS), framed)
+        if self.depth is None:
+            for level in reversed(range(levels)):
+                yield picture(self.content(computation, level), level, CLOSED.format(levels))
         if longest > FEWEST_COLUMNS:
-            yield picture(content(computation, each=FEWEST_COLUMNS), framed)
+            yield picture(self.content(computation, each=FEWEST_COLUMNS), framed)
 
-    def tell() -> Told:
-        return _told(_with_gradients(loss, names), content, paint, gradients, depth)
-
-    return readable(attempts(), tell)
+    def told(self) -> Told:
+        """The picture for the HTML page, with frames around modules, and its story; forward only of a freed graph."""
+        found, start = _with_gradients(self.loss, self.names)
+        gradients, shown = self.gradients and start is not None, self.content(found)
+        framed = min(_levels(shown), MOST_LEVELS if self.depth is None else self.depth)
+        painter = self.paint(shown, gradients, depth=framed, note=self.note(shown))
+        picture = painter.painted().drawing()
+        playback = Playback(shown, painter.wording, start)
+        frames = {frame.name: {"column": frame.inside, "module": scope} for frame, scope in painter.frames.items()}
+        story = Story(
+            details(shown, painter.wording),
+            columns={box.name: box.column.name for box in shown.boxes if box.column and box.column.kind == "step"},
+            modules={box.name: list(scope_of(shown, box)) for box in shown.boxes},
+            frames=frames,
+            lines=painter.canvas.ends(),
+            values=packed_values(shown, painter.wording),
+            parameters=playback.ledger.parameters() if start is not None else {},
+            acts=playback.acts(),
+            shaded=gradients,
+        )
+        return picture, story.plain()
 
 
 def _levels(content: Sheet) -> int:
-    """How deeply modules are nested."""
-    return max(len(scope_of(content, box)) for box in content.boxes)
+    """How deeply modules are nested; 0 in a flat drawing, which shows none."""
+    return 0 if content.view == "flat" else max(len(scope_of(content, box)) for box in content.boxes)
 
 
 def _wanted(steps: int | Iterable[int] | None) -> list[int] | None:
@@ -167,32 +199,3 @@ def _with_gradients(loss: Tensor, names: Mapping[str, Tensor] | None) -> tuple[R
         return (record(loss, True, names), loss) if loss.size == 1 else (record(loss, names=names), None)
     except RuntimeError:
         return record(loss, names=names), None
-
-
-def _told(
-    computation: tuple[Record, Tensor | None],
-    content: Callable[[Record], Sheet],
-    paint: Callable[..., Painter],
-    gradients: bool,
-    depth: int | None,
-) -> Told:
-    """The picture for the HTML page, with frames around modules, and its story. A freed graph plays forward only."""
-    found, start = computation
-    gradients = gradients and start is not None
-    shown = content(found)
-    levels = 0 if shown.view == "flat" else _levels(shown)
-    painter = paint(shown, gradients, depth=min(levels, MOST_LEVELS if depth is None else depth))
-    picture = painter.painted().drawing()
-    playback = Playback(shown, painter.wording, start)
-    story = Story(
-        details(shown, painter.wording),
-        columns={box.name: box.column.name for box in shown.boxes if box.column and box.column.kind == "step"},
-        modules={box.name: list(scope_of(shown, box)) for box in shown.boxes},
-        frames={frame.name: {"column": frame.inside, "module": list(scope)} for frame, scope in painter.frames.items()},
-        lines=painter.canvas.ends(),
-        values=packed_values(shown, painter.wording),
-        parameters=playback.ledger.parameters() if start is not None else {},
-        acts=playback.acts(),
-        shaded=gradients,
-    )
-    return picture, story.plain()
