@@ -21,14 +21,26 @@ class Plan(NamedTuple):
         joins: joins whose operands are stored side by side at equal distances, with the offset of the first and the
             distance. A join whose operands are stored in its own result is in ``done`` instead.
         done: joins that need no step, since their operands are written directly into the result.
-        notes: what is special about where a value is stored, in words.
+        within: what side_by_side returned.
+        replaced: what in_place returned.
     """
 
     offsets: dict[int, int]
     size: int
     joins: dict[int, tuple[int, int]]
     done: set[int]
-    notes: dict[int, str]
+    within: dict[int, tuple[int, int]]
+    replaced: dict[int, int]
+
+    def notes(self) -> dict[int, str]:
+        """What is special about where values are stored, in words."""
+        notes = {out: f"in place of v{number}" for out, number in self.replaced.items()}
+        for number, (owner, _) in self.within.items():
+            notes[number] = f"written to v{owner}" if owner >= 0 else f"written beside the others of v{~owner}"
+        for out in [*self.joins, *self.done]:
+            also = f", {notes[out]}" if out in notes else ""
+            notes[out] = ("one copy" if out in self.joins else "in place already") + also
+        return notes
 
 
 def side_by_side(program: Program, lives: Lives) -> dict[int, tuple[int, int]]:
@@ -171,13 +183,7 @@ def plan_memory(program: Program) -> Plan:
     joins = {step.out: found for step in program.steps if (found := _evenly(program, step, offsets))}
     done = {step.out for step in program.steps if is_join(step) and _lies_there(program, step, within)}
     joins = {out: found for out, found in joins.items() if out not in done}
-    notes = {out: f"in place of v{number}" for out, number in replaced.items()}
-    notes |= {number: f"written to v{owner}" for number, (owner, _) in within.items() if owner >= 0}
-    notes |= {number: f"written beside the others of v{~owner}" for number, (owner, _) in within.items() if owner < 0}
-    for out in [*joins, *done]:
-        also = f", {notes[out]}" if out in notes else ""
-        notes[out] = ("one copy" if out in joins else "in place already") + also
-    return Plan(offsets, total, joins, done, notes)
+    return Plan(offsets, total, joins, done, within, replaced)
 
 
 def _lies_there(program: Program, step: Step, within: dict[int, tuple[int, int]]) -> bool:

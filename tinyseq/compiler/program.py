@@ -48,6 +48,11 @@ class Program:
             setattr(other, name, value.copy() if isinstance(value, list | dict | set) else value)
         return other
 
+    @property
+    def halves(self) -> tuple[list[Step], list[Step]]:
+        """The steps of the forward pass, and those of the backward pass."""
+        return self.steps[: self.forward], self.steps[self.forward :]
+
     def wanted(self) -> set[int]:
         """The values that a replay must compute: its results, and the conditions and shapes that it checks."""
         shaped = [step.out for step in self.steps if not step.fixed]
@@ -68,10 +73,9 @@ class Program:
         self.steps = [step for step in new if step is not None]
 
     def __str__(self) -> str:
-        passes = {"forward:": self.steps[: self.forward], "backward:": self.steps[self.forward :]}
-        folding = Folding([*passes.values()], self.values)
+        folding = Folding(self.halves, self.values)
         notes, lines = self.notes(), []
-        for heading, items in zip(passes, folding.items, strict=True):
+        for heading, items in zip(("forward:", "backward:"), folding.items, strict=True):
             if items:
                 lines += [heading, *(f"  {line}" for line in folding.lines(items, notes))]
         return "\n".join([*lines, *self.fused])

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from tinyseq.backend import DeviceArray, gathered, namespace_of, replaced, scattered, to_numpy
-from tinyseq.compiler.executors import Changed
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.recording.arrays import Whole
+from tinyseq.compiler.running import Checks, Known, as_array, taken
 from tinyseq.compiler.steps import Ref, Step, mapped, refs
 
 # Functions that neither read values back nor allocate by value, so that CuPy's kernels can be captured.
@@ -93,41 +93,28 @@ class HostSteps:
     """Steps that NumPy computes before each replay, and the conditions that they must meet."""
 
     def __init__(self, program: Program, steps: list[Step]) -> None:
-        self._steps = [(step, None if step.fixed else program.values[step.out].shape) for step in steps]
-        self._inputs = program.inputs
-        self._guards = dict(program.guards)
-        self._constants = dict(program.constants)
+        self._steps, self._inputs, self._constants = steps, program.inputs, program.constants
+        self._checks = Checks(program)
 
-    def run(self, inputs: list[DeviceArray]) -> dict[int, DeviceArray]:
+    def run(self, inputs: list[DeviceArray]) -> Known:
         """The values that are known on the host.
 
         Raises:
             Changed: a condition or a shape differs from the recording.
         """
         known = {**self._constants, **dict(zip(self._inputs, inputs, strict=True))}
-        for number in self._inputs:
-            if number in self._guards:
-                _check(known[number], self._guards[number])
-        for step, shape in self._steps:
+        self._checks.inputs(known)
+        for step in self._steps:
             known[step.out] = value = run_step(step, known, step.function)
-            if shape is not None and value.shape != shape:
-                raise Changed
-            if step.out in self._guards:
-                _check(value, self._guards[step.out])
+            self._checks.result(step.out, value)
         return known
-
-
-def _check(value: DeviceArray, truth: bool) -> None:
-    if bool(value) is not truth:
-        raise Changed
 
 
 def run_step(step: Step, known: dict[int, DeviceArray], function: Callable[..., Any]) -> Any:
     """The result of one step."""
-    args, settings = (mapped(tree, Ref, lambda ref: known[ref.number]) for tree in (step.args, step.settings))
     with np.errstate(all="ignore"):
-        result = function(*args, **settings)
-    return result if isinstance(result, tuple | list) or hasattr(result, "get") else np.asarray(result)
+        result = function(*taken(step.args, known), **taken(step.settings, known))
+    return result if hasattr(result, "get") else as_array(result)
 
 
 class Calls:
@@ -135,18 +122,14 @@ class Calls:
 
     def __init__(self, program: Program, xp: Any) -> None:
         self._program, self._xp = program, namespace_of(xp.empty(0))
-        self._shapes = {
-            step.out: program.values[step.out].shape
-            for step in program.steps
-            if not step.fixed and type(program.values[step.out]) is not tuple
-        }
-        late = {number for step in program.steps[program.forward :] for number in step.reads} | {*program.gradients}
-        self._kept = [step.out for step in program.steps[: program.forward] if step.out in late]
+        self._checks = Checks(program)
+        late = {number for step in program.halves[1] for number in step.reads} | {*program.gradients}
+        self._kept = [step.out for step in program.halves[0] if step.out in late]
 
     def forward(self, inputs: list[DeviceArray]) -> tuple[Any, ...]:
         """The outputs, and what the backward pass needs."""
         program = self._program
-        known = self._run(program.steps[: program.forward], inputs, {})
+        known = self._run(program.halves[0], inputs, {})
         return (*(self._there(known[n]) for n in program.outputs), *(known[n] for n in self._kept))
 
     def backward(self, inputs: list[DeviceArray], kept: tuple[Any, ...], seeds: list[DeviceArray]) -> tuple[Any, ...]:
@@ -154,27 +137,21 @@ class Calls:
         program = self._program
         given = dict(zip(self._kept, kept, strict=True))
         given |= {n: self._there(seed) for n, seed in zip(program.seeds, seeds, strict=True)}
-        known = self._run(program.steps[program.forward :], inputs, given)
+        known = self._run(program.halves[1], inputs, given)
         return tuple([self._there(known[n]).copy() for n in program.gradients])
 
     def _run(self, steps: list[Step], inputs: list[DeviceArray], given: dict[int, Any]) -> dict[int, Any]:
         program = self._program
         known = program.constants | dict(zip(program.inputs, inputs, strict=True)) | given
-        guards = dict(program.guards)
-        for number in program.inputs:
-            if number in guards:
-                _check(known[number], guards[number])
+        self._checks.inputs(known)
         for step in steps:
             reads = [known[number] for number in step.reads]
             if all(_is_on_host(value) for value in reads):
                 value = run_step(step, known, step.function)
             else:
                 value = run_step(self._uploaded(step, known), known, on_device(step.function, self._xp))
-            if step.out in self._shapes and value.shape != self._shapes[step.out]:
-                raise Changed
+            self._checks.result(step.out, value)
             known[step.out] = value
-            if step.out in guards:
-                _check(value, guards[step.out])
         return known
 
     def _uploaded(self, step: Step, known: dict[int, Any]) -> Step:

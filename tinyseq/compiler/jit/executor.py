@@ -1,10 +1,9 @@
 """Execution of a program with Numba: loops and products become kernels; everything else calls NumPy.
 
-The generated Python function of each pass has one call for each run of kernels: a compiled driver calls them one after
-another.
+Each pass has one call for each run of kernels: a compiled driver calls them one after another.
 """
 
-from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from math import prod
 from typing import Any
@@ -12,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.compiler.executors import Changed
 from tinyseq.compiler.fusion import Group, Item, fuse, push_views
 from tinyseq.compiler.jit import cache, threads
 from tinyseq.compiler.jit.formulas import Operand, axes_of, body, form, kernel_numbers, kernel_source
 from tinyseq.compiler.jit.gathers import multiply_tables, rows_of
 from tinyseq.compiler.jit.joins import share_joins
-from tinyseq.compiler.jit.plan import ALIGNMENT, FRESH, GIVEN, NUMPY, POOL, Place, Plan, address
+from tinyseq.compiler.jit.plan import FRESH, GIVEN, NUMPY, POOL, Place, Plan, address
 from tinyseq.compiler.jit.products import Product, product_of
 from tinyseq.compiler.jit.recompute import keep_less
 from tinyseq.compiler.jit.rows import lay_out_in_rows
@@ -27,23 +25,10 @@ from tinyseq.compiler.jit.threads import Call, Span, Work, shared, stretches
 from tinyseq.compiler.jit.tiles import pack_weights, risen, split_joins, split_stacks, sunk, tiled_of
 from tinyseq.compiler.passes import drop_dead, layout, lifetimes, share_common
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.steps import Ref, Step, refs
+from tinyseq.compiler.running import Checks, Known, Pass, aligned, called
+from tinyseq.compiler.steps import Kind, Ref, Step
 
-
-class Memory:
-    """What one run writes to.
-
-    Attributes:
-        bases: the addresses that kernels add their offsets to; the pool's comes first.
-        views: arrays in the pool, for NumPy's functions.
-    """
-
-    def __init__(self, size: int, bases: list[int], views: list[tuple[int, Any, Any, Any]]) -> None:
-        pool = np.empty(size + ALIGNMENT, np.uint8)
-        start = -address(pool) % ALIGNMENT
-        self.bases = np.array([address(pool) + start, *bases], np.int64)
-        self.views = [np.ndarray(shape, dtype, pool, start + offset, steps) for offset, shape, dtype, steps in views]
-        self.pool = pool
+BASES = -1  # the number by which a run finds the addresses that kernels add their offsets to
 
 
 class Executor:
@@ -53,6 +38,7 @@ class Executor:
         program: what it runs.
         items: its steps and loops, forward and backward.
         sizes: the bytes of planned memory.
+        tables: for each run of kernels that threads share, where each part begins and ends in each segment.
     """
 
     def __init__(self, program: Program) -> None:
@@ -67,30 +53,73 @@ class Executor:
         self._tiled = {number: product for number, product in tiled.items() if product is not None}
         self._plan = Plan(program, *self.items, {*self._products, *self._tiled})
         self.sizes = [self._plan.size]
-        self._code: list[int] = []
+        self.tables = list[Array]()
+        self._checks = Checks(program)
         self._threads = threads.count()
+        self._numbers = list[int]()  # of the kernels' calls
         self._bases: dict[int, int] = {}  # for each root outside the pool, its place in the table
-        self._views: dict[tuple[Any, ...], int] = {}
-        self._names: dict[str, Any] = {"asarray": np.asarray, "Changed": Changed, "drive": cache.from_runtime("drive")}
-        self._names |= {"address": address, "empty": np.empty, "placed": placed, "team": threads.team}
-        self._names |= {f"v{number}": value for number, value in program.constants.items()}
+        self._viewed = set[int]()  # arrays in the pool, for NumPy's functions
         kernels = [[item for item in items if self._is_kernel(item)] for items in self.items]
         touched = [{root for item in items for root in self._plan.touched(item)} for items in kernels]
         self._in_kernels = touched[0] | touched[1]
         objects = [self._objects(items) for items in self.items]
         objects[0] |= self._sources({*program.outputs, *(number for number, _ in program.guards)})
         objects[1] |= self._sources(set(program.gradients))
-        made = {step.out for step in program.steps[: program.forward]}
+        made = {step.out for step in program.halves[0]}
         late = objects[1] | {root for root in touched[1] if self._plan.kind[root] in (FRESH, NUMPY)}
         self._kept = sorted(number for number in late & made if self._kind(number) != POOL)
-        self.forward = self._function("forward", objects[0] | set(self._kept), [*program.outputs, *self._kept])
-        self.backward = self._function("backward", objects[1], program.gradients)
-        self._names["code"] = np.array(self._code, np.int64)
+        objects[0] |= set(self._kept)
+        self._passes = [self._calls(*each) for each in zip(self.items, kernels, objects, strict=True)]
+        self._places = {root: self._base(root)[0] for root in self._in_kernels}
+        self._code = np.array(self._numbers, np.int64)
+        self._drive = cache.from_runtime("drive")
+        outside = {*program.inputs, *program.seeds, *program.constants}
+        self._copied = {number for number in program.gradients if self._root[number] in outside}
         self._constants = [address(program.constants[root]) if root in program.constants else 0 for root in self._bases]
 
-    def memory(self) -> Memory:
-        """New memory for one run at a time."""
-        return Memory(self._plan.size, self._constants, list(self._views))
+    def memory(self) -> Known:
+        """New memory for one run at a time: the addresses, and arrays in the pool for NumPy's functions."""
+        size, count = self._plan.size, len(self._constants) + 1
+        pool = aligned(size + 8 * count)
+        bases = pool[size:].view(np.int64)  # which keeps the pool
+        bases[:] = [address(pool), *self._constants]
+        there = self.program.constants | {BASES: bases}
+        for number in self._viewed:
+            place, dtype = self._plan.places[number], self.program.values[number].dtype
+            there[number] = np.ndarray(place.shape, dtype, pool, self._at(place)[1], place.strides)
+        return there
+
+    def forward(self, inputs: list[Array], memory: Known) -> tuple[Array, ...]:
+        """See `tinyseq.compiler.executors.Executor`."""
+        program = self.program
+        known = memory | self._given(program.inputs, inputs, memory)
+        self._checks.inputs(known)
+        self._passes[0].run(known)
+        return tuple([known[number] for number in (*program.outputs, *self._kept)])
+
+    def backward(self, inputs: list[Array], memory: Known, kept: Any, seeds: list[Array]) -> tuple[Array, ...]:
+        """See `tinyseq.compiler.executors.Executor`."""
+        program = self.program
+        known = memory | dict(zip(program.inputs, inputs, strict=True)) | dict(zip(self._kept, kept, strict=True))
+        known |= self._given(program.seeds, seeds, memory)
+        self._passes[1].run(known)
+        return tuple([known[n].copy() if n in self._copied else known[n] for n in program.gradients])
+
+    def _given(self, numbers: list[int], arrays: list[Array], memory: Known) -> Known:
+        """Put given arrays where kernels find them."""
+        for place, number in enumerate(numbers):
+            arrays[place] = self._found(number, np.asarray(arrays[place]), memory)  # a scalar has no memory
+        return dict(zip(numbers, arrays, strict=True))
+
+    def _found(self, number: int, array: Array, known: Known) -> Array:
+        """An array with its example's strides, and its address in the table."""
+        value = self.program.values[number]
+        if value.size:
+            if array.strides != value.strides or not array.flags.aligned:
+                array = placed(array, value.strides)
+            if number in self._places:
+                known[BASES][self._places[number]] = address(array)
+        return array
 
     def _is_kernel(self, item: Item) -> bool:
         if isinstance(item, Group):
@@ -119,53 +148,44 @@ class Executor:
                     left += step.reads
         return found
 
-    def _function(self, name: str, objects: set[int], results: list[int]) -> Callable[..., Any]:
-        """Generate a Python function of a pass, and compile it."""
-        program = self.program
-        first = name == "forward"
-        items = self.items[0 if first else 1]
-        lines = [f"def {name}(inputs, memory, kept=(), seeds=()):", " bases, m = memory.bases, memory.views"]
-        for source, numbers in [("inputs", program.inputs)] if first else [("seeds", program.seeds)]:
-            for place, number in enumerate(numbers):
-                given = f"{source}[{place}]"
-                taken = (
-                    given if program.values[number].ndim else f"{given} = asarray({given})"
-                )  # a scalar has no memory
-                lines += [f" v{number} = {taken}", *self._checked(number, f"{given} = ")]
-        if not first:
-            lines += [f" v{n} = inputs[{i}]" for i, n in enumerate(program.inputs) if n in objects]
-            lines += [f" v{number} = kept[{place}]" for place, number in enumerate(self._kept)]
-        guards = dict(program.guards) if first else {}
-        lines += [_guard(number, truth) for number, truth in guards.items() if number in program.inputs]
-        lines += [line for item in items if self._is_kernel(item) for line in self._fresh(item)]
-        waiting: list[Work] = []  # the kernels added since the last line of Python
+    def _calls(self, items: list[Item], kernels: list[Item], objects: set[int]) -> Pass:
+        """The calls of a pass."""
+        calls, waiting = Pass(), list[Work]()  # the kernels since the last call of NumPy
+        written = [number for item in kernels for number in (item.writes if isinstance(item, Group) else [item.out])]
+        calls.add_late(partial(self._allocate, [n for n in written if self._plan.kind[n] == FRESH]))
         for item in items:
             if isinstance(item, Group) or self._is_kernel(item):
                 waiting += self._works(item)
-            elif new := self._lines(item, objects, guards):
-                lines += [*self._driven(waiting), *new]
+            elif self._root[item.out] == item.out or (item.out in objects and self._kind(item.out) != POOL):
+                self._run(calls, waiting)
+                self._call(calls, item)
                 waiting = []
-        lines += self._driven(waiting)
-        outside = {*program.inputs, *program.seeds, *program.constants}
-        parts = [self._word(Ref(n)) + (".copy()" if not first and self._root[n] in outside else "") for n in results]
-        lines.append(f" return ({''.join(f'{part}, ' for part in parts)})")
-        made: dict[str, Callable[..., Any]] = {}
-        exec(compile("\n".join(lines), f"<tinyseq {name}>", "exec"), self._names, made)
-        return made[name]
+        self._run(calls, waiting)
+        return calls
 
-    def _driven(self, works: list[Work]) -> list[str]:
-        """Add kernels to the code: lines that run them."""
-        lines = list[str]()
-        start = len(self._code)
+    def _run(self, calls: Pass, works: list[Work]) -> None:
+        """Add kernels to the code, and calls that run them."""
+        start = len(self._numbers)
         for run, together in stretches(works):
             if together and self._threads > 1:
-                lines += [f" drive(code, bases, {start}, {len(self._code)})"] if len(self._code) > start else []
-                lines.append(f" team({self._threads}).run(code, bases, {self._named(self._table(run))})")
-                start = len(self._code)
+                self._run_code(calls, start)
+                self.tables.append(self._table(run))
+                calls.add_late(partial(self._share, self.tables[-1]))
+                start = len(self._numbers)
             else:
                 for work in run:
-                    self._code += work.whole().numbers
-        return [*lines, f" drive(code, bases, {start}, {len(self._code)})"] if len(self._code) > start else lines
+                    self._numbers += work.whole().numbers
+        self._run_code(calls, start)
+
+    def _run_code(self, calls: Pass, start: int) -> None:
+        if len(self._numbers) > start:
+            calls.add_late(partial(self._on_this_thread, start, len(self._numbers)))
+
+    def _on_this_thread(self, start: int, stop: int, known: Known) -> None:
+        self._drive(self._code, known[BASES], start, stop)
+
+    def _share(self, table: Array, known: Known) -> None:
+        threads.team(self._threads).run(self._code, known[BASES], table)
 
     def _table(self, works: list[Work]) -> Array:
         """Add work that threads share to the code; returns where each part begins and ends in each segment."""
@@ -173,41 +193,16 @@ class Executor:
         table = [len(segments), self._threads]
         for segment in segments:
             for calls in segment:
-                table.append(len(self._code))
+                table.append(len(self._numbers))
                 for call in calls:
-                    self._code += call.numbers
-                table.append(len(self._code))
+                    self._numbers += call.numbers
+                table.append(len(self._numbers))
         return np.array(table, np.int64)
 
-    def _checked(self, number: int, target: str = "") -> list[str]:
-        """Lines that give an array its example's strides, and put its address in the table."""
-        value = self.program.values[number]
-        if not value.size:
-            return []
-        lines = [f" if v{number}.strides != {value.strides} or not v{number}.flags.aligned:"]
-        lines.append(f"  v{number} = {target}placed(v{number}, {value.strides})")
-        return lines + self._addressed(number)
-
-    def _addressed(self, root: int) -> list[str]:
-        return [f" bases[{self._base(root)[0]}] = address(v{root})"] if root in self._in_kernels else []
-
-    def _fresh(self, item: Item) -> list[str]:
-        """Lines that allocate the new arrays that an item writes to."""
-        lines = []
-        for number in item.writes if isinstance(item, Group) else [item.out]:
-            value, order = self.program.values[number], layout(self.program.values[number])
-            if self._plan.kind[number] == FRESH and order is not None:
-                shape = tuple(value.shape[axis] for axis in order)
-                back = tuple(map(int, np.argsort(order)))
-                made, straight = f"empty({shape}, {self._named(value.dtype)}", (*range(value.ndim),)
-                if back == straight:  # not a view, which would be copied as a gradient: another may hold its memory
-                    lines.append(f" v{number} = {made})")
-                elif back == straight[::-1]:
-                    lines.append(f' v{number} = empty({shape[::-1]}, {self._named(value.dtype)}, "F")')
-                else:
-                    lines.append(f" v{number} = {made}).transpose({back})")
-                lines += self._addressed(number)
-        return lines
+    def _allocate(self, numbers: list[int], known: Known) -> None:
+        """Allocate the new arrays that kernels write to."""
+        for number in numbers:
+            known[number] = self._found(number, fresh(self.program.values[number]), known)
 
     def _base(self, root: int) -> tuple[int, int]:
         """A root's place in the table of addresses, and its offset from there."""
@@ -294,54 +289,19 @@ class Executor:
 
         return Work(call, made.rows, made.cost)
 
-    def _lines(self, step: Step, objects: set[int], guards: dict[int, bool]) -> list[str]:
-        """A step as lines of Python code; none if it is a view that only kernels read."""
-        if self._root[step.out] == step.out:
-            return self._call(step) + ([_guard(step.out, guards[step.out])] if step.out in guards else [])
-        wanted = step.out in objects and self._kind(step.out) != POOL
-        return [f" v{step.out} = {self._called(step)}"] if wanted else []
+    def _call(self, calls: Pass, step: Step) -> None:
+        """Add a call of a NumPy function."""
+        self._viewed |= {number for number in step.reads if self._kind(number) == POOL}
+        if self._root[step.out] == step.out and self._kind(step.out) == POOL:
+            self._viewed.add(step.out)
+            calls.add_late(called(step.function, step.args, {**step.settings, "out": Ref(step.out)}))
+            return
+        calls.add_result(step.out, step.function, step.args, step.settings, self._checks)
+        if step.out in self._in_kernels:
+            calls.add_late(partial(self._locate, step.out))
 
-    def _call(self, step: Step) -> list[str]:
-        """A call of a NumPy function as lines of Python code."""
-        value, number = self.program.values[step.out], step.out
-        out = f", out={self._word(Ref(number))}" if self._kind(number) == POOL else ""
-        call = self._called(step, out)
-        if type(value) is tuple:
-            return [f" v{number} = {call}"]
-        lines = [f" v{number} = {call if value.ndim else f'asarray({call})'}"]  # NumPy returns a scalar for 0-d arrays
-        if not step.fixed:
-            lines.append(f" if v{number}.shape != {value.shape}: raise Changed")
-        return lines + (self._checked(number) if number in self._in_kernels and not out else [])
-
-    def _called(self, step: Step, out: str = "") -> str:
-        words = [self._word(part) for part in step.args]
-        words += [f"{name}={self._word(part)}" for name, part in step.settings.items()]
-        return f"{self._named(step.function)}({', '.join(words)}{out})"
-
-    def _word(self, tree: Any) -> str:
-        """An argument as Python code."""
-        if type(tree) is Ref:
-            return self._view(tree.number) if self._kind(tree.number) == POOL else f"v{tree.number}"
-        if isinstance(tree, tuple | list) and any(True for _ in refs(tree)):
-            parts = "".join(f"{self._word(part)}, " for part in tree)
-            return f"[{parts}]" if isinstance(tree, list) else f"({parts})"
-        return self._named(tree)
-
-    def _view(self, number: int) -> str:
-        """An array in the pool."""
-        place = self._plan.places[number]
-        seen = self._at(place)[1], place.shape, self.program.values[number].dtype, place.strides
-        return f"m[{self._views.setdefault(seen, len(self._views))}]"
-
-    def _named(self, value: Any) -> str:
-        """A name for an object that the program uses as it is."""
-        name = f"k{id(value)}"
-        self._names[name] = value  # which keeps it alive, so that its id is not reused
-        return name
-
-
-def _guard(number: int, truth: bool) -> str:
-    return f" if bool(v{number}) is not {truth}: raise Changed"
+    def _locate(self, number: int, known: Known) -> None:
+        known[number] = self._found(number, known[number], known)
 
 
 def prepared(program: Program) -> tuple[list[Item], list[Item]]:
@@ -362,6 +322,16 @@ def prepared(program: Program) -> tuple[list[Item], list[Item]]:
     flat = [item.steps if isinstance(item, Group) else [item] for half in items for item in half]
     program.steps = [step for steps in flat for step in steps]
     return items
+
+
+def fresh(value: Kind) -> Array:
+    """A new array of some kind; if possible not a view, which would be copied as a gradient: another may hold it."""
+    order = layout(value)
+    assert order is not None
+    if order == (*reversed(range(value.ndim)),):
+        return np.empty(value.shape, value.dtype, "F")
+    made = np.empty([value.shape[axis] for axis in order], value.dtype)
+    return made if order == (*range(value.ndim),) else made.transpose([*map(order.index, range(value.ndim))])
 
 
 def placed(array: Array, strides: tuple[int, ...]) -> Array:

@@ -1,0 +1,132 @@
+"""Running steps with NumPy: a call is bound to its arrays once, except for those that each run makes or is given."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinyseq.backend import Array
+from tinyseq.compiler.executors import Changed
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Ref, mapped, refs
+
+Known = dict[int, Any]  # the values of a run, by number
+ALIGNMENT = 64  # bytes
+
+
+class Checks:
+    """What a recording fixed, and each run must repeat: conditions, and shapes that depend on values."""
+
+    def __init__(self, program: Program) -> None:
+        self._truths = dict(program.guards)
+        self._given = [number for number in program.inputs if number in self._truths]
+        kinds = {step.out: program.values[step.out] for step in program.steps if not step.fixed}
+        self._shapes = {number: kind.shape for number, kind in kinds.items() if type(kind) is not tuple}
+
+    def inputs(self, known: Known) -> None:
+        """Check the inputs.
+
+        Raises:
+            Changed: a condition differs.
+        """
+        for number in self._given:
+            self.result(number, known[number])
+
+    def result(self, number: int, value: Any) -> None:
+        """Check the result of a step.
+
+        Raises:
+            Changed: it has another shape, or is a condition that differs.
+        """
+        if number in self._shapes and value.shape != self._shapes[number]:
+            raise Changed
+        if number in self._truths and bool(value) is not self._truths[number]:
+            raise Changed
+
+
+def taken(tree: Any, known: Mapping[int, Any]) -> Any:
+    """Nested arguments, with the values that are known instead of references."""
+    return mapped(tree, Ref, lambda ref: known.get(ref.number, ref))
+
+
+def as_array(result: Any) -> Any:
+    """What a function returns as an array, or a list of arrays: NumPy returns scalars for arrays without axes."""
+    return result if isinstance(result, tuple | list) else np.asarray(result)
+
+
+class Pass:
+    """Calls in their order."""
+
+    def __init__(self) -> None:
+        self._bound: list[list[tuple[Callable[..., Any], Sequence[Any]]]] = [[]]
+        self._late: list[Callable[[Known], Any]] = []  # one after each list of bound calls but the last
+
+    def add(self, function: Callable[..., Any], args: Sequence[Any] = (), settings: Mapping[str, Any] = {}) -> None:
+        """Add a call whose result is not looked at; references among its arguments are to values of the run."""
+        if any(True for _ in refs((args, settings))):
+            self.add_late(called(function, args, settings))
+        else:
+            self._bound[-1].append((partial(function, **settings) if settings else function, tuple(args)))
+
+    def add_late(self, call: Callable[[Known], Any]) -> None:
+        """Add a call that reads or adds values of the run."""
+        self._late.append(call)
+        self._bound.append([])
+
+    def add_result(
+        self, out: int, function: Callable[..., Any], args: Sequence[Any], settings: Any, checks: Checks
+    ) -> None:
+        """Add a call whose result becomes a value of the run."""
+        made = called(function, args, settings)
+
+        def call(known: Known) -> None:
+            known[out] = result = as_array(made(known))
+            checks.result(out, result)
+
+        self.add_late(call)
+
+    def add_release(self, numbers: Sequence[int]) -> None:
+        """Let go of values that are not needed any more."""
+
+        def release(known: Known) -> None:
+            for number in numbers:
+                del known[number]
+
+        self.add_late(release)
+
+    def run(self, known: Known) -> None:
+        """Run the calls; their results are added to what is known.
+
+        Raises:
+            Changed: a result differs from the recording.
+        """
+        for bound, late in zip(self._bound, self._late, strict=False):
+            for function, args in bound:
+                function(*args)
+            late(known)
+        for function, args in self._bound[-1]:
+            function(*args)
+
+
+def called(function: Callable[..., Any], args: Sequence[Any], settings: Any) -> Callable[[Known], Any]:
+    """A function of a run's values that calls another one with those that its arguments refer to."""
+    plain = [(place, part.number) for place, part in enumerate(args) if type(part) is Ref]
+    is_nested = len(plain) < sum(1 for _ in refs((args, settings)))
+
+    def call(known: Known) -> Any:
+        if is_nested:
+            return function(*taken(args, known), **taken(settings, known))
+        given = [*args]
+        for place, number in plain:
+            given[place] = known[number]
+        return function(*given, **settings)
+
+    return call
+
+
+def aligned(size: int) -> Array:
+    """New memory of so many bytes, which begins with a cache line."""
+    block = np.empty(size + ALIGNMENT, np.uint8)
+    start = -block.ctypes.data % ALIGNMENT
+    return block[start : start + size]
