@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tinyseq.compiler.fusion import Group
 from tinyseq.compiler.gpu import executor
-from tinyseq.compiler.gpu.fusion import Group
 from tinyseq.compiler.gpu.moves import Operand
 from tinyseq.compiler.gpu.nodes import Graph, Map
 from tinyseq.compiler.gpu.source import accesses, kernel_of
@@ -106,7 +106,7 @@ def interpreted(kernel, arrays):
         return
     reads, places, writes = kernel.accesses
     values = {}
-    for node in kernel.group.nodes:
+    for node in kernel.group.steps:
         args = []
         for operand, code in zip(node.operands, node.formula.types, strict=True):
             if isinstance(operand, Operand):
@@ -167,9 +167,9 @@ def evaluated(made, arrays):
         Map(out, formula, tuple(operands[: formula.inputs]), shape, np.dtype(formula.result))
         for out, formula in zip(outs, made, strict=True)
     ]
-    group = Group(tuple(nodes), shape)
+    group = Group(shape, tuple(nodes), (), tuple(outs))
     graph = Graph(shapes={number: (shape, array.dtype) for number, array in enumerate(arrays)})
-    found = accesses(graph, group, set(outs))
+    found = accesses(graph, group)
     used = [*arrays, *(np.empty(shape, formula.result) for formula in made)]
     compiled(kernel_of(group, found, used))(used)
     return used[len(arrays) :]

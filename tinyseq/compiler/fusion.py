@@ -1,12 +1,12 @@
 """Fusion: runs of elementwise steps become one loop, so that intermediate values never reach memory.
 
-Nothing here changes a result, or depends on how a loop is generated. An executor says which steps its kernels can
-compute, and generates one kernel for each kind of `Group`.
+Nothing here changes a result, or depends on how a loop is generated. An executor says which of the things that it runs,
+steps or nodes, a loop can compute (`About`), and generates one kernel for each kind of `Group`.
 """
 
 import operator
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,17 @@ from tinyseq.compiler.recording.outcomes import Outcomes
 from tinyseq.compiler.steps import Kind, Ref, Step, blank, key, kind_of, mapped
 
 LARGEST = 64  # the most steps in a group: a longer loop runs out of registers, and is slow to compile
+
+
+class Member(Protocol):
+    """A step, or what an executor makes of it."""
+
+    @property
+    def out(self) -> int:
+        """The number of its result."""
+
+
+M = TypeVar("M", bound=Member)
 
 
 class Group(NamedTuple):
@@ -30,13 +41,31 @@ class Group(NamedTuple):
     """
 
     shape: tuple[int, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[Any, ...]
     reads: tuple[int, ...]
     writes: tuple[int, ...]
 
     def __str__(self) -> str:
         written = ", ".join(f"v{number}" for number in self.writes)
         return "\n    ".join([f"{written} = one loop over {self.shape}:", *map(str, self.steps)])
+
+
+class About(NamedTuple):
+    """What fusion needs to know of a step.
+
+    Attributes:
+        shape: of its result, if a loop over the elements can compute it; otherwise None.
+        each: the numbers of the values of which element k of the result needs only element k.
+        whole: the numbers of the values that must be complete before it.
+        is_view: whether it takes no time.
+        size: how much of the largest group it takes up.
+    """
+
+    shape: tuple[int, ...] | None
+    each: Sequence[int] = ()
+    whole: Sequence[int] = ()
+    is_view: bool = False
+    size: int = 1
 
 
 Item = Step | Group
@@ -52,90 +81,109 @@ def elementwise(program: Program, step: Step, able: Able) -> bool:
 
 
 def fuse(program: Program, able: Able, largest: int = LARGEST) -> tuple[list[Item], list[Item]]:
-    """Reorder the steps so that elementwise ones that can share a loop are adjacent.
-
-    Each step is moved down to the loop that reads its result, if nothing in between reads it. Views are moved down to
-    their first use: they take no time.
+    """The steps and groups of the forward pass, and those of the backward pass.
 
     Args:
         program: stays unchanged.
         able: whether the executor's kernels can compute a step.
         largest: the maximum number of steps in a group.
-
-    Returns:
-        The steps and groups of the forward pass, and those of the backward pass.
     """
-    root = lifetimes(program).root
-    first, second = program.steps[: program.forward], program.steps[program.forward :]
-    wanted = program.wanted()
-    late = wanted | {number for step in second for number in step.reads}
-    found = []
-    for steps, used in ((first, late), (second, wanted)):
-        run = _Run(program, able, largest, root)
-        for step in reversed(steps):
-            run.take(step)
-        found.append(run.items(used))
-    return found[0], found[1]
+    root, wanted = lifetimes(program).root, program.wanted()
+    late = wanted | {number for step in program.halves[1] for number in step.reads}
+
+    def about(step: Step) -> About:
+        if root[step.out] != step.out:
+            return About(None, whole=step.reads, is_view=True)
+        if elementwise(program, step, able):
+            return About(program.values[step.out].shape, each=step.reads)
+        return About(None, whole=step.reads)
+
+    first, second = program.halves
+    return grouped(first, about, late, largest), grouped(second, about, wanted, largest)
 
 
-class _Run:
+def grouped(steps: Sequence[M], about: Callable[[M], About], used: set[int], largest: int) -> list[M | Group]:
+    """Reorder steps so that elementwise ones that can share a loop are adjacent, and make groups of these.
+
+    Each step is moved down to the loop that reads its result, if nothing in between reads it. Views are moved down to
+    their first use: they take no time.
+
+    Args:
+        steps: of one pass.
+        about: what each of them is.
+        used: the values that are needed after this pass.
+        largest: the maximum size of a group.
+    """
+    run = _Run(about, largest)
+    for step in reversed(steps):
+        run.take(step)
+    return run.items(used)
+
+
+class _Run(Generic[M]):
     """The items of one pass, found from its last step to its first; places count from the end."""
 
-    def __init__(self, program: Program, able: Able, largest: int, root: dict[int, int]) -> None:
-        self._program, self._able, self._largest, self._root = program, able, largest, root
-        self._places: list[list[Step]] = []
+    def __init__(self, about: Callable[[M], About], largest: int) -> None:
+        self._about, self._largest = about, largest
+        self._places: list[list[M]] = []
         self._loops: dict[int, tuple[int, ...]] = {}  # the shape of the loop at a place
+        self._sizes: dict[int, int] = {}  # how large it is
         self._newest: dict[tuple[int, ...], int] = {}  # the place of the last loop over each shape
-        self._views: dict[int, list[Step]] = {}  # by the place of their first use
+        self._views: dict[int, list[M]] = {}  # by the place of their first use
         self._before: dict[int, int] = {}  # for each value, the place of an item that needs it complete
         self._within: dict[int, int] = {}  # for each value, the place of a loop that reads it element by element
 
-    def take(self, step: Step) -> None:
+    def take(self, step: M) -> None:
         """Choose a place for a step, once all steps that read its result have theirs."""
-        uses = self._before
-        if self._root[step.out] != step.out:
+        about = self._about(step)
+        if about.is_view:
             place = max(self._before.get(step.out, -1), self._within.get(step.out, -1))
             self._views.setdefault(place, []).append(step)
-        elif elementwise(self._program, step, self._able):
-            place, uses = self._loop(step), self._within
+        elif about.shape is not None:
+            place = self._loop(step.out, about.shape, about.size)
             self._places[place].append(step)
         else:
             place = len(self._places)
             self._places.append([step])
-        for number in step.reads:
-            uses[number] = max(place, uses.get(number, -1))
+        for reads, uses in ((about.each, self._within), (about.whole, self._before)):
+            for number in reads:
+                uses[number] = max(place, uses.get(number, -1))
 
-    def _loop(self, step: Step) -> int:
+    def _loop(self, out: int, shape: tuple[int, ...], size: int) -> int:
         """The place of the loop that a step can join, or of a new one."""
-        shape = self._program.values[step.out].shape
-        complete, read = self._before.get(step.out, -1), self._within.get(step.out, -1)
+        complete, read = self._before.get(out, -1), self._within.get(out, -1)
         for place in (read, self._newest.get(shape, -1)):
-            fits = self._loops.get(place) == shape and len(self._places[place]) < self._largest
+            fits = self._loops.get(place) == shape and self._sizes[place] + size <= self._largest
             if fits and complete < place and read <= place:
+                self._sizes[place] += size
                 return place
         place = self._newest[shape] = len(self._places)
-        self._loops[place] = shape
+        self._loops[place], self._sizes[place] = shape, size
         self._places.append([])
         return place
 
-    def items(self, used: set[int]) -> list[Item]:
+    def items(self, used: set[int]) -> list[M | Group]:
         """All items in order; values in ``used`` are needed after this pass."""
         home = {step.out: place for place, steps in enumerate(self._places) for step in steps}
         used = used | self._before.keys()
         for place, steps in enumerate(self._places):
-            used |= {number for step in steps for number in step.reads if home.get(number) != place}
-        found: list[Item] = []
+            used |= {number for step in steps for number in self._reads(step) if home.get(number) != place}
+        found: list[M | Group] = []
         for place in range(len(self._places) - 1, -2, -1):
             found += reversed(self._views.get(place, ()))
             steps = self._places[place][::-1] if place >= 0 else []
             if place in self._loops:
                 made = {step.out for step in steps}
-                reads = dict.fromkeys(n for step in steps for n in step.reads if n not in made)
+                reads = dict.fromkeys(n for step in steps for n in self._reads(step) if n not in made)
                 writes = tuple(step.out for step in steps if step.out in used)
                 found.append(Group(self._loops[place], tuple(steps), tuple(reads), writes))
             else:
                 found += steps
         return found
+
+    def _reads(self, step: M) -> Iterable[int]:
+        about = self._about(step)
+        return (*about.each, *about.whole)
 
 
 def computed(group: Group, arrays: dict[int, Array]) -> dict[int, Array]:

@@ -7,20 +7,13 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tinyseq.compiler.fusion import About, Group, grouped
 from tinyseq.compiler.gpu.formulas import dot, dot_of
-from tinyseq.compiler.gpu.moves import Move, Operand, Shape, broadcast, index, is_whole, transpose, with_last_axis
+from tinyseq.compiler.gpu.moves import Move, Operand, broadcast, index, is_whole, transpose, with_last_axis
 from tinyseq.compiler.gpu.nodes import Graph, Join, Map, Node, Product, copied
 
 _SMALL_PRODUCT = 1 << 22  # multiplications
 _MOST_ARRAYS = 120  # the most of one kernel: its arguments are limited to 4 KB
-
-
-@dataclass(frozen=True)
-class Group:
-    """Elementwise nodes of one shape that run as one kernel."""
-
-    nodes: tuple[Map, ...]
-    shape: Shape
 
 
 @dataclass(frozen=True)
@@ -38,12 +31,10 @@ class Schedule:
     Attributes:
         items: groups and other nodes in order.
         homes: results that are stored in a part of a join.
-        wanted: roots that are read by another item, or by the caller or the other pass.
     """
 
     items: list[Group | Node]
     homes: dict[int, Place]
-    wanted: set[int]
 
 
 def operands_of(node: Node) -> list[Operand]:
@@ -55,8 +46,7 @@ def scheduled(graph: Graph, late: bool, needed: set[int]) -> Schedule:
     """The schedule of one pass, whose roots ``needed`` are read by others."""
     nodes = sink_views(graph, graph.passes[late], needed)
     nodes, homes = write_by_parts(graph, nodes)
-    items = grouped(graph, nodes)
-    return Schedule(items, homes, _wanted(items, needed))
+    return Schedule(grouped(nodes, lambda node: about(graph, node), needed, _MOST_ARRAYS), homes)
 
 
 def sink_views(graph: Graph, nodes: list[Node], needed: set[int]) -> list[Node]:
@@ -197,51 +187,15 @@ def write_by_parts(graph: Graph, nodes: list[Node]) -> tuple[list[Node], dict[in
     return made, homes
 
 
-def grouped(graph: Graph, nodes: list[Node]) -> list[Group | Node]:
-    """Runs of elementwise nodes of one shape as groups.
-
-    A group stays open until another item reads one of its results, since the tape proceeds by time steps.
-    """
-    items: list[Group | Node] = []
-    opened: dict[Shape, list[Map]] = {}
-    inside: dict[int, Shape] = {}
-    sizes: dict[Shape, int] = {}  # for open groups: an upper bound on the number of arrays
-
-    def close(shape: Shape) -> None:
-        run = opened.pop(shape)
-        del sizes[shape]
-        for member in run:
-            del inside[member.out]
-        items.append(Group(tuple(run), shape))
-
-    for node in nodes:
-        for operand in operands_of(node):
-            shape = inside.get(operand.root)
-            if shape is None:
-                continue
-            joins = isinstance(node, Map) and node.shape == shape and is_whole(graph.layout(operand), shape)
-            if not joins:
-                close(shape)
-        if not isinstance(node, Map):
-            items.append(node)
-            continue
-        if sizes.get(node.shape, 0) > _MOST_ARRAYS and not any(
-            inside.get(o.root) == node.shape for o in operands_of(node)
-        ):
-            close(node.shape)
-        opened.setdefault(node.shape, []).append(node)
-        inside[node.out] = node.shape
-        sizes[node.shape] = sizes.get(node.shape, 0) + 1 + len(operands_of(node))
-    for shape in list(opened):
-        close(shape)
-    return items
-
-
-def _wanted(items: list[Group | Node], needed: set[int]) -> set[int]:
-    """The roots that must be in memory."""
-    found = set(needed)
-    for item in items:
-        members = item.nodes if isinstance(item, Group) else (item,)
-        own = {node.out for node in members} if isinstance(item, Group) else set()
-        found |= {operand.root for node in members for operand in operands_of(node)} - own
-    return found
+def about(graph: Graph, node: Node) -> About:
+    """What fusion needs to know of a node."""
+    reads = operands_of(node)
+    if not isinstance(node, Map):
+        return About(None, whole=[operand.root for operand in reads])
+    each = [is_whole(graph.layout(operand), node.shape) for operand in reads]
+    return About(
+        node.shape,
+        [operand.root for operand, is_each in zip(reads, each, strict=True) if is_each],
+        [operand.root for operand, is_each in zip(reads, each, strict=True) if not is_each],
+        size=1 + len(reads),  # at most so many arrays
+    )

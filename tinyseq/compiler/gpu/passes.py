@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from tinyseq.backend import DeviceArray
+from tinyseq.compiler.fusion import Group
 from tinyseq.compiler.gpu.calls import captured
-from tinyseq.compiler.gpu.fusion import Group, Schedule, operands_of, scheduled
+from tinyseq.compiler.gpu.fusion import Schedule, operands_of, scheduled
 from tinyseq.compiler.gpu.moves import Operand, Shape
 from tinyseq.compiler.gpu.nodes import Call, Graph, Join, Node, Product, Sum, Unsupported
 from tinyseq.compiler.gpu.source import Accesses, Kernel, accesses, kernel_of
@@ -44,8 +45,7 @@ class Pass:
         self.graph, self.needed, self.device = graph, needed, device
         self.schedule: Schedule = scheduled(graph, late, needed)
         self._accesses: list[Accesses | None] = [
-            accesses(graph, item, self.schedule.wanted) if isinstance(item, Group) else None
-            for item in self.schedule.items
+            accesses(graph, item) if isinstance(item, Group) else None for item in self.schedule.items
         ]
         self._kernels: dict[tuple[str, Shape], Callable[[list[DeviceArray]], None]] = {}
         self._kernels_of: dict[int, Kernel] = {}
@@ -56,7 +56,7 @@ class Pass:
         found: dict[str, int] = {}
         for item in self.schedule.items:
             if isinstance(item, Group):
-                names = ", ".join(node.formula.function.__name__ for node in item.nodes)
+                names = ", ".join(node.formula.function.__name__ for node in item.steps)
                 text = f"one kernel over {item.shape}: {names}"
             elif isinstance(item, Call):
                 text = getattr(item.step.function, "__name__", str(item.step.function))
@@ -71,7 +71,7 @@ class Pass:
         """For each item, the roots that nothing reads after it."""
         last: dict[int, int] = {}
         for place, item in enumerate(self.schedule.items):
-            for node in item.nodes if isinstance(item, Group) else (item,):
+            for node in item.steps if isinstance(item, Group) else (item,):
                 for root in (node.out, *(operand.root for operand in operands_of(node))):
                     last[root] = place
         over: list[list[int]] = [[] for _ in self.schedule.items]

@@ -1,11 +1,13 @@
 """CUDA source of a group of elementwise nodes."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tinyseq.backend import DeviceArray
+from tinyseq.compiler.fusion import Group
 from tinyseq.compiler.gpu.formulas import C_TYPES, dot, literal
-from tinyseq.compiler.gpu.fusion import Group, operands_of
+from tinyseq.compiler.gpu.fusion import operands_of
 from tinyseq.compiler.gpu.moves import Operand, Shape
 from tinyseq.compiler.gpu.nodes import Graph
 
@@ -26,28 +28,28 @@ class Accesses(NamedTuple):
     Attributes:
         reads: the different operands that are read.
         places: for each operand that is read, by identity, its place in ``reads``.
-        writes: the nodes whose results are written.
+        writes: the results that are written.
     """
 
     reads: list[Operand]
     places: dict[int, int]
-    writes: list[int]
+    writes: Sequence[int]
 
 
-def accesses(graph: Graph, group: Group, wanted: set[int]) -> Accesses:
-    """What a group reads and writes in memory, if others want the roots ``wanted``."""
-    own = {node.out for node in group.nodes}
+def accesses(graph: Graph, group: Group) -> Accesses:
+    """What a group reads and writes in memory."""
+    own = {node.out for node in group.steps}
     reads: list[Operand] = []
     places: dict[int, int] = {}
     seen: dict[Any, int] = {}
-    for node in group.nodes:
+    for node in group.steps:
         for operand in operands_of(node):
             if operand.root not in own:
                 place = seen.setdefault((operand.root, graph.layout(operand)), len(reads))
                 if place == len(reads):
                     reads.append(operand)
                 places[id(operand)] = place
-    return Accesses(reads, places, [node.out for node in group.nodes if node.out in wanted])
+    return Accesses(reads, places, group.writes)
 
 
 class Kernel(NamedTuple):
@@ -83,7 +85,7 @@ def kernel_of(group: Group, found: Accesses, arrays: list[DeviceArray]) -> Kerne
         found: what the group reads and writes.
         arrays: these arrays; the kernel is valid for their strides, and takes pointers in this order.
     """
-    inner = [node for node in group.nodes if node.formula.function is dot]
+    inner = [node for node in group.steps if node.formula.function is dot]
     lengths = [arrays[found.places[id(node.operands[0])]].shape[-1] for node in inner]
     parts = min(_MOST_PARTS, max(1, 1 << (max(lengths) // _SHARE).bit_length() >> 1)) if inner else 0
     return Kernel(_Source(group, found, arrays, parts).text(), group, found, parts)
@@ -115,7 +117,7 @@ class _Source:
             if not self.along[i]:
                 lines.append(f"  const {kind} x{i} = {read.format(f'a{i}[{place}]')};")
         made = self._inner_products(lines)
-        for number, node in enumerate(self.group.nodes):
+        for number, node in enumerate(self.group.steps):
             if node.out in made:
                 continue
             words = []
@@ -150,7 +152,7 @@ class _Source:
 
     def _inner_products(self, lines: list[str]) -> dict[int, str]:
         """The names of inner products: each thread of a row sums part of each, and the first thread adds the parts."""
-        inner = [node for node in self.group.nodes if node.formula.function is dot]
+        inner = [node for node in self.group.steps if node.formula.function is dot]
         if not inner:
             return {}
         kind = C_TYPES[inner[0].formula.result]
