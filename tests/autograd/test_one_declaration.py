@@ -56,19 +56,6 @@ def test_no_slope_exceeds_its_bound(record, data):
         assert np.linalg.norm(found, 2) <= record.slope_bound + 1e-9
 
 
-INVERTED = [(each, i) for each in ENGINE for i, inverse in enumerate(each.inverse) if inverse]
-
-
-@pytest.mark.parametrize(("record", "i"), INVERTED, ids=lambda each: getattr(each, "name", each))
-@settings(max_examples=15, deadline=None)
-@given(data=st.data())
-def test_an_inverse_finds_the_input_from_the_result_and_the_other_inputs(record, i, data):
-    arrays = [array.astype(np.float64) for array in data.draw(calls_of(record)).arrays]
-    out = apply(record, [ts.tensor(array) for array in arrays], {}).numpy()
-    found = record.inverse[i](out, *(array for j, array in enumerate(arrays) if j != i))
-    np.testing.assert_allclose(found, np.broadcast_to(arrays[i], out.shape), rtol=1e-6, atol=1e-9)
-
-
 VIEWING = [each for each in ENGINE if each.calls in FAMILIES and "scattered" not in each.name]
 
 

@@ -126,7 +126,7 @@ KEEPING_RESULTS = {
 
 @pytest.mark.parametrize("fold", [False, True])
 @pytest.mark.parametrize("name", KEEPING_RESULTS)
-def test_a_constant_that_no_op_has_kept_is_told_by_what_was_made_of_the_result(name, fold):
+def test_a_small_constant_is_written_at_every_step(name, fold):
     w, h = ts.tensor(np.full((2, 2), 0.5), requires_grad=True), ts.ones(2, 1)
     for t in range(3):
         with ts.step(t):
@@ -136,14 +136,14 @@ def test_a_constant_that_no_op_has_kept_is_told_by_what_was_made_of_the_result(n
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", KEEPING_RESULTS)
-def test_a_result_that_hardly_tells_a_constant_does_not_tell_a_wrong_one(name, dtype):
+def test_a_constant_is_known_whatever_is_made_of_the_result(name, dtype):
     told = set()
     for size in (0.5, 1, 3, 6, 9, 12, 15, 20, 40, 80, 300):
         w = ts.tensor(np.full((1, 1), size, dtype), requires_grad=True)
         with ts.step(0), np.errstate(over="ignore"):
             y = KEEPING_RESULTS[name](w @ np.ones((1, 1), dtype) + 0.25)
         told.add(*[text for text in labels(record(y.sum())).values() if text.startswith("+ ")])
-    assert "+ 0.25" in told <= {"+ 0.25", "+ y₀"}  # a letter stands for an unknown one
+    assert told == {"+ 0.25"}
 
 
 def test_the_sum_of_a_single_loss_is_a_sum():

@@ -116,7 +116,6 @@ def op(  # type: ignore[misc]  # the overloads give only the return types; the s
     numpy: str | tuple[str, ...] = (),
     types: dict[str, str] | None = None,
     with_slope: Callable[..., Any] | None = None,
-    inverse: tuple[Callable[..., Any] | None, ...] = (),
     ulps: Accuracy | None = None,
     doc: str = "",
     example: tuple[str, str] | None = None,
@@ -166,9 +165,6 @@ def op(  # type: ignore[misc]  # the overloads give only the return types; the s
             the default gives them; `tools/make_stubs.py` reads them.
         with_slope: for an elementwise function whose derivative is cheap beside the value, but cannot be computed from
             the value accurately: ``with_slope(xp, x)`` gives both, and the rule is ``rule(xp, g, out, slope)``.
-        inverse: for each input, a function that recovers it from the result and the other inputs, as in
-            ``(np.square,)`` for a square root; None where that is impossible. Drawings use it to show constants that
-            were not kept.
         ulps: the promised accuracy, which the tests check.
         doc: the docstring of the public function; sections that follow from the record may be left out.
         example: a line of Python for the docstring, in which the package is ``ts``, and what it prints.
@@ -211,7 +207,6 @@ def op(  # type: ignore[misc]  # the overloads give only the return types; the s
         reads=reads,
         types=types,
         with_slope=with_slope,
-        inverse=inverse,
         ulps=ulps,
     )
     if name in OPS:

@@ -105,7 +105,11 @@ def _binary(record: Op) -> Callable[..., Any]:
             return _checked(record, (a, b), (p, q), out)
         if (p is None and q is None) or not differentiable:
             return _constant(out)
-        return _recorded(out, record, (p, q), (a, b) if both else save(out, a, b) if saves else (), label)
+        kept = (a, b) if both else save(out, a, b) if saves else ()
+        if p is not None and q is not None:
+            return _recorded(out, record, (p, q), kept, label)
+        given = (_own(a, x, label), None) if p is None else (None, _own(b, y, label))
+        return _recorded(out, record, (p, q), kept, label, _NO_ATTRS, given)
 
     return call
 
@@ -117,7 +121,19 @@ def _checked(record: Op, raw: tuple[Any, ...], edges: tuple[Parent | None, ...],
         check_forward(record.name, raw, (out,), mode.label)
     if not mode.grad or record.vjp is None or all(edge is None for edge in edges):
         return _constant(out)
-    return _recorded(out, record, edges, record.save(out, *raw), anomaly_label(mode))
+    return _recorded(out, record, edges, record.save(out, *raw), anomaly_label(mode), _NO_ATTRS, _given(raw, edges))
+
+
+def _given(raw: tuple[Any, ...], edges: tuple[Parent | None, ...]) -> tuple[Any, ...]:
+    """The constants among the arguments, and None for the others; nothing if there are none."""
+    return () if all(edges) else tuple([None if edge else value for value, edge in zip(raw, edges, strict=True)])
+
+
+def _own(raw: Any, argument: Any, label: Label) -> Any:
+    """A constant to be kept. An array that its owner may write to is copied in a time step, and elsewhere not kept."""
+    if raw is not argument or type(raw) in NUMBERS:
+        return raw
+    return None if label.step is None else NAMESPACES[type(raw)].asarray(raw, copy=True)
 
 
 _NO_ATTRS: dict[str, Any] = {}
@@ -130,12 +146,14 @@ def _recorded(
     saved: tuple[Any, ...],
     label: Label,
     attrs: dict[str, Any] = _NO_ATTRS,
+    given: tuple[Any, ...] = (),
 ) -> Tensor:
     """``Tensor(out, Node(...))`` in one call instead of three: this runs for every op of a step."""
     node = _new(Node)
     node.op = record
     node.edges = edges
     node.saved = saved
+    node.given = given
     node.attrs = attrs
     node.shape = out.shape
     node.dtype = out.dtype
@@ -155,10 +173,11 @@ def recorded_outputs(
     saved: tuple[Any, ...],
     label: Label,
     attrs: dict[str, Any] = _NO_ATTRS,
+    given: tuple[Any, ...] = (),
 ) -> list[Tensor]:
     """The results of an op with several outputs, as tensors of one node."""
     shapes = tuple([part.shape for part in outs])
-    node = Node(record, edges, saved, attrs, shapes, outs[0].dtype if outs else None, label)
+    node = Node(record, edges, saved, attrs, shapes, outs[0].dtype if outs else None, label, given)
     tensors = []
     for i, part in enumerate(outs):  # ``Tensor(part, Output(node, i))`` in two calls instead of four, as `_recorded`
         output = _new(Output)
@@ -242,10 +261,11 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
         tensors = [_constant(part) for part in outs]
         return tensors if record.outputs else tensors[0]
     label = anomaly_label(mode) if mode.anomaly else mode.label
+    given = _given(raw, parents)
     if not record.outputs:
-        return _recorded(outs[0], record, parents, record.save(outs[0], *raw), label, attrs)
+        return _recorded(outs[0], record, parents, record.save(outs[0], *raw), label, attrs, given)
     shapes = tuple([part.shape for part in outs])
-    return recorded_outputs(outs, record, parents, record.save(shapes, *raw), label, attrs)
+    return recorded_outputs(outs, record, parents, record.save(shapes, *raw), label, attrs, given)
 
 
 def _setting(record: Op, name: str, value: Tensor) -> Array:

@@ -50,13 +50,15 @@ class Node:
         op: its declaration.
         edges: the origin of each input, in the order of the op's arguments; None for constants.
         saved: the arrays and shapes that the VJP needs; None once a backward pass has used and freed them.
+        given: the constants among its inputs, and None for the others, so that a drawing can show them; empty if there
+            are none.
         attrs: the op's settings in this use (axis, keepdims, ...).
         shape, dtype: of the output; for an op with several outputs ``shape`` holds one shape for each.
         seq: the time of creation; every node is newer than its inputs.
         label: module path and time step.
     """
 
-    __slots__ = ("attrs", "dtype", "edges", "hooks", "label", "op", "saved", "seq", "shape")
+    __slots__ = ("attrs", "dtype", "edges", "given", "hooks", "label", "op", "saved", "seq", "shape")
 
     def __init__(
         self,
@@ -67,10 +69,12 @@ class Node:
         shape: Any,
         dtype: Any,
         label: Label,
+        given: tuple[Any, ...] = (),
     ) -> None:
         self.op = op
         self.edges = edges
         self.saved: tuple[Any, ...] | None = saved
+        self.given = given
         self.attrs = attrs
         self.shape = shape
         self.dtype = dtype

@@ -140,7 +140,6 @@ class Op:
         reads: tuple[str, ...] | None = None,
         types: dict[str, str] | None = None,
         with_slope: Callable[..., Any] | None = None,
-        inverse: tuple[Callable[..., Any] | None, ...] = (),
         ulps: Accuracy | None = None,
     ) -> None:
         if isinstance(forward, str):
@@ -178,7 +177,6 @@ class Op:
         self.reference = reference
         self.module = module
         self.with_slope = with_slope
-        self.inverse = inverse
         self.ulps = ulps
         arguments = ["shapes" if outputs else "out", ("*" if self.variadic else "") + ", ".join(self.inputs)]
         # A save is an expression over the inputs and the output, so that "x.shape" keeps a shape and not an array.

@@ -190,7 +190,7 @@ def saved_memory(loss: Tensor) -> SavedMemory:
 
 
 def _arrays(node: Node) -> Iterator[tuple[Parent | None, Kind, Array]]:
-    """Every array that a node keeps, and its origin: saved values, and indices among its settings."""
+    """Every array that a node keeps, and its origin: saved values, constants, and indices among its settings."""
     op = node.op
     for part, value in zip(op.saves, node.saved or (), strict=True):
         if op.variadic and part == op.inputs[0]:
@@ -200,6 +200,7 @@ def _arrays(node: Node) -> Iterator[tuple[Parent | None, Kind, Array]]:
         for edge, array in saved:
             if is_array(array):
                 yield edge, _kind(edge, array), array
+    yield from ((None, "constant", array) for array in node.given if is_array(array))
     for setting in node.attrs.values():
         if isinstance(setting, list):  # what a forward pass has left there for the backward pass
             left = [arrays for arrays in setting if isinstance(arrays, tuple)]

@@ -6,7 +6,6 @@ The graph does not say what a constant is. Its *role* tells: the op that takes i
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from heapq import merge
-from typing import Any
 
 import numpy as np
 
@@ -97,15 +96,8 @@ class Constants:
 
     def _first(self) -> dict[Role, Role]:
         taken: dict[Role, dict[Column | Zone, Hashable]] = {}
-        known = defaultdict[Column | Zone, list[Any]](list)
         for box, number, _ in self._taken():
-            if (array := self.arrays[box, number]) is not None:
-                known[box.column or box.zone].append(array)
-        for box, number, argument in self._taken():
             place, array = box.column or box.zone, self.arrays[box, number]
-            if array is None and (told := self.values.told(argument.vertex, argument.position)) is not None:
-                array = next((other for other in known[place] if _alike(told, other)), told)
-                known[place].append(array)
             taken.setdefault((box.slot, number), {})[place] = (box, number) if array is None else identity(array)
         # the numbers of the roles that take an array in a place: comparing all with all would take their square
         holders = defaultdict[tuple[Column | Zone, Hashable], list[int]](list)
@@ -152,25 +144,22 @@ class Constants:
             return self.sheet.joins(box)
         if self.sheet.record.vertices[argument.vertex].kind == "product":
             return True
-        found = self.values.constant(argument)
-        return found is None or np.size(found) > 1 or (box.step is not None and self._is_fed(box, argument, adds=True))
+        if np.size(self.values.constant(argument)) > 1:
+            return True
+        return box.step is not None and self._is_fed(box, argument, adds=True)
 
     def _is_fed(self, box: Box, argument: Argument, adds: bool = False) -> bool:
         """Whether a constant differs by step and is not a mask, nor a number that something is multiplied by."""
         uses = self.sheet.over_time(box, argument)[:MOST_COMPARED]
-        found = [self.values.constant(use) for use in uses]
         adds = adds or self.sheet.record.vertices[argument.vertex].operator in {"+", "-"}
-        arrays = [np.asarray(array) for array in found if array is not None]
-        if len(arrays) < len(found):
+        found = [self.values.constant(use) for use in uses]
+        arrays = [array for array in found if array is not None]
+        if len(arrays) < len(uses):
             return adds
-        if len(arrays) > 1 and all(_alike(array, arrays[0]) for array in arrays):
+        if len(arrays) > 1 and all(np.array_equal(array, arrays[0]) for array in arrays):
             return False
         numbers = {*np.concatenate([array.ravel() for array in arrays]).tolist()} - {0}
         return adds if max(array.size for array in arrays) == 1 else adds or len(numbers) > 1
-
-
-def _alike(one: Any, other: Any) -> bool:
-    return np.shape(one) == np.shape(other) and np.allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 def _numbers(held: Hashable) -> Hashable:

@@ -187,9 +187,7 @@ class Grouping:
         """What an op has in common with those of the same role at other steps, at which it may join more values."""
         count = 0 if vertex.kind in PUTTING_TOGETHER else len(vertex.parents)
         weights = tuple(self.weights[source] for source in vertex.made_of if source in self.weights)
-        given = (self.record.constant(vertex.id, position) for position in range(count))
-        numbers = tuple(float(one) for one in given if one is not None and not getattr(one, "shape", ()))
-        return vertex.scope, vertex.op, count, weights, numbers
+        return vertex.scope, vertex.op, count, weights
 
     def _homes(self) -> dict[int, Column]:
         """The column of each leaf, of no module, that only one step uses: an input, or an initial state."""

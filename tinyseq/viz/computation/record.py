@@ -11,12 +11,12 @@ from operator import attrgetter
 from typing import Any
 
 from tinyseq.autograd.accumulator import Accumulator
-from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER
 from tinyseq.autograd.backward import walk
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner, readable
 from tinyseq.autograd.modes import Gates
 from tinyseq.autograd.op import Op
-from tinyseq.autograd.ops.moves.joined import Joined, joined, remembers
+from tinyseq.autograd.ops.moves.joined import joined, remembers
+from tinyseq.autograd.ops.moves.joined import owner as whole
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import Array
 from tinyseq.inspect.paths import ones
@@ -99,7 +99,6 @@ class Record:
         result: the value of the result.
         gradients: of the result with respect to vertices, if requested; for several outputs a list.
         given: the values of leaves that a user has named.
-        joined: what is known of what ops have joined, among it constants.
         users: for each vertex, those that use it.
         leaves: the vertices that no op has made.
         dtype: that of all values; empty if they differ.
@@ -110,7 +109,6 @@ class Record:
     result: Any = None
     gradients: dict[int, Any] = field(default_factory=dict)
     given: Mapping[int, Array] = field(default_factory=dict)
-    joined: Mapping[int, Joined] = field(default_factory=dict)
 
     @cached_property
     def users(self) -> list[list[int]]:
@@ -132,25 +130,31 @@ class Record:
             return self.result
         if vertex in self.given:
             return self.given[vertex]
-        if vertex in self.joined and (made := self.joined[vertex].array()) is not None:
-            return made.reshape(self.vertices[vertex].shape)
-        kept, _ = self._saved(vertex)
+        kept = self._saved(vertex)
         if "out" in kept and len(self.vertices[vertex].shapes) == 1:
             return kept["out"]
         for user in self.users[vertex]:
-            for parent, value in zip(self.vertices[user].parents, self._saved(user)[1], strict=False):
-                if parent == source and hasattr(value, "dtype"):
-                    return value
+            for position, parent in enumerate(self.vertices[user].parents):
+                if parent == source and hasattr(value := self.argument(user, position), "dtype"):
+                    return whole(value).reshape(self.vertices[vertex].shape) if joined(value) else value
         return None
 
     def constant(self, vertex: int, position: int) -> Any:
-        """A known constant argument, an array or a number; or None."""
+        """A constant argument, an array or a number; None for one that is computed."""
         return None if self.vertices[vertex].parents[position] else self.argument(vertex, position)
 
     def argument(self, vertex: int, position: int) -> Any:
-        """An argument as the op has kept it; None if it has not."""
-        arguments = self.joined[vertex].parts if vertex in self.joined else self._saved(vertex)[1]
-        return arguments[position] if position < len(arguments) else None
+        """An argument: a constant, or what the op has kept for its gradient rule; None for others."""
+        item = self.items[vertex] if self.items else None
+        given = item.given[position] if isinstance(item, Node) and item.given else None
+        if given is not None:
+            return given
+        kept, declared = self._saved(vertex), self.vertices[vertex].declared
+        if not declared or not kept:
+            return None
+        if declared.variadic:
+            return kept[declared.inputs[0]][position] if declared.inputs[0] in kept else None
+        return kept.get(declared.inputs[position])
 
     def differentiate(self, result: Tensor, wanted: Iterable[int]) -> None:
         """Compute the gradients of the result with respect to vertices, if there are any; no ``.grad`` is changed."""
@@ -161,17 +165,10 @@ class Record:
         found.leaves()
         self.gradients.update((chosen[item], g) for item, g in found.kept.items() if g is not None)
 
-    def _saved(self, vertex: int) -> tuple[dict[str, Any], Sequence[Any]]:
+    def _saved(self, vertex: int) -> dict[str, Any]:
+        """What an op has saved for its gradient rule, by name."""
         item = self.items[vertex] if self.items else None
-        return _saved(item) if isinstance(item, Node) else ({}, ())
-
-
-def _saved(node: Node) -> tuple[dict[str, Any], Sequence[Any]]:
-    """What an op has saved for its gradient rule by name, and of its arguments in order."""
-    if not node.saved:
-        return {}, ()
-    kept, inputs = dict(zip(node.op.saves, node.saved, strict=True)), node.op.inputs
-    return kept, kept.get(inputs[0], ()) if node.op.variadic else [kept.get(name) for name in inputs]
+        return dict(zip(item.op.saves, item.saved, strict=True)) if isinstance(item, Node) and item.saved else {}
 
 
 def users_of(vertices: Sequence[Vertex]) -> list[list[int]]:
@@ -201,7 +198,7 @@ def record(result: Tensor, gradients: bool = False, names: Mapping[str, Tensor] 
         >>> [vertex.op or "leaf" for vertex in record(x * x + 1.0).vertices]
         ['leaf', 'multiply', 'add']
     """
-    nodes, joins, sources = _computed(result)
+    nodes, sources = _computed(result)
     leaves: set[Leaf | Node] = {parent for node in nodes for parent in node.edges if type(parent) is Leaf}
     ordered = sorted([*nodes, *(leaves or {owner(as_node(result))})], key=attrgetter("seq"))
     ids = {item: i for i, item in enumerate(ordered)}
@@ -210,16 +207,15 @@ def record(result: Tensor, gradients: bool = False, names: Mapping[str, Tensor] 
     named = [(tensor.node, tensor._array) for tensor in (names or {}).values()]
     # values changed since, for example by an optimiser, are not those that the ops have read
     given = {ids[leaf]: array for leaf, array in named if isinstance(leaf, Leaf) and not leaf.mutated}
-    joined_by = {ids[node]: made for node, made in joins.items()}
-    found = Record(vertices, tuple(ids), result._array, {}, given, joined_by)
+    found = Record(vertices, tuple(ids), result._array, {}, given)
     if gradients:
         found.differentiate(result, ids.values())
     return found
 
 
-def _computed(result: Tensor) -> tuple[list[Node], dict[Node, Joined], dict[tuple[Node, int], Node]]:
-    """The nodes that a tensor was computed from; what is known of constants that some of them joined; and which node
-    joined a constant argument, since the graph does not say so."""
+def _computed(result: Tensor) -> tuple[list[Node], dict[tuple[Node, int], Node]]:
+    """The nodes that a tensor was computed from, and which node joined a constant argument, since the graph does not
+    say so."""
     if result.node is None:
         raise ValueError("there is no graph to draw: nothing that the tensor was computed from has requires_grad=True")
     nodes = readable([result.node])
@@ -228,21 +224,13 @@ def _computed(result: Tensor) -> tuple[list[Node], dict[Node, Joined], dict[tupl
             f"the tensor was computed in {len(nodes):,} ops, and a drawing looks at no more than {MOST_OPS:,}. Draw a "
             "loss of fewer time steps: the steps left out look like those shown"
         )
-    joins: dict[Node, Joined] = {}
     sources: dict[tuple[Node, int], Node] = {}
     for node in nodes if remembers() else ():  # grows during the loop
-        known = joins[node].parts if node in joins else _saved(node)[1]
-        for position, (made, edge) in enumerate(zip(map(joined, known), node.edges, strict=False)):
-            while isinstance(edge, Node) and edge.op.kind in LOOKED_THROUGH:
-                edge = edge.edges[0]
-            if made and edge is None and made.node:
-                sources[node, position] = made.node
-                if made.node not in joins:
-                    nodes.append(made.node)
-                    joins[made.node] = made
-            elif made and isinstance(edge, Node) and edge.op.kind in PUTTING_TOGETHER:
-                joins.setdefault(edge, made)
-    return nodes, joins, sources
+        for position, given in enumerate(node.given):
+            if made := None if given is None else joined(given):
+                nodes += [made] * (made not in sources.values())
+                sources[node, position] = made
+    return nodes, sources
 
 
 def _labels(names: Mapping[str, Tensor], ids: Mapping[Leaf | Node, int]) -> dict[Leaf | Node, str]:

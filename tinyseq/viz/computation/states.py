@@ -35,7 +35,7 @@ class Given(NamedTuple):
     Attributes:
         place: where it is used.
         value: its value; None for one that was computed, or that is not known.
-        identity: what distinguishes it: the array, or where it was computed; None if the op has kept no array.
+        identity: what distinguishes it: the array, or where it was computed.
         shape: its shape.
     """
 
@@ -53,13 +53,11 @@ class Given(NamedTuple):
         return self.value is not None and bool((self.value == self.value.ravel()[:1]).all())
 
     def is_same(self, other: "Given") -> bool:
-        """Whether it is the same value as another argument: the same array, or if one is not kept or holds different
-        numbers, an array like it."""
-        kept = self.identity is not None and other.identity is not None
-        if kept and (self.identity == other.identity or self.value is None or self.is_uniform()):
+        """Whether it is the same value as another argument: the same array, or one that holds the same different
+        numbers."""
+        if self.identity == other.identity or self.value is None or self.is_uniform():
             return self.identity == other.identity
-        known = self.value is not None and other.value is not None and self.shape == other.shape
-        return known and np.allclose(self.value, other.value, atol=1e-6)
+        return np.array_equal(self.value, other.value)
 
 
 def states_of_single_steps(
@@ -95,7 +93,7 @@ class _Step:
         """The hidden states of a loop without a layer's weights, each with all of its uses."""
         groups: dict[object, list[Given]] = {}
         for one in self.given:
-            if one.identity is not None and one.shape:
+            if one.shape:
                 groups.setdefault(one.identity, []).append(one)
         weighted = [group for group in groups.values() if any(self._products(one) for one in group)]
         zeros = [group for group in weighted if group[0].is_zero()]
@@ -127,17 +125,14 @@ class _Step:
         hidden, beside = dict.fromkeys(one.place for one in group if self._products(one)), dict[Place, int | None]()
         for one in self.given:
             place, same = one.place, any(one.is_same(other) for other in group)
-            near = place[0] in inside or (scope is None and one.identity is not None)
-            known = one.identity is not None or one.is_zero()
+            near = place[0] in inside or scope is None
             if place in hidden or not near or not (one.shape == shape or (same and place[0] in ends)):
                 continue
             total = self._sum_after(place[0], inside)
             if scope is not None:
                 elsewhere = count == 2
             else:
-                elsewhere = (
-                    not same and known and not any(self._products(other) for other in self.given if other.is_same(one))
-                )
+                elsewhere = not same and not any(self._products(other) for other in self.given if other.is_same(one))
                 elsewhere |= same and bool(ends and total) and total not in ends and not self._multiplied(total)
             if elsewhere:
                 beside[place] = total
@@ -159,15 +154,9 @@ class _Step:
                 place = vertex.id, position
                 if parent is None:
                     kept = self.values.record.constant(*place)
-                    value = (
-                        self.values.told(*place)
-                        if kept is None
-                        else np.asarray(to_numpy(kept) if hasattr(kept, "dtype") else kept)
-                    )
                     if hasattr(kept, "dtype"):
+                        value = np.asarray(to_numpy(kept))
                         yield Given(place, value, id(owner(kept)), value.shape)
-                    elif kept is None:  # its op's shape, if nothing else is known
-                        yield Given(place, value, None, vertex.shape)
                 elif not {parent[0]} & (self.grouping.weights.keys() | self.plan.tracks.keys()):
                     source = self.vertices[parent[0]]
                     if source.step != vertex.step:

@@ -1,31 +1,16 @@
 """The shapes, values and gradients of a sheet's boxes, as far as the graph still holds them."""
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyseq.autograd.declare import OPS
 from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.backend import Array, namespace_of, to_numpy
 from tinyseq.viz.computation.boxes import Argument, Box, Sheet
 from tinyseq.viz.computation.record import Shape, Source
-
-MOST_UNDONE = 100  # ops that a result is computed back through
-
-
-def _exact(array: Any) -> NDArray[np.float64]:
-    """An array as NumPy's, in float64."""
-    return np.asarray(to_numpy(array) if hasattr(array, "dtype") else array, np.float64)
-
-
-def _with_neighbours(array: Any) -> NDArray[np.float64]:
-    """A result (3, ...) as it was rounded, and a unit in the last place above and below."""
-    exact, kind = _exact(array), np.asarray(to_numpy(array)).dtype
-    unit = np.finfo(kind).eps if kind.kind == "f" else 0.0
-    return np.stack([exact, exact * (1 + unit), exact * (1 - unit)])
 
 
 class Identity(NamedTuple):
@@ -125,17 +110,16 @@ class Values:
         """A constant argument, at a step if it holds a sequence; None if it is not known."""
         array = self.kept(argument)
         if array is None:
-            return self.told(argument.vertex, argument.position)
+            return None
         plain = np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)
         return self._at_step(plain, argument.vertex, step)
 
     def kept(self, argument: Argument) -> Any:
-        """A constant argument that its op, or the op that rearranged it, has kept; or None."""
+        """A constant argument of its op, or of the op that rearranged it; None for one that is computed."""
         vertex, position = argument.vertex, argument.position
         while (parent := self.vertices[vertex].parents[position]) and parent[0] in self.sheet.grouping.passed:
             vertex, position = parent[0], 0
-        found = self.record.constant(vertex, position)
-        return self._part(vertex, position) if found is None and not self.vertices[vertex].parents[position] else found
+        return self.record.constant(vertex, position)
 
     def _part(self, vertex: int, position: int, depth: int = 20) -> Any:
         """What an op has joined with other values, as a part of the result; None if the place of that is not known."""
@@ -154,59 +138,6 @@ class Values:
         missing = join.shape[axis] - sum(length for length in lengths if length >= 0)
         ends = np.cumsum([missing if length < 0 else length for length in lengths])
         return namespace_of(whole).take(whole, np.arange(([0, *ends])[position], ends[position]), axis=axis)
-
-    def told(self, vertex: int, position: int) -> Any:
-        """A constant that its op has not kept, from the result and the other argument: the 1 of 1 - z; otherwise None.
-
-        A number, if all elements are the same. None if very different constants could round to the same result, as near
-        the bound of a function.
-        """
-        parents = [parent for parent in self.vertices[vertex].parents if parent]
-        if len(parents) != 1 or not self._inverse(vertex, position):
-            return None
-        found = self._undone(vertex, position, self._result(vertex), [self._known(parents[0])])
-        if found is None or not (np.isfinite(found).all() and np.allclose(found, found[0], rtol=1e-4, atol=1e-6)):
-            return None
-        told, doubts = found[0], np.ptp(found, axis=0)
-        if not told.size or not np.allclose(told, told.flat[0], atol=1e-6):
-            return told
-        surest = doubts.argmin()  # of all elements
-        digits = 15 if not doubts.flat[surest] else math.floor(-math.log10(doubts.flat[surest]))
-        return np.round(told.flat[surest], digits)
-
-    def _result(self, vertex: int) -> Any:
-        """The result of an op with its neighbours, if it was kept or follows from another op's: x of √x; or None."""
-        chain = [vertex]
-        while (kept := self.record.value((chain[-1], 0))) is None:
-            users = self.record.users[chain[-1]]
-            user = next((user for user in users if self.record.value((user, 0)) is not None), users[0] if users else -1)
-            if len(chain) == MOST_UNDONE or user < 0 or len(self.vertices[user].shapes) > 1:
-                return None
-            chain.append(user)
-        found = _with_neighbours(kept)
-        for made, after in zip(chain[-2::-1], chain[:0:-1], strict=True):
-            position = self.vertices[after].parents.index((made, 0))
-            found = self._undone(after, position, found, self._others(after, position))
-        return found
-
-    def _others(self, vertex: int, position: int) -> list[Any]:
-        """The arguments of an op except for one, as far as they are known."""
-        places = [i for i in range(len(self.vertices[vertex].parents)) if i != position]
-        kept = [(self.record.argument(vertex, i), self.vertices[vertex].parents[i]) for i in places]
-        return [self._known(parent) if known is None and parent else known for known, parent in kept]
-
-    def _undone(self, vertex: int, position: int, result: Any, others: list[Any]) -> Any:
-        """An argument of an op from its result and the others; None if these are unknown, or do not determine it."""
-        inverse = self._inverse(vertex, position)
-        if inverse is None or any(array is None for array in (result, *others)):
-            return None
-        with np.errstate(all="ignore"):  # of a function that has reached its bound
-            return inverse(*map(_exact, (result, *others)))
-
-    def _inverse(self, vertex: int, position: int) -> Callable[..., NDArray[np.float64]] | None:
-        """An argument of an op from the result and the others, if the op's record says how."""
-        declared = self.vertices[vertex].declared
-        return declared.inverse[position] if declared and position < len(declared.inverse) else None
 
     def _at_step(self, array: Array, vertex: int, step: int | None) -> Any:
         plain = np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)

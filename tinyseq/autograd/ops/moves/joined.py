@@ -1,11 +1,11 @@
-"""The constants that a time step has joined.
+"""The constants that a time step has joined with each other.
 
-A graph does not hold them: of [h; x] it keeps the joined array, if a rule reads that, and neither h nor x. A drawing
+A graph does not hold them: of [h; x] before the first step it knows the joined array, and neither h nor x. A drawing
 shows both, so what is joined inside `ts.step` is remembered for as long as the joined array lives.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import ref
 
 from tinyseq.autograd.graph import Node
@@ -14,45 +14,26 @@ from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import Array, is_recorded, to_numpy
 
-
-class Joined(NamedTuple):
-    """What an array was joined from.
-
-    Attributes:
-        array: the joined array, weakly.
-        parts: the constants among its parts, and None for the others.
-        node: the use of the op, which the graph does not hold, if all parts are constants; else None.
-    """
-
-    array: "ref[Array]"
-    parts: tuple[Any, ...]
-    node: Node | None
-
-
-_JOINED: dict[int, Joined] = {}  # by the array's id; an entry goes with its array
+_JOINED: dict[int, tuple["ref[Array]", Node]] = {}  # by the array's id; an entry goes with its array
 
 
 def remember(made: Tensor, op: Op, parts: Sequence[TensorLike], axis: int | None) -> Tensor:
-    """The tensor that was joined. If this is recorded as a part of a time step, its constant parts are remembered."""
+    """The tensor that was joined. If it is a constant made in a time step, the use of the op is remembered."""
     label = MODE.get().plain
-    if label is None or label.step is None or axis is None or is_recorded(made._array):
+    if made.node or label is None or label.step is None or axis is None or is_recorded(made._array):
         return made
-    constants = [_constant(part) for part in parts]
-    if all(part is None for part in constants):
-        return made
-    whole, node = owner(made._array), None
-    key = id(whole)
-    if made.node is None:
-        node = Node(op, (None,) * len(constants), (), {"axis": axis}, made.shape, made._array.dtype, label)
-    _JOINED[key] = Joined(ref(whole, lambda _: _JOINED.pop(key, None)), tuple(constants), node)
+    whole = owner(made._array)
+    key, given = id(whole), tuple(map(_array, parts))
+    node = Node(op, (None,) * len(given), (), {"axis": axis}, made.shape, made._array.dtype, label, given)
+    _JOINED[key] = ref(whole, lambda _: _JOINED.pop(key, None)), node
     return made
 
 
-def joined(array: Any) -> Joined | None:
-    """What an array, or all of what it is a view of, was joined from; None if that is not known."""
+def joined(array: Any) -> Node | None:
+    """The use of the op that joined an array, or all of what it is a view of; None if there is none that is known."""
     whole = owner(array)
-    found = _JOINED.get(id(whole))
-    return found if found and found.array() is whole is not None and array.size == whole.size else None
+    made, node = _JOINED.get(id(whole), (None, None))
+    return node if made and made() is whole is not None and array.size == whole.size else None
 
 
 def remembers() -> bool:
@@ -67,7 +48,5 @@ def owner(array: Any) -> Any:
     return array
 
 
-def _constant(part: TensorLike) -> Any:
-    if isinstance(part, Tensor):
-        return part._array if part.node is None else None
-    return part if hasattr(part, "dtype") else to_numpy(part)
+def _array(part: TensorLike) -> Any:
+    return part._array if isinstance(part, Tensor) else part if hasattr(part, "dtype") else to_numpy(part)
