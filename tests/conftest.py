@@ -103,6 +103,8 @@ def leave_out_passed(config, items):
 
 def pytest_collection_modifyitems(config, items):
     leave_out_passed(config, items)
+    if hasattr(config, "workerinput"):  # on all processors the slow ones begin, so that none of them ends alone
+        items.sort(key=lambda item: "slow" not in item.keywords)
     if config.getoption("--every-tensor-on"):
         for item in items:
             if "host" in item.keywords:

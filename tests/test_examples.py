@@ -1,14 +1,11 @@
 """Every example that trains something runs in its short form and reaches the figure that it states."""
 
-import os
+import base64
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from short_examples import PROGRAMS, keep, outcome_of, run
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 STATED = re.compile(
     r"^(.*): (?:error )?([\d.]+(?:e[+-]?\d+)?|inf)(%?).*\(expected: (at least|at most|above|below|less than) ([\d.]+)%?"
 )
@@ -24,29 +21,42 @@ def reached(value: float, comparison: str, expected: float) -> bool:
     return value >= expected if comparison in ("at least", "above") else value <= expected
 
 
-TRAINING = [path for path in sorted(EXAMPLES.glob("*.py")) if "TINYSEQ_EXAMPLE_QUICK" in path.read_text("utf-8")]
+TRAINING = [path for path in PROGRAMS if "TINYSEQ_EXAMPLE_QUICK" in path.read_text("utf-8")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", TRAINING, ids=lambda path: path.stem)
-def test_an_example_reaches_its_figure(example, tmp_path):
-    environment = {
-        **os.environ,
-        "TINYSEQ_EXAMPLE_QUICK": "1",
-        "PYTHONPATH": str(EXAMPLES.parent),
-        "MPLBACKEND": "agg",
-        "OMP_NUM_THREADS": "1",
-    }
-    command = [sys.executable, "-W", "error", str(example)]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
-    assert result.returncode == 0, result.stderr
-    figures = stated(result.stdout)
-    assert len(figures) >= 2, result.stdout
+def test_an_example_reaches_its_figure(example):
+    outcome = run(example)
+    keep(example, outcome)
+    figures = stated(outcome.output)
+    assert len(figures) >= 2, outcome.output
     for name, value, comparison, expected in figures:
         assert reached(value, comparison, expected), f"{name}: {value}, expected {comparison} {expected}"
     assert "Expected: " in example.read_text(encoding="utf-8")
     for picture in re.findall(r"^Writes (\S+\.png) ", example.read_text(encoding="utf-8"), re.MULTILINE):
-        if "no picture" not in result.stdout:  # which it says where matplotlib is not installed
-            assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG\r\n"), picture
+        if "no picture" not in outcome.output:  # which it says where matplotlib is not installed
+            assert base64.b64decode(outcome.pictures[picture]).startswith(b"\x89PNG\r\n"), picture
+
+
+@pytest.mark.parametrize("folder", [None, "kept"])
+def test_the_gallery_shows_what_the_tests_ran_or_runs_it(folder, tmp_path, monkeypatch):
+    program = tmp_path / "program.py"
+    program.write_text("print(len(list(__import__('pathlib').Path(__file__).parent.glob('*.py'))))")
+    monkeypatch.delenv("TINYSEQ_EXAMPLES", raising=False)
+    if folder:
+        monkeypatch.setenv("TINYSEQ_EXAMPLES", str(tmp_path / folder))
+    first = run(program)
+    keep(program, first)
+    (tmp_path / "another.py").touch()
+    assert outcome_of(program).output == (first.output if folder else "2\n")
+
+
+def test_an_example_that_fails_or_warns_is_an_error(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("import warnings; warnings.warn('mind')")
+    with pytest.raises(RuntimeError, match=r"program.py failed:(?s:.*)UserWarning: mind"):
+        run(program)
 
 
 def test_the_examples_are_found():

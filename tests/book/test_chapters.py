@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyseq.book import Cell, Chapter, Exercise, Prose, chapters
+from tinyseq.book import Cell, Chapter, Exercise, Prose, chapters, save_figures
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = chapters()
@@ -32,7 +32,7 @@ def asserts(cell: Cell) -> int:
 
 
 @each_chapter
-def test_its_cells_run_offline_and_leave_nothing_behind(chapter, monkeypatch):
+def test_it_runs_offline_draws_its_figures_and_leaves_nothing_behind(chapter, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib", reason="plots are matplotlib figures")
 
     def offline(*args, **kwargs):
@@ -40,7 +40,9 @@ def test_its_cells_run_offline_and_leave_nothing_behind(chapter, monkeypatch):
 
     monkeypatch.setattr("socket.socket.connect", offline)
     before = set(ROOT.iterdir())
-    assert sum(asserts(cell) for cell, _ in chapter.run()) > 0
+    drawn = {path.stem for path in save_figures(tmp_path, ["svg"], chapter=chapter.number)}
+    assert drawn >= {f"{cell.figure}{look}" for cell in chapter.cells if cell.figure for look in ("", "-dark")}
+    assert sum(asserts(cell) for cell in chapter.cells) > 0
     assert set(ROOT.iterdir()) == before
 
 
