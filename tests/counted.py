@@ -1,5 +1,6 @@
 """The price of an action that does not depend on the machine: how many functions it calls, and how deep."""
 
+import cProfile
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -36,3 +37,10 @@ def work(action: Callable[[], Any]) -> Work:
     finally:
         sys.setprofile(before)
     return Work(calls, deepest)
+
+
+def calls(action: Callable[[], Any]) -> int:
+    """The calls alone, in less time."""
+    profile = cProfile.Profile()
+    profile.runcall(action)
+    return sum(entry.callcount for entry in profile.getstats())

@@ -53,11 +53,16 @@ def network(count, batch=33, dropout=0.0, ragged=False, **settings):
     return step
 
 
-@pytest.mark.parametrize(("count", "batch"), [(2, 1), (3, 3), (2, 33), (3, 33)])
-@pytest.mark.parametrize(
-    "settings", [{}, {"ragged": True}, {"dropout": 0.5}, {"num_layers": 2, "bidirectional": True}], ids=str
+LAYERS: list[dict] = [{}, {"ragged": True}, {"dropout": 0.5}, {"num_layers": 2, "bidirectional": True}]
+SHARES = [(2, 1), (3, 3), (2, 33), (3, 33)]  # threads, and the rows that they share
+
+
+@pytest.mark.parametrize(  # each of both twice, as each compiles for seconds
+    ("settings", "count", "batch"),
+    [(LAYERS[i], *SHARES[(i + shift) % 4]) for i in range(4) for shift in (1, 3)],
+    ids=str,
 )
-def test_several_threads_give_what_one_gives(count, batch, settings):
+def test_several_threads_give_what_one_gives(settings, count, batch):
     """Elements and rows to the last bit. BLAS may sum a part of a product otherwise than the whole."""
     one, several = network(1, batch, **settings), network(count, batch, **settings)
     first = several()
