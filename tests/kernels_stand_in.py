@@ -4,12 +4,14 @@ What is captured is noted down call by call, on the arrays of the capture, and a
 a GPU, only values that were copied to the static buffers can change.
 """
 
+import atexit
 import ctypes
 import hashlib
 import shutil
 import subprocess
 import tempfile
 from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +124,22 @@ def interpreted(kernel, arrays):
         array[...] = values[out]
 
 
+def gxx(*words, folder):
+    subprocess.run(
+        [shutil.which("g++"), "-O0", "-w", "-std=c++20", "-pthread", "-fPIC", *words], cwd=folder, check=True
+    )
+
+
+@cache
+def header():
+    """What all kernels include, compiled once: it takes g++ longer than a kernel."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    (folder / "shim.h").write_text(SHIM)
+    gxx("-x", "c++-header", "shim.h", "-o", "shim.h.gch", folder=folder)
+    return str(folder / "shim.h")
+
+
 def compiled(kernel):
     """Compile a kernel as C++, and run it for one thread after another, or at once where they wait for each other."""
     name = hashlib.sha1(f"{kernel.source}{kernel.blocks}".encode()).hexdigest()
@@ -134,20 +152,8 @@ def compiled(kernel):
         loop = f'extern "C" void run(void** a) {{ blockDim.x = {size}; '
         loop += f"for (blockIdx.x = 0; blockIdx.x < {blocks}; ++blockIdx.x) "
         loop += f"run_block({size}, {waits}, [=] {{ fused({given}); }}); }}"
-        (folder / "k.cpp").write_text(f"#define PARTS {kernel.parts}" + SHIM + kernel.source + loop)
-        command = [
-            shutil.which("g++"),
-            "-O0",
-            "-w",
-            "-std=c++20",
-            "-pthread",
-            "-shared",
-            "-fPIC",
-            "k.cpp",
-            "-o",
-            "k.so",
-        ]
-        subprocess.run(command, cwd=folder, check=True)
+        (folder / "k.cpp").write_text(f"#define PARTS {kernel.parts}\n" + kernel.source + loop)
+        gxx("-include", header(), "-shared", "k.cpp", "-o", "k.so", folder=folder)
         BUILT[name] = ctypes.CDLL(folder / "k.so")
         shutil.rmtree(folder)
 

@@ -140,8 +140,7 @@ def test_copies_do_what_their_originals_do(way):
     assert [copied(rate)(step) for step in range(25)] == [rate(step) for step in range(25)]
 
 
-def stateful():
-    return {name: make for name, makes in OBJECTS.items() for make in makes[:1] if hasattr(make(), "load_state_dict")}
+STATEFUL = {name: make for name, makes in OBJECTS.items() for make in makes[:1] if hasattr(make(), "load_state_dict")}
 
 
 def scramble(state):
@@ -153,10 +152,10 @@ def scramble(state):
             value.append("scrambled")
 
 
-@pytest.mark.parametrize("name", list(stateful()))
+@pytest.mark.parametrize("name", STATEFUL)
 def test_a_state_belongs_to_whoever_holds_it(name):
     """Changing what state_dict() gave, or what load_state_dict() was given, changes nothing in the object."""
-    thing = stateful()[name]()
+    thing = STATEFUL[name]()
     given = thing.state_dict()
     kept = copy.deepcopy(given)
     scramble(given)

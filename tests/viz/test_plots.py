@@ -300,8 +300,8 @@ def _colors(figure):
     from matplotlib.image import imread
 
     pixels = (imread(io.BytesIO(figure._repr_png_()))[..., :3] * 255).round().astype(int).reshape(-1, 3)
-    colors, counts = np.unique(pixels, axis=0, return_counts=True)
-    return colors[np.argsort(-counts)]
+    colors, counts = np.unique(pixels @ [1 << 16, 1 << 8, 1], return_counts=True)
+    return colors[np.argsort(-counts), None] >> [16, 8, 0] & 255
 
 
 @pytest.mark.parametrize("name", FIGURES)
