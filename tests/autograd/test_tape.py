@@ -7,6 +7,7 @@ import tinyseq as ts
 from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.declare import Summed
 from tinyseq.autograd.declare import op as declare
+from tinyseq.autograd.graph import ancestors
 
 
 def leaf(*values):
@@ -435,3 +436,15 @@ def test_a_traced_walk_that_stops_early_leaves_no_gradient():
     next(walk)
     walk.close()
     assert x.grad is None
+
+
+@pytest.mark.parametrize("retain_graph", [False, True])
+def test_a_graph_that_was_walked_holds_no_arrays(retain_graph):
+    """Constants too are freed: masks of dropout and batches would else live as long as the loss does."""
+    x, constant = leaf(np.ones(3)), ts.tensor(np.ones(3))
+    with ts.step(0):
+        parts = [x * constant, x + np.ones(3), ts.where(np.ones(3) > 0, x, constant), ts.concatenate([x, constant])[:3]]
+    loss = ts.stack(parts).sum()
+    loss.backward(retain_graph=retain_graph)
+    held = [a for node in ancestors([loss.node]) for a in (*node.given, *(node.saved or ())) if hasattr(a, "ndim")]
+    assert bool(held) is retain_graph

@@ -271,7 +271,7 @@ def walk(
             else:
                 gradients.add(parent, gi)
         if not retain_graph:
-            node.saved = None
+            node.saved, node.given = None, ()
         if watched:
             yield Visit(node, g, shares)
             shares = []

@@ -51,7 +51,7 @@ class Node:
         edges: the origin of each input, in the order of the op's arguments; None for constants.
         saved: the arrays and shapes that the VJP needs; None once a backward pass has used and freed them.
         given: the constants among its inputs, and None for the others, so that a drawing can show them; empty if there
-            are none.
+            are none, or a backward pass has freed them.
         attrs: the op's settings in this use (axis, keepdims, ...).
         shape, dtype: of the output; for an op with several outputs ``shape`` holds one shape for each.
         seq: the time of creation; every node is newer than its inputs.
