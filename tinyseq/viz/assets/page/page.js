@@ -59,5 +59,5 @@ document.body.classList.toggle("bare", byId("steps-section").hidden && byId("mod
 setTheme();
 arrange();
 fit();
-if (innerWidth <= 860) comeCloser();
+comeCloser();
 stage();

@@ -8,21 +8,37 @@ const whole = [...home];
 
 let room = [1, 1]; // the size of the view
 new ResizeObserver(([{ contentRect: { width, height } }]) => {
+  const [scale, [x, y]] = [scaleNow(), middle().map((at, axis) => at - room[axis] / scaleNow() / 2)];
   room = [width, height];
-  cull();
+  if (fitted) seen();
+  else show(x, y, width / scale, height / scale); // letters keep their size
 }).observe(picture);
 /** Pixels per point of the picture. */
 const scaleNow = () => Math.min(room[0] / view.width, room[1] / view.height);
 function show(x, y, width, height) {
   Object.assign(view, { x, y, width, height });
-  cull();
+  seen();
 }
 function fit() {
   waiting.delete(comeCloser); // asked for earlier
   fitted = true;
   show(...home);
 }
-const LEGIBLE = 0.85; // pixels per point of the picture
+const LEAST_LETTERS = 8; // pixels
+const smallest = Math.min(...Array.from(svg.querySelectorAll("text"), text => Number(text.getAttribute("font-size")) || Infinity));
+const LEGIBLE = LEAST_LETTERS / smallest; // pixels per point of the picture
+/** After the view has changed: the button in the corner shows the whole picture, or a part of it in letters that can be read. */
+function seen() {
+  cull();
+  const part = middle().some((at, axis) => Math.abs(at - home[axis] - home[axis + 2] / 2) + home[axis + 2] / 2 > room[axis] / scaleNow() / 2 + 1);
+  const button = byId("whole");
+  button.hidden = !part && scaleNow() >= 0.99 * LEGIBLE;
+  if (!button.hidden) button.textContent = part ? "Show all" : "Enlarge";
+}
+byId("whole").addEventListener("click", () => {
+  if (byId("whole").textContent === "Show all") fit();
+  else { fitted = true; comeCloser(); }
+});
 /** Measure the page without making the browser lay out the contents of the picture. */
 function measured(measure) {
   picture.style.contentVisibility = "hidden";
@@ -31,14 +47,15 @@ function measured(measure) {
   getComputedStyle(picture).contentVisibility; // reading it makes the browser show the picture again before anything asks where its parts are
   return found;
 }
-/** If the whole picture is too small to read, show a part of it, from which the view may move on. */
+/** If the whole picture is too small to read, show where it begins: at the left, below for a computation and above for a trellis. */
 function comeCloser() {
   const { width, height } = measured(() => picture.getBoundingClientRect());
   room = [width, height];
   if (!fitted || paper.matches || scaleNow() >= LEGIBLE) return;
   fitted = false;
   const [wide, high] = [width / LEGIBLE, height / LEGIBLE];
-  show(home[0], home[1] + Math.max(home[3] - high, 0), wide, high);
+  const start = moments.length && !story.fills ? home[1] + home[3] - high : home[1];
+  show(within(home[0], wide, home[0], home[2]), within(start, high, home[1], home[3]), wide, high);
 }
 /** The point of the picture under the pointer. */
 const place = ({ clientX, clientY }) => {
