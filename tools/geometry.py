@@ -9,16 +9,23 @@ from itertools import combinations, pairwise
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+import numpy as np
+import numpy.typing as npt
+
 from tinyseq.viz.rendering.font import text_width
 
 SLACK = 0.75  # points by which things may touch
 WINDOW = 1280, 720  # pixels, in which a whole picture is looked at
 LEAST_LETTERS = 8.0  # pixels
 LEAST_ARROWHEAD, DEEP = 4.5, 3.0  # points: of arrowheads, and how far a line may run into the boxes that it connects
-# Of what is as long as what it shows, and read from top to bottom: a tape op by op, and a trellis that wraps like text.
+# What is as long as what it shows is looked at part by part: a tape op by op in its own size, and a trellis, which wraps
+# like text, from top to bottom.
 SCROLLED = " ops and leaves</title>", '_again" class="node'
 PIXELS = 96 / 72  # for each point of a picture in its own size
 SVG = "{http://www.w3.org/2000/svg}"
+
+
+Points = npt.NDArray[np.float64]  # (count, 2)
 
 
 class Area(NamedTuple):
@@ -48,6 +55,13 @@ class Area(NamedTuple):
 
     def has(self, x: float, y: float, slack: float = SLACK) -> bool:
         return self.left + slack < x < self.right - slack and self.top + slack < y < self.bottom - slack
+
+
+    def has_each(self, points: Points, slack: float = SLACK) -> npt.NDArray[np.bool_]:
+        """Whether it has each of these points."""
+        x, y = points[:, 0], points[:, 1]
+        across = (self.left + slack < x) & (x < self.right - slack)
+        return across & (self.top + slack < y) & (y < self.bottom - slack)
 
 
 class Node(NamedTuple):
@@ -80,7 +94,7 @@ def faults(svg: str) -> list[str]:
         *_poor_arrowheads(groups["edge"]),
         *_overlaps(nodes, titles, [(name, area) for name, _, words in lines for area in words]),
         *_crossed(nodes, titles, lines),
-        *_too_small(root, any(sign in svg for sign in SCROLLED)),
+        *_too_small(root, *(sign in svg for sign in SCROLLED)),
     ]
 
 
@@ -155,28 +169,30 @@ def _crossed(
 ) -> list[str]:
     found = []
     for name, points, own in lines:
-        ends = points[0], points[-1]
+        ends, passed = (points[0], points[-1]), np.array(points)
         for node in nodes:
             areas = [node.outline] if node.outline else node.words
             for area in areas if not node.chip else []:
                 assert area
+                inside = passed[area.has_each(passed)]  # where the line may run through it
+                if not len(inside):
+                    continue
                 near = area._replace(left=area.left - 6, top=area.top - 6, right=area.right + 6, bottom=area.bottom + 6)
                 slack = DEEP if any(near.has(*end, 0.0) for end in ends) else SLACK
-                inside = _in_round if node.round else Area.has
-                if any(inside(area, *point, slack) for point in points):
+                has = _in_round if node.round else Area.has
+                if any(has(area, *point, slack) for point in inside):
                     found.append(f"{name} runs through {area.name}")
         for area in [*titles, *(label for other, _, labels in lines for label in labels if other != name)]:
-            if any(area.has(*point) for point in points):
+            if area.has_each(passed).any():
                 found.append(f"{name} runs through the words {area.name!r}")
-        found += [
-            f"{name} runs through its own words {area.name!r}" for area in own if any(area.has(*p) for p in points)
-        ]
+        found += [f"{name} runs through its own words {area.name!r}" for area in own if area.has_each(passed).any()]
     return found
 
 
-def _too_small(root: ElementTree.Element, scrolled: bool) -> list[str]:
+def _too_small(root: ElementTree.Element, flat: bool, wrapped: bool) -> list[str]:
     _, _, width, height = map(float, root.get("viewBox", "").split())
-    scale = min(WINDOW[0] / width, math.inf if scrolled else WINDOW[1] / height, PIXELS)
+    across, down = math.inf if flat else WINDOW[0] / width, math.inf if flat or wrapped else WINDOW[1] / height
+    scale = min(across, down, PIXELS * float(root.get("width", "").removesuffix("pt")) / width)
     sizes = {float(text.get("font-size", 0)) for text in root.iter(f"{SVG}text")}
     least = min(sizes, default=LEAST_LETTERS) * scale
     if least < LEAST_LETTERS:

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from long import LONG
 from zoo import STEPS, ZOO, Reader, data, letters, model, read, weight
 
 import tinyseq as ts
@@ -59,6 +60,17 @@ MIXED = {
 MIXED_VIEWS = VIEWS | {"large type": {"font_size": 16}, "flat": {"view": "flat"}}
 
 
+LONG_VIEWS = {
+    "unrolled": {},
+    "values and gradients": {"values": True, "gradients": True},
+    "folded": {"view": "folded", "values": True, "gradients": True},
+}
+
+
+def _long(name, settings):
+    return lambda: ts.viz.graph(LONG[name](), **settings)
+
+
 def _gaussian():
     emission = ts.hmm.Gaussian([[0.123456, -10.0], [5.0, 1e4]], [[0.001, 1.0], [1.0, 1e6]])
     observations = np.array([[0.1234567, -9.87654321], [4.7, 9876.54321], [5.3, 12345.678]])
@@ -66,6 +78,16 @@ def _gaussian():
 
 
 GALLERY = {f"{name}: {view}": _drawn(name, settings) for name in ZOO for view, settings in VIEWS.items()}
+GALLERY |= {
+    f"long: {name}, {view}" if name != "tree" else f"flat: long, {name}, {view}": _long(name, settings)
+    for name in LONG
+    for view, settings in LONG_VIEWS.items()
+    if "thirty" not in name or view == "values and gradients"
+}
+GALLERY |= {
+    f"flat: long, {name}": _long(name, {"view": "flat"})
+    for name in ("parts_of_a_sequence", "thirty steps of quasi_recurrent")
+}
 CELL_SETTINGS = {"plain": {}, "values": {"values": True}, "large type": {"font_size": 16}}
 GALLERY |= {
     **{

@@ -54,6 +54,7 @@ def test_however_it_is_folded_the_picture_hangs_together_and_unfolds_as_it_was(
     kind, opened, char_loss, encoder_decoder_loss
 ):
     browser = opened(drawings(char_loss, encoder_decoder_loss)[kind]())
+    browser.run("fit()")
     before = browser.run(SEEN)
     check(before)
     rng = np.random.default_rng(0)
@@ -163,6 +164,7 @@ def test_the_first_frame_after_a_click_is_as_much_work_for_any_number_of_steps_a
     drawn = []
     for steps in (40, 70):
         browser = opened(graph(char_loss(steps, ts.nn.LSTM), steps=range(steps), gradients=True))
+        browser.run("fit()")
         browser.wait_for(f"{boxes} === 4 && !late.length")
         browser.run(
             "(window.watch = new MutationObserver(() => {})).observe(root, { attributes: true, subtree: true })"

@@ -350,7 +350,7 @@ def test_a_gradient_that_explodes_is_shown_as_such(opened):
 def test_a_caption_does_not_wait_for_the_picture_to_move(opened, char_loss):
     browser = opened(graph(char_loss(30, ts.nn.LSTM), steps=range(30)))
     shown = "[byId('equation').textContent || byId('said').textContent, view.x, view.width].join()"
-    before, at_once = browser.run(f"[{shown}, (go(3), {shown})]")
+    before, at_once = browser.run(f"[(fit(), {shown}), (go(3), {shown})]")
     assert before.split(",")[-2:] == at_once.split(",")[-2:]
     assert before != at_once
     browser.wait_for(f"view.width < {before.split(',')[-1]}")  # close enough to be read

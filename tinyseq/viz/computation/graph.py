@@ -11,6 +11,7 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.viz.computation.boxes import Sheet, View
 from tinyseq.viz.computation.flat import flat_sheet
 from tinyseq.viz.computation.loops.columns import FEW_COLUMNS
+from tinyseq.viz.computation.loops.repeats import most_alike
 from tinyseq.viz.computation.modules import closed, scope_of
 from tinyseq.viz.computation.painter import Painter
 from tinyseq.viz.computation.record import Record, record
@@ -145,16 +146,20 @@ class _Request(NamedTuple):
         def picture(content: Sheet, framed: int, note: str = "") -> Callable[[], Canvas]:
             return lambda: self.paint(content, self.gradients, depth=framed, note=self.note(content, note)).painted()
 
-        framed, levels = min(self.depth or 0, _levels(shown)), _levels(shown)
+        framed, levels = min(self.depth or 0, _levels(shown)), _levels(shown) if self.depth is None else 0
         yield picture(shown, framed)
-        longest = max(map(len, shown.plan.steps), default=0) if shown.view == "unrolled" and self.wanted is None else 0
+        longest = 0
+        if shown.view == "unrolled":
+            phases = shown.plan.steps if self.wanted is None else ()
+            longest = max([most_alike(shown.plan), *map(len, phases)])
         if longest > FEW_COLUMNS:
             yield picture(self.content(computation, each=FEW_COLUMNS), framed)
-        if self.depth is None:
-            for level in reversed(range(levels)):
-                yield picture(self.content(computation, level), level, CLOSED.format(levels))
+        for level in reversed(range(levels)):
+            yield picture(self.content(computation, level), level, CLOSED.format(levels))
         if longest > FEWEST_COLUMNS:
             yield picture(self.content(computation, each=FEWEST_COLUMNS), framed)
+            for level in reversed(range(levels)):
+                yield picture(self.content(computation, level, FEWEST_COLUMNS), level, CLOSED.format(levels))
 
     def told(self) -> Told:
         """The picture for the HTML page, with frames around modules, and its story; forward only of a freed graph."""

@@ -12,6 +12,7 @@ from tinyseq.viz.computation.constants import Constants, Role
 from tinyseq.viz.computation.grouping import End, Grouping, arguments_of
 from tinyseq.viz.computation.loops.beside import with_steps
 from tinyseq.viz.computation.loops.columns import Column, Plan, Zone, zones
+from tinyseq.viz.computation.loops.repeats import left_out
 from tinyseq.viz.computation.record import Record, Vertex
 from tinyseq.viz.computation.states import distinct, name_states, states_of_single_steps
 from tinyseq.viz.computation.values import Values
@@ -29,23 +30,32 @@ def sheet(record: Record, wanted: Iterable[int] | None = None, each: int | None 
     """
     record = with_steps(record)
     plan = Plan(record.vertices, record.users)
-    columns = plan.typical_columns() if fold else plan.columns(wanted, each)
-    made = _Maker(record, plan, columns, fold)
+    hidden = left_out(plan, each)
+    columns = plan.typical_columns(hidden) if fold else plan.columns(wanted, each, hidden)
+    made = _Maker(record, plan, columns, hidden, fold)
     named = made.parameters_of_one_step()
-    return (_Maker(record, plan, columns, fold, named) if named else made).sheet
+    return (_Maker(record, plan, columns, hidden, fold, named) if named else made).sheet
 
 
 class _Maker:
     """Fills a sheet: boxes, arrows between them, and then boxes for constants and for steps left out."""
 
     def __init__(
-        self, record: Record, plan: Plan, columns: list[Column], fold: bool, parameters: Collection[int] = ()
+        self,
+        record: Record,
+        plan: Plan,
+        columns: list[Column],
+        hidden: frozenset[int],
+        fold: bool,
+        parameters: Collection[int] = (),
     ) -> None:
         self.plan = plan
+        self.hidden = hidden
         self.grouping = Grouping(record, plan, parameters=parameters)
         self.record = record
         self.sheet = Sheet(self.grouping, list(columns), view="folded" if fold else "unrolled")
         self.shown = set(self.sheet.columns)
+        self.phases = {column.phase for column in columns if column.kind == "step"}
         self.shown_steps = {None, *(column.step for column in columns)}
         self.zones, self.between = zones(self.plan)
         self.slots = self.grouping.slots
@@ -93,7 +103,8 @@ class _Maker:
 
     def _make_boxes(self) -> None:
         """Make boxes for all ops and inputs that are shown."""
-        for vertex in (vertex for vertex in self.grouping.boxed if vertex.step in self.shown_steps):
+        drawn = (vertex for vertex in self.grouping.boxed if vertex.id not in self.hidden)
+        for vertex in (vertex for vertex in drawn if vertex.step in self.shown_steps):
             for step in self.shown_steps.intersection(self._steps_of(vertex.id)):
                 column = self._between(vertex.id) if step is None else Column(self.grouping.phase_of(vertex.id), step)
                 if step is None or column in self.shown:
@@ -179,7 +190,7 @@ class _Maker:
             for end in (end for end in argument.ends if end.vertex not in self.grouping.weights):
                 tail = self.at.get((end.vertex, end.step)) or self._left_out(end, box)
                 arrow = Arrow(tail, box, (end.vertex, end.output), end.part, self._delay(end, box), end.rows)
-                self.sheet.arrows.append(arrow)
+                self.sheet.arrows.append(Arrow(tail, box) if end.vertex in self.hidden else arrow)
                 loop = self.plan.loop_of.get(box.vertices[-1])
                 if arrow.kind == "time" and loop is not None and loop == self.plan.loop_of.get(end.vertex):
                     self.timed[box.slot, number] = tail.slot
@@ -265,9 +276,11 @@ class _Maker:
         In a folded loop this is the box with the same role in the step shown, if there is one; else an ellipsis, with
         an arrow from the last value before it.
         """
-        phase, slot = self.grouping.phase_of(end.vertex), self.slots[end.vertex]
         if self.sheet.folded and (alike := self._alike(end)):
             return alike
+        if end.vertex in self.hidden:
+            return self._left_out_with_its_loop(end, head)
+        phase, slot = self.grouping.phase_of(end.vertex), self.slots[end.vertex]
         columns = [column for column in self.sheet.columns if column.phase == phase and column.kind in {"step", "gap"}]
         place = max((i for i, column in enumerate(columns) if column.step <= (end.step or 0)), default=0)
         mark, new = self._extra("elided", columns[place], slot)
@@ -277,6 +290,27 @@ class _Maker:
                 if 0 <= before < len(columns) and tail.slot == slot and tail.column == columns[before]:
                     self.sheet.arrows.append(Arrow(tail, mark, (end.vertex, end.output)))
         return mark
+
+    def _left_out_with_its_loop(self, end: End, head: Box) -> Box:
+        """The box that represents all that a box takes from loops that are left out: in the gap of their phases, or else
+        beside what takes it."""
+        gaps = [column for column in self.sheet.columns if column.kind == "gap" and column.phase not in self.phases]
+        phase = self.plan.phase_of.get(end.vertex)
+        before = [gap for gap in gaps if phase is not None and gap.phase <= phase and phase not in self.phases]
+        if not before:
+            return self._extra("elided", head.column or head.zone, ("left out", head.slot))[0]
+        mark, new = self._extra("elided", before[-1], "left out")
+        for tail in list(self.at.values()) if new else ():
+            if tail.column and tail.vertices and not self.hidden.isdisjoint(self._readers(tail.vertices[-1])):
+                self.sheet.arrows.append(Arrow(tail, mark, (tail.vertices[-1], 0)))
+        return mark
+
+    def _readers(self, vertex: int) -> list[int]:
+        """The vertices that use a value, rearranged or not."""
+        readers = list(self.record.users[vertex])
+        for reader in readers:  # which grows
+            readers += self.record.users[reader] if reader in self.grouping.passed else ()
+        return readers
 
     def _runs_backward(self, vertex: int) -> bool:
         loop = self.plan.loop_of.get(vertex)

@@ -25,6 +25,7 @@ window.addEventListener("beforeprint", () => { // not every browser fires both e
 
 /** Fold the panel away, or show it. */
 function togglePanel(folded = !document.body.classList.contains("panel-folded")) {
+  if (folded && byId("panel").contains(document.activeElement)) byId("fold-panel").focus();
   document.body.classList.toggle("panel-folded", folded);
   byId("fold-panel").setAttribute("aria-expanded", String(!folded));
 }
@@ -33,6 +34,7 @@ function present(on = !document.body.classList.contains("presenting")) {
   document.body.classList.toggle("presenting", on);
   byId("present").setAttribute("aria-pressed", String(on));
   if (on) document.activeElement.blur();
+  else if (document.activeElement === document.body) byId("present").focus();
   if (fitted) fit();
 }
 byId("fold-panel").addEventListener("click", () => togglePanel());
@@ -50,6 +52,7 @@ window.addEventListener("keydown", event => {
   if (busy || !everywhere[event.key]) return;
   event.preventDefault();
   everywhere[event.key]();
+  if (asking) byId("answer").focus();
 });
 
 togglePanel(embedded);

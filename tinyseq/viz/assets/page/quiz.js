@@ -32,6 +32,7 @@ function reply(given) {
   answered += Number(right);
   done.add(now());
   asking = false;
+  if (byId("quiz").contains(document.activeElement)) picture.focus();
   byId("quiz").hidden = true;
   byId("verdict").textContent = `${right ? "Right" : "It is"}: ${shortly(answer, 4)}. ${answered} of ${posed} right.`;
   stage();

@@ -29,7 +29,8 @@ function barsOf(parameter) {
   const { left, height, bottom } = BAR;
   const width = 300;
   const pitch = (width - left) / Math.max(parameter.sorted.length, 3);
-  const chart = draw("svg", { viewBox: `0 0 ${width} ${height + bottom}`, "aria-hidden": "true" });
+  const label = `terms of ${parameter.name}, by step; arrow keys go from one to the next`;
+  const chart = draw("svg", { viewBox: `0 0 ${width} ${height + bottom}`, id: `bars-${parameter.name}`, tabindex: "0", role: "img", "aria-label": label });
   chart.append(draw("path", { class: "axis", d: `M${left} 0V${height}H${width}` }));
   parameter.top = draw("text", { x: left - 4, y: 9, "text-anchor": "end" });
   chart.append(parameter.top, draw("text", { x: left - 4, y: height, "text-anchor": "end" }, "0"));
@@ -40,11 +41,28 @@ function barsOf(parameter) {
       const x = left + (i + 0.5) * pitch;
       chart.append(draw("text", { x, y: height + 11, "text-anchor": "middle" }, term.step.replace("t = ", "") || "use"));
     }
-    term.bar.addEventListener("pointerenter", () => {
-      byId("cell").textContent = `${parameter.name}: ${term.step || "one use"} adds a norm of ${shortly(term.norm, 4)}`;
-    });
+    term.bar.addEventListener("pointerenter", () => tellTerm(parameter, term));
+  });
+  onArrows(chart, ([right]) => {
+    const added = arrived({ terms: parameter.sorted }, showing);
+    const at = added.indexOf(parameter.told);
+    parameter.told = added[at < 0 ? 0 : Math.min(Math.max(at + right, 0), added.length - 1)];
+    if (parameter.told) tellTerm(parameter, parameter.told);
   });
   return chart;
+}
+const tellTerm = ({ name }, { step, norm }) => tellCell(`${name}: ${step || "one use"} adds a norm of ${shortly(norm, 4)}`);
+/** What arrow keys do on an element that has the focus. */
+function onArrows(element, act) {
+  element.onkeydown = event => {
+    if (!ARROWS[event.key]) return;
+    event.preventDefault();
+    act(ARROWS[event.key]);
+  };
+}
+/** Tell the number of what is pointed at, or of what the arrow keys have gone to. */
+function tellCell(words) {
+  if (byId("cell").textContent !== words) byId("cell").textContent = words;
 }
 /** Draw the bars of the terms that have been added; the axis ends at the largest of them. */
 function drawBars({ terms, top }, now) {
@@ -69,8 +87,10 @@ function summed({ rows, columns: across }, terms) {
   }
   return sum;
 }
+let showing = 0; // moments
 /** Show the gradients after this many moments. */
 function showSums(now) {
+  showing = now;
   byId("sums-section").hidden = !parameters.size;
   for (const parameter of parameters.values()) {
     const isNow = parameter.terms.some(term => term.moment === now - 1);
@@ -101,7 +121,7 @@ function showNumbers(parameter, now) {
   const who = steps.slice(0, 2).join(", ") + (steps.length > 2 ? ", …" : "") || "one use";
   byId("term-said").textContent = !latest.length ? "no term yet" : last === now - 1 ? `${who} adds` : `${who} added`;
   byId("sum-said").replaceChildren(named(`${name}.grad`), ` ${shape}${part}`);
-  byId("cell").textContent = `blue: negative, orange: positive; full colour at ±${shortly(limit)}`;
+  tellCell(`blue: negative, orange: positive; full colour at ±${shortly(limit)}`);
   for (const [id, numbers] of [["term", term], ["sum", sum]]) {
     const canvas = byId(id);
     heat(canvas, numbers, rows, across, limit);
@@ -109,12 +129,17 @@ function showNumbers(parameter, now) {
     Object.assign(canvas.style, { width: `${Math.max(across * cell, 60)}px`, height: `${Math.max(rows * cell, 12)}px` });
     const most = shortly(largest(numbers), 4);
     canvas.setAttribute("aria-label", `${byId(`${id}-said`).textContent}; the largest of ${numbers.length} numbers is ${most}`);
+    const number = (row, column) => `[${rows > 1 ? `${row}, ${column}` : column}]: ${shortly(numbers[row * across + column], 5)}`;
     canvas.onpointermove = ({ offsetX, offsetY }) => {
       const row = Math.min(Math.floor((offsetY / canvas.clientHeight) * rows), rows - 1);
-      const column = Math.min(Math.floor((offsetX / canvas.clientWidth) * across), across - 1);
-      const place = rows > 1 ? `${row}, ${column}` : column;
-      byId("cell").textContent = `[${place}]: ${shortly(numbers[row * across + column], 5)}`;
+      tellCell(number(row, Math.min(Math.floor((offsetX / canvas.clientWidth) * across), across - 1)));
     };
+    canvas.onblur = () => { canvas.cell = null; };
+    onArrows(canvas, ([right, down]) => {
+      const clamp = (at, end) => Math.min(Math.max(at, 0), end - 1);
+      canvas.cell = canvas.cell ? [clamp(canvas.cell[0] + down, rows), clamp(canvas.cell[1] + right, across)] : [0, 0];
+      tellCell(number(...canvas.cell));
+    });
   }
 }
 byId("chosen").addEventListener("change", () => showSums(now()));

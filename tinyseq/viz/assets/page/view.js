@@ -32,7 +32,9 @@ function seen() {
   cull();
   const part = middle().some((at, axis) => Math.abs(at - home[axis] - home[axis + 2] / 2) + home[axis + 2] / 2 > room[axis] / scaleNow() / 2 + 1);
   const button = byId("whole");
+  const focused = document.activeElement === button;
   button.hidden = !part && scaleNow() >= 0.99 * LEGIBLE;
+  if (focused && button.hidden) picture.focus();
   if (!button.hidden) button.textContent = part ? "Show all" : "Enlarge";
 }
 byId("whole").addEventListener("click", () => {

@@ -172,14 +172,14 @@ class Plan:
 
     def _phases(self, beside: list[Loops], before: list[Loops]) -> dict[int, int]:
         phases = {labelled: self.loops[loop].phase for labelled, loop in self.loop_of.items()}
-        for tracked in self.tracks:
-            needed = beside[tracked] | before[tracked]
-            if needed:
-                phases[tracked] = max(self.loops[loop].phase for loop in _members(needed))
+        for tracked in (tracked for tracked in self.tracks if beside[tracked]):
+            phases[tracked] = max(self.loops[loop].phase for loop in _members(beside[tracked]))
         early = sorted(self.tracks.keys() - phases.keys(), reverse=True)
-        for tracked in early:  # ops before all loops belong to the first loop that needs them
+        for tracked in early:  # ops before a loop belong to the first loop that needs them
             if needing := [phases[user] for user in self.users[tracked] if user in phases]:
                 phases[tracked] = min(needing)
+            elif before[tracked]:
+                phases[tracked] = max(self.loops[loop].phase for loop in _members(before[tracked]))
         return phases
 
     def _steps(self) -> list[list[int]]:
@@ -191,23 +191,30 @@ class Plan:
                 steps[phase].add(step)
         return [sorted(steps[phase]) for phase in sorted(steps)]
 
-    def columns(self, wanted: Iterable[int] | None, each: int | None = None) -> list[Column]:
+    def columns(
+        self, wanted: Iterable[int] | None, each: int | None = None, hidden: Collection[int] = ()
+    ) -> list[Column]:
         """The columns to draw, in order.
 
         Args:
             wanted: the steps to draw; negative ones count from the end of each phase.
             each: if None are wanted, how many of each phase to draw: the first ones and the last. None for all of them
                 if there are at most 8, otherwise 4 of each phase.
+            hidden: vertices that are left out.
         """
-        if each is None and sum(map(len, self.steps)) > MOST_COLUMNS:
+        phases = self._shown_phases(hidden)
+        if each is None and sum(len(self.steps[phase]) for phase in phases) > MOST_COLUMNS:
             each = FEW_COLUMNS
         columns: list[Column] = []
+        gap = False
         for phase, steps in enumerate(self.steps):
-            if wanted is not None:
+            if phase not in phases:
+                shown = set[int]()
+            elif wanted is not None:
                 shown = {steps[i] for i in wanted if -len(steps) <= i < 0} | (set(steps) & set(wanted))
             else:
                 shown = {*steps[: each and each - 1], steps[-1]}
-            gap = False
+            gap = gap and phase not in phases  # one gap for phases in a row
             for step in steps:
                 if step in shown:
                     columns.append(Column(phase, step))
@@ -216,7 +223,11 @@ class Plan:
                 gap = step not in shown
         return columns
 
-    def typical_columns(self) -> list[Column]:
+    def _shown_phases(self, hidden: Collection[int]) -> set[int]:
+        """The phases that are not left out as a whole."""
+        return {self.loops[loop].phase for vertex, loop in self.loop_of.items() if vertex not in hidden}
+
+    def typical_columns(self, hidden: Collection[int] = ()) -> list[Column]:
         """One column for each phase: the step in which most is computed from most, or of several the one nearest to the
         middle.
 
@@ -228,7 +239,7 @@ class Plan:
             computed = [source for source in made.made_of if self.vertices[source].kind not in TAKING_APART]
             counts[self.loops[loop].phase, made.step] += 1 + len(computed)
         columns: list[Column] = []
-        for phase, steps in enumerate(self.steps):
+        for phase, steps in ((phase, self.steps[phase]) for phase in sorted(self._shown_phases(hidden))):
             ways = {loop.backward for loop in self.loops if loop.phase == phase}
             inside = range(False in ways, len(steps) - (True in ways)) or range(len(steps))
             middle = len(steps) // 2
@@ -241,33 +252,72 @@ def _loops(vertices: tuple[Vertex, ...]) -> tuple[dict[int, int], list[int]]:
     """The loop of each vertex that has a step, and the direction of each loop: 1, -1, or 0 if it has only one step.
 
     A vertex belongs to the loop of a parent of the same block of `ts.step`, or of the step before it in that loop's
-    direction.
+    direction. A loop has one block at each step: so the letters of the fourth word are no part of the loop over the
+    words, whose fifth step they precede. Blocks that read the same are joined first.
     """
-    root: dict[int, int] = {}
-    ways: dict[int, int] = {}  # of each loop, a set: bit 0 for forward, bit 1 for backward
+    made = _Unions(vertices)
+    across: list[tuple[int, int]] = []
+    read = defaultdict[int, set[int]](set)
     for vertex in vertices:
-        step, mine = vertex.step, vertex.id
-        if step is None:
+        if (step := vertex.step) is None:
             continue
-        root[mine], ways[mine] = mine, 0
         for source in vertex.made_of:
             before = vertices[source].step
-            if before is None or not -1 <= (stride := step - before) <= 1:
-                continue
-            if stride == 0 and vertices[source].block != vertex.block:
-                continue
-            other = root[source]
-            while root[other] != other:
-                root[other] = other = root[root[other]]
-            both = ways[mine] | ways[other] | (0, 1, 2)[stride]
-            if both != 3:
-                first = mine if mine < other else other
-                root[mine] = root[other] = mine = first
-                ways[first] = both
-    for vertex_id, other in root.items():  # oldest first, so that the root of the other one is known
-        root[vertex_id] = root[other]
-    order = {first: i for i, first in enumerate(sorted({*root.values()}))}
-    return {vertex_id: order[first] for vertex_id, first in root.items()}, [(0, 1, -1)[ways[first]] for first in order]
+            if before is None:
+                read[vertex.block].add(source)
+            elif before == step and vertices[source].block == vertex.block:
+                made.join(vertex.id, source, 0)
+            elif abs(step - before) == 1:
+                across.append((vertex.id, source))
+    others = []
+    for pair in across:
+        one, other = (vertices[end] for end in pair)
+        if read[one.block].isdisjoint(read[other.block]):
+            others.append(pair)
+        else:
+            made.join(*pair, (one.step or 0) - (other.step or 0))
+    for mine, source in others:
+        made.join(mine, source, (vertices[mine].step or 0) - (vertices[source].step or 0))
+    return made.loops()
+
+
+class _Unions:
+    """Sets of vertices that grow into loops."""
+
+    def __init__(self, vertices: tuple[Vertex, ...]) -> None:
+        timed = [vertex for vertex in vertices if vertex.step is not None]
+        self.root = {vertex.id: vertex.id for vertex in timed}
+        self.ways = dict.fromkeys(self.root, 0)  # of each loop, a set: bit 0 for forward, bit 1 for backward
+        self.blocks: dict[int, dict[int | None, int]] = {vertex.id: {vertex.step: vertex.block} for vertex in timed}
+
+    def find(self, vertex: int) -> int:
+        """The first vertex of a loop."""
+        root = self.root
+        while root[vertex] != vertex:
+            root[vertex] = vertex = root[root[vertex]]
+        return vertex
+
+    def join(self, mine: int, source: int, stride: int) -> None:
+        """Join the loops of two vertices, unless they run in different directions or have different blocks at one
+        step."""
+        first, last = sorted((self.find(mine), self.find(source)))
+        both = self.ways[first] | self.ways[last] | (0, 1, 2)[stride]
+        if both == 3:
+            return
+        if first != last:
+            few, many = sorted((self.blocks[first], self.blocks[last]), key=len)
+            if any(many.get(step, block) != block for step, block in few.items()):
+                return
+            many.update(few)
+            self.blocks[first] = many
+            self.root[last] = first
+        self.ways[first] = both
+
+    def loops(self) -> tuple[dict[int, int], list[int]]:
+        """The loop of each vertex, in the order of their first vertices, and their directions."""
+        found = {vertex: self.find(vertex) for vertex in self.root}
+        order = {first: i for i, first in enumerate(sorted({*found.values()}))}
+        return {vertex: order[first] for vertex, first in found.items()}, [(0, 1, -1)[self.ways[v]] for v in order]
 
 
 def _arranged(

@@ -1,0 +1,80 @@
+"""Loops that repeat others: over the letters of each word, over each sentence of a batch, over each part of a sequence.
+
+Of many loops that do the same with the same weights from the same step on, the first few and the last are drawn; and
+with those that are left out, what is computed only for them or only from them.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+
+from tinyseq.autograd.axes import LOOKED_THROUGH, TAKING_APART
+from tinyseq.viz.computation.loops.columns import FEW_COLUMNS, MOST_COLUMNS, Plan
+from tinyseq.viz.computation.record import Vertex
+
+Kind = Hashable  # of a loop
+
+
+def most_alike(plan: Plan) -> int:
+    """How many loops do the same."""
+    return max(map(len, _alike(plan)), default=0)
+
+
+def left_out(plan: Plan, each: int | None = None) -> frozenset[int]:
+    """The vertices that are left out.
+
+    Args:
+        plan: the loops.
+        each: how many loops of a kind are drawn: the first ones and the last. None for all of them if there are at
+            most 8, otherwise 4.
+    """
+    loops: set[int] = set()
+    for alike in _alike(plan):
+        most = each or (MOST_COLUMNS if len(alike) <= MOST_COLUMNS else FEW_COLUMNS)
+        loops.update(alike[most - 1 : -1] if len(alike) > most else ())
+    return _with_dependents(plan, {vertex for vertex, loop in plan.loop_of.items() if loop in loops})
+
+
+def _alike(plan: Plan) -> list[list[int]]:
+    """The loops of each kind, in the order of their creation."""
+    members: list[list[Vertex]] = [[] for _ in plan.loops]
+    for vertex, loop in plan.loop_of.items():
+        members[loop].append(plan.vertices[vertex])
+    kinds = defaultdict[Kind, list[int]](list)
+    for loop, vertices in enumerate(members):
+        kinds[_kind(plan, loop, vertices)].append(loop)
+    return [*kinds.values()]
+
+
+def _kind(plan: Plan, loop: int, members: Sequence[Vertex]) -> Kind:
+    """What loops have in common that do the same: their ops, the weights of all steps, and where they begin."""
+    steps = [vertex.step or 0 for vertex in members]
+    backward = plan.loops[loop].backward
+    read = defaultdict[int, set[int | None]](set)
+    for vertex in members:
+        for source in vertex.made_of:
+            read[_origin(plan, source)].add(vertex.step)
+    weights = frozenset(leaf for leaf, at in read.items() if plan.vertices[leaf].is_leaf and len(at) > 1)
+    return frozenset(vertex.op for vertex in members), weights, backward, (max if backward else min)(steps)
+
+
+def _origin(plan: Plan, vertex: int) -> int:
+    """What a vertex is a rearrangement of."""
+    found = plan.vertices[vertex]
+    while found.kind in LOOKED_THROUGH | TAKING_APART and len({*found.made_of}) == 1:
+        found = plan.vertices[found.made_of[0]]
+    return found.id
+
+
+def _with_dependents(plan: Plan, found: set[int]) -> frozenset[int]:
+    """With some vertices of loops, those outside of the loops that are computed only from them or only for them."""
+    if not found:
+        return frozenset()
+    outside = [vertex for vertex in plan.vertices[:-1] if vertex.id not in plan.loop_of]
+    for vertex in outside:
+        computed = [source for source in vertex.made_of if not plan.vertices[_origin(plan, source)].is_leaf]
+        if computed and found.issuperset(computed):
+            found.add(vertex.id)
+    for vertex in reversed(outside):
+        if found.issuperset(plan.users[vertex.id]):
+            found.add(vertex.id)
+    return frozenset(found)
