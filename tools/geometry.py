@@ -18,8 +18,8 @@ SLACK = 0.75  # points by which things may touch
 WINDOW = 1280, 720  # pixels, in which a whole picture is looked at
 LEAST_LETTERS = 8.0  # pixels
 LEAST_ARROWHEAD, DEEP = 4.5, 3.0  # points: of arrowheads, and how far a line may run into the boxes that it connects
-# What is as long as what it shows is looked at part by part: a tape op by op in its own size, and a trellis, which wraps
-# like text, from top to bottom.
+# What is as long as what it shows is looked at part by part: a tape op by op in its own size, and a trellis, which
+# wraps like text, from top to bottom.
 SCROLLED = " ops and leaves</title>", '_again" class="node'
 PIXELS = 96 / 72  # for each point of a picture in its own size
 SVG = "{http://www.w3.org/2000/svg}"
@@ -55,7 +55,6 @@ class Area(NamedTuple):
 
     def has(self, x: float, y: float, slack: float = SLACK) -> bool:
         return self.left + slack < x < self.right - slack and self.top + slack < y < self.bottom - slack
-
 
     def has_each(self, points: Points, slack: float = SLACK) -> npt.NDArray[np.bool_]:
         """Whether it has each of these points."""

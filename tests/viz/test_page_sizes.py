@@ -28,8 +28,8 @@ PLACES = """(() => {
   return { ...found, wide: document.documentElement.scrollWidth, high: document.documentElement.scrollHeight };
 })()"""
 GO = "new Promise(done => (go({}), afterFrame(done)))"  # to a moment, and to where the picture then comes
-LETTERS = """Math.min(...[...root.querySelectorAll('text')].map(text => text.getAttribute('font-size') * svg.getScreenCTM().a)
-  .filter(size => size))"""
+LETTERS = """Math.min(...[...root.querySelectorAll('text')]
+  .map(text => text.getAttribute('font-size') * svg.getScreenCTM().a).filter(size => size))"""
 COVERED = """(name => {
   const box = part(name);
   reveal(box);
@@ -105,7 +105,7 @@ def test_a_page_opens_in_letters_that_can_be_read_with_a_button_for_the_rest(nam
         browser.click("#whole")
         assert browser.run("[view.x, view.y, view.width, view.height]") == pytest.approx(part)
     seen = browser.run(f"rectangleOf(boxes.get({first!r}))")
-    left, top, right, bottom = browser.run(PLACES)["#picture"]
+    left, _, right, _ = browser.run(PLACES)["#picture"]
     assert seen["left"] < right
     assert seen["right"] > left
     words = "[...document.querySelectorAll('p, button, label, h2, figcaption, option')]"

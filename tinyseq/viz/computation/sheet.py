@@ -292,8 +292,7 @@ class _Maker:
         return mark
 
     def _left_out_with_its_loop(self, end: End, head: Box) -> Box:
-        """The box that represents all that a box takes from loops that are left out: in the gap of their phases, or else
-        beside what takes it."""
+        """What a box takes from loops that are left out, as one box: in the gap of their phases, or else beside it."""
         gaps = [column for column in self.sheet.columns if column.kind == "gap" and column.phase not in self.phases]
         phase = self.plan.phase_of.get(end.vertex)
         before = [gap for gap in gaps if phase is not None and gap.phase <= phase and phase not in self.phases]
