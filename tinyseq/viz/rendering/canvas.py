@@ -4,7 +4,7 @@ The layouts of this package are computed directly: a time step belongs in its co
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import get_args
 
 from tinyseq.viz.layout.curves import Point, around
@@ -64,7 +64,18 @@ class Canvas:
         return Drawing(dot, self.title, tell, lambda: svg)
 
 
-def readable(attempts: Iterable[Callable[[], Canvas]], tell: Callable[[], Told]) -> Drawing:
+Attempt = Callable[[], Canvas]
+
+
+def _tries(attempts: Iterable[Attempt]) -> Iterator[tuple[Attempt, Sequence[Squeeze]]]:
+    """Attempts, and the ways to squeeze each: of the last one, fewer numbers after all others."""
+    *usual, least = get_args(Squeeze)
+    for attempt in attempts:
+        yield attempt, usual
+    yield attempt, [least]
+
+
+def readable(attempts: Iterable[Attempt], tell: Callable[[], Told]) -> Drawing:
     """The first picture whose letters are large enough in a small window, or else the one with the largest.
 
     Args:
@@ -72,8 +83,8 @@ def readable(attempts: Iterable[Callable[[], Canvas]], tell: Callable[[], Told])
         tell: makes the drawing and the story of its HTML page.
     """
     settings, largest = current(), 0.0
-    for attempt in attempts:
-        for squeeze in get_args(Squeeze):
+    for attempt, squeezes in _tries(attempts):
+        for squeeze in squeezes:
             chosen = settings._replace(squeeze=squeeze)
             with using(chosen):
                 canvas = attempt()
