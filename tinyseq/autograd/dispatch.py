@@ -75,19 +75,20 @@ def _binary(record: Op) -> Callable[..., Any]:
     kernels, save, saves, differentiable = record.kernels, record.save, record.saves, record.vjp is not None
     both = saves == record.inputs
     # An array library's own function of two arrays returns a new one.
-    copies = bool(record.saved_inputs) or not hasattr(record.forward, "library_name")
-    plain = record.kind == "elementwise" and hasattr(record.forward, "library_name")
+    library = hasattr(record.forward, "library_name")
+    copies_x, copies_y = (not library or name in record.saved_inputs for name in record.inputs)
+    plain = record.kind == "elementwise" and library
 
     def call(x: Any, y: Any, /) -> Tensor:
         if isinstance(x, Tensor):
             a, p = x._array, x.node
             kind = type(a)
-            b, q = (y._array, y.node) if isinstance(y, Tensor) else (operand(y, a, copies, plain), None)
+            b, q = (y._array, y.node) if isinstance(y, Tensor) else (operand(y, a, copies_y, plain), None)
             known = type(b) is kind or type(b) in NUMBERS
         elif isinstance(y, Tensor):
             b, q = y._array, y.node
             kind = type(b)
-            a, p = operand(x, b, copies, plain), None
+            a, p = operand(x, b, copies_x, plain), None
             known = a is not None
         else:
             known = False
@@ -108,7 +109,10 @@ def _binary(record: Op) -> Callable[..., Any]:
         kept = (a, b) if both else save(out, a, b) if saves else ()
         if p is not None and q is not None:
             return _recorded(out, record, (p, q), kept, label)
-        given = (_own(a, x, label), None) if p is None else (None, _own(b, y, label))
+        if p is None:
+            given: tuple[Any, ...] = (a if a is not x else _own(a, label), None)
+        else:
+            given = (None, b if b is not y else _own(b, label))
         return _recorded(out, record, (p, q), kept, label, _NO_ATTRS, given)
 
     return call
@@ -129,9 +133,9 @@ def _given(raw: tuple[Any, ...], edges: tuple[Parent | None, ...]) -> tuple[Any,
     return () if all(edges) else tuple([None if edge else value for value, edge in zip(raw, edges, strict=True)])
 
 
-def _own(raw: Any, argument: Any, label: Label) -> Any:
-    """A constant to be kept. An array that its owner may write to is copied in a time step, and elsewhere not kept."""
-    if raw is not argument or type(raw) in NUMBERS:
+def _own(raw: Any, label: Label) -> Any:
+    """What the caller gave, to be kept: an array, which its owner may write to, as a copy in a time step, else not."""
+    if type(raw) in NUMBERS:
         return raw
     return None if label.step is None else NAMESPACES[type(raw)].asarray(raw, copy=True)
 

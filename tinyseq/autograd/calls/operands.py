@@ -30,15 +30,21 @@ def operand(value: Any, like: Any, copies: bool, elementwise: bool) -> Any:
     found = type(value)
     if found is kind:  # the commonest, without a call
         return (value.copy() if copies else value) if value.dtype.kind in HELD else None
-    number = value if found is float else beside(value, kind, copies)
-    if elementwise and number and type(number) is float and like.dtype.kind == "f":
-        return _without_axes(number, like.dtype)
-    return number
+    if found in NUMPY_NUMBERS:
+        value = NUMPY_NUMBERS[found](value)
+    elif found is not float:
+        value = beside(value, kind, copies)
+    return _without_axes(value, like.dtype) if elementwise and type(value) is float and value else value
 
 
 @lru_cache(maxsize=256)
 def _without_axes(number: float, dtype: Any) -> Any:
-    """A number as a 0-d array, or unchanged if that overflows. Not for 0: the cache cannot tell it from -0.0."""
+    """A number as a 0-d array of a floating type; unchanged for another type, or if that overflows.
+
+    Not for 0: the cache cannot tell it from -0.0.
+    """
+    if dtype.kind != "f":
+        return number
     with np.errstate(over="ignore"):
         array = np.asarray(number, dtype=dtype)
     array.flags.writeable = False
