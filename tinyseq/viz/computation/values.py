@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyseq.autograd.declare import OPS
 from tinyseq.autograd.ops.moves.joined import owner
-from tinyseq.backend import Array, namespace_of, to_numpy
+from tinyseq.backend import Array, host_array, namespace_of, to_numpy
 from tinyseq.viz.computation.boxes import Argument, Box, Sheet
 from tinyseq.viz.computation.record import Shape, Source
 
@@ -111,8 +111,7 @@ class Values:
         array = self.kept(argument)
         if array is None:
             return None
-        plain = np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)
-        return self._at_step(plain, argument.vertex, step)
+        return self._at_step(array, argument.vertex, step)
 
     def kept(self, argument: Argument) -> Any:
         """A constant argument of its op, or of the op that rearranged it; None for one that is computed."""
@@ -140,7 +139,7 @@ class Values:
         return namespace_of(whole).take(whole, np.arange(([0, *ends])[position], ends[position]), axis=axis)
 
     def _at_step(self, array: Array, vertex: int, step: int | None) -> Any:
-        plain = np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)
+        plain = host_array(array)
         axis = self._time_axis(vertex, plain.shape)
         if axis is None or step is None:
             return plain

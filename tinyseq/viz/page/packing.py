@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.backend import Array, to_numpy
+from tinyseq.backend import Array, host_array
 
 MOST_TERMS = 250_000  # numbers in all gradient terms of a page
 LARGEST_BLOCKS = (64, 48, 32, 16, 8, 4)  # rows and columns shown of a gradient
@@ -68,5 +68,5 @@ def strip(array: Array | None) -> dict[str, Any] | None:
 
 
 def _matrix(array: Array) -> Any:
-    plain = np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)
+    plain = host_array(array)
     return plain.reshape(1, -1) if plain.ndim < 2 else plain.reshape(plain.shape[0], math.prod(plain.shape[1:]))
