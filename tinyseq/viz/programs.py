@@ -192,15 +192,10 @@ class _Picture:
 
 def _parts(items: Sequence[Step | Loop]) -> Iterator[Loop | list[Step]]:
     """The loops of a pass, and the steps between them."""
-    between: list[Step] = []
-    for item in items:
-        if isinstance(item, Step):
-            between.append(item)
-        else:
-            yield from ([between] if between else [])
-            yield item
-            between = []
-    yield from ([between] if between else [])
+    for _, alike in groupby(items, type):
+        run = list(alike)
+        steps = [item for item in run if isinstance(item, Step)]
+        yield from [steps] if steps else [item for item in run if isinstance(item, Loop)]
 
 
 def _drawn(loop: Loop) -> int:

@@ -32,6 +32,7 @@ SIGNS = {"+": "+", "-": "−", "*": "×", "/": "÷"}  # of operators
 NAMED = {"state", "input", "initial"}  # kinds of boxes that have a symbol
 MOST_STATES = 4  # listed on a closed module
 MOST_JOINED = 5  # listed in what is joined
+MOST_TOLD = 12  # ops of a box listed as facts about it
 
 
 class Wording:
@@ -197,17 +198,19 @@ class Wording:
             return f"{self.sheet.plan.names[column.phase]}t = {steps[0]}, …, {steps[-1]}"
         return f"{self.sheet.plan.names[column.phase]}t = {column.step}"
 
-    def tooltip(self, box: Box) -> str:
-        """The tooltip of a box."""
-        made = [self.vertices[vertex] for vertex in box.vertices]
+    def facts(self, box: Box) -> dict[str, str]:
+        """What tooltips and pages say about a box besides its label and its numbers."""
+        made, step = [self.vertices[vertex] for vertex in box.vertices], self.sheet.step_of(box)
+        facts: dict[str, str] = {}
         if box.kind == "parameter":
-            return "; ".join(f"{leaf_name(leaf)} {leaf.shape} {leaf.dtype}" for leaf in made)
-        if not made:
-            return self.symbol(box)
-        step = self.sheet.step_of(box)
-        place = ".".join(made[-1].scope) + ("" if step is None else f", step {step}")
-        ops = " + ".join(vertex.op or "leaf" for vertex in made)
-        return f"{ops}: {self.values.shape(box)} {made[-1].dtype}" + (f" in {place}" if place else "")
+            facts["parameters"] = ", ".join(f"{leaf_name(leaf)} {leaf.shape}" for leaf in made)
+            facts["uses"] = str(box.uses)
+        elif made:
+            facts["ops"] = ", ".join(vertex.op or "leaf" for vertex in made[:MOST_TOLD])
+            facts["shape"] = shape_text(self.values.shape(box)) or "()"
+        if made:
+            facts |= {"dtype": str(made[-1].dtype), "module": ".".join(made[-1].scope)}
+        return facts | ({} if step is None else {"step": str(step)})
 
     def is_sign(self, box: Box) -> bool:
         """Whether a box is just a sign between two values, drawn as a circle."""

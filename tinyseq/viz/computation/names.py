@@ -90,11 +90,11 @@ def in_rows(arrow: Arrow, gates: Gates, vertices: Sequence[Vertex]) -> Gates:
     return () if uneven or rest else gates[first:last]
 
 
-def value_text(value: Any, shown: int = 4) -> str:
+def value_text(value: Any, shown: int = 4, digits: int = 2) -> str:
     """The first elements of an array; empty for none."""
     if value is None or not value.size:
         return ""
-    first = ", ".join(number(float(element), 2) for element in value.ravel()[:shown])
+    first = ", ".join(number(float(element), digits) for element in value.ravel()[:shown])
     return first if value.size == 1 else f"[{first}{', …' if value.size > shown else ''}]"
 
 

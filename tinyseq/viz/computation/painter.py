@@ -208,6 +208,7 @@ class Painter:
     def _node(self, box: Box) -> Node:
         """A box without its place."""
         lines, is_sign, paint = self.wording.lines(box), self.wording.is_sign(box), PAINTS[box.kind]
+        told = [lines[0].text, *(f"{name}: {fact}" for name, fact in self.wording.facts(box).items() if fact)]
         if self.scale and box in self.norms:
             if not is_sign:
                 lines.append(small(f"‖∂L‖ {number(self.norms[box], 2)}", role="gradient"))
@@ -225,7 +226,7 @@ class Painter:
             paint,
             shape="circle" if is_sign else "plaintext" if box.kind == "elided" else "box",
             line_width=1.0 if box.kind == "op" else 1.5,
-            tooltip=self.wording.tooltip(box),
+            tooltip="; ".join(told),
             kind=box.kind,
         )
 

@@ -14,10 +14,10 @@ import numpy as np
 from tinyseq.inspect.explain import rule_text
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box
 from tinyseq.viz.computation.labels import NAMED, SIGNS, Wording
-from tinyseq.viz.computation.names import combined, later
+from tinyseq.viz.computation.names import combined, later, value_text
 from tinyseq.viz.computation.record import Shape, Source
 from tinyseq.viz.page.order import needs_of, reached, reversed_of
-from tinyseq.viz.rendering.style import number, subscript
+from tinyseq.viz.rendering.style import subscript
 
 LETTERS = "abdekmpqsuvw"  # the other letters have a meaning
 MOST_OPERANDS, MOST_NUMBERS = 4, 3  # written out
@@ -230,9 +230,6 @@ def first_number(name: str, array: Any) -> tuple[str, float | None]:
 
 def numbers(array: Any) -> str:
     """The first numbers of an array, as they are written in a formula; empty for none."""
-    if array is None or not array.size or array.dtype.kind not in "biuf":
+    if array is None or array.dtype.kind not in "biuf":
         return ""
-    if array.size == 1:
-        return number(float(array.ravel()[0]), 4)
-    first = ", ".join(number(float(element)) for element in array.ravel()[:MOST_NUMBERS])
-    return f"[{first}{', …' if array.size > MOST_NUMBERS else ''}]"
+    return value_text(array, MOST_NUMBERS, digits=3 + (array.size == 1))

@@ -117,25 +117,11 @@ class Story:
 
 def details(content: Sheet, wording: Wording) -> dict[str, dict[str, str]]:
     """Facts about each box."""
-    vertices = content.record.vertices
     found: dict[str, dict[str, str]] = {}
     for box in content.boxes:
-        facts = {"": " ".join(line.text for line in wording.lines(box)[:1])}
-        last = vertices[box.vertices[-1]] if box.vertices else None
-        if box.kind == "parameter":
-            facts["parameters"] = ", ".join(f"{leaf_name(vertices[v])} {vertices[v].shape}" for v in box.vertices)
-            facts["uses"] = str(box.uses)
-        elif last is not None:
-            facts["ops"] = ", ".join(vertices[vertex].op or "leaf" for vertex in box.vertices[:12])
-            facts["shape"] = shape_text(wording.values.shape(box)) or "()"
-        if last is not None:
-            facts["dtype"] = str(last.dtype)
-            facts["module"] = ".".join(last.scope)
-        if (step := content.step_of(box)) is not None:
-            facts["step"] = str(step)
-        facts["value"] = value_text(wording.values.value(box), shown=6)
-        norm = wording.values.gradient(box)
-        facts["norm of the gradient"] = "" if norm is None else number(norm, 6)
+        norm, value = wording.values.gradient(box), wording.values.value(box)
+        numbers = {"value": value_text(value, shown=6), "norm of the gradient": "" if norm is None else number(norm, 6)}
+        facts = {"": wording.lines(box)[0].text} | wording.facts(box) | numbers
         found[box.name] = {name: clean(fact, limit=200) for name, fact in facts.items() if fact}
     return found
 
