@@ -10,7 +10,7 @@ from tinyseq.viz.computation.flat import flat_sheet
 from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
-from tinyseq.viz.page.flows import flows
+from tinyseq.viz.page.flows import Flows
 
 # Where the tape tells more of a leaf than of an array: of which step a row is, or that it is a factor and no number.
 TOLD_MORE = {
@@ -47,7 +47,7 @@ def test_every_line_to_another_step_carries_a_gradient(name, make, monkeypatch):
     monkeypatch.setattr(zoo, "data", make)
     loss = ZOO[name].loss()
     content = sheet(record(loss))
-    arriving = flows(loss, content).arriving
+    arriving = Flows(loss, content).arriving
     lines = [arrow for arrow in content.arrows if arrow.kind != "weight" and arrow.tail.vertices]
     for arrow in (arrow for arrow in lines if arrow.tail.column != arrow.head.column):
         assert np.any(arriving[arrow.tail][arrow.head]), arrow

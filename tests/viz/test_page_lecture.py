@@ -14,7 +14,7 @@ from zoo import ZOO
 import tinyseq as ts
 from tinyseq.backend import to_numpy
 from tinyseq.viz.computation.record import record
-from tinyseq.viz.page.flows import flows
+from tinyseq.viz.page.flows import Flows
 from tinyseq.viz.page.order import forward_order
 
 CIRCULAR = ("both_directions", "two_layers_in_both")  # closed, the steps of a layer need each other
@@ -70,7 +70,7 @@ def test_in_a_step_the_input_comes_before_the_state_and_the_state_before_its_los
 @pytest.mark.parametrize("name", ZOO)
 def test_the_parts_of_every_gradient_add_up_to_it(name, view):
     played = Played(name, view)
-    arriving = flows(played.loss, played.content).arriving
+    arriving = Flows(played.loss, played.content).arriving
     gradients = played.gradients()
     compared = 0
     for box, parts in arriving.items():

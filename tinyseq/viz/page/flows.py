@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,20 +19,7 @@ Place = Box | Column | None  # a box; for a step that is not shown, its gap, or 
 Pairs = Iterable[tuple[Parent, Any]]
 
 
-@dataclass
 class Flows:
-    """The contributions to all gradients.
-
-    Attributes:
-        arriving: for each box, what each of the places that use its value sends back.
-        terms: for each place, its terms of the gradients of parameters, by the vertices of these.
-    """
-
-    arriving: dict[Box, dict[Place, Array]] = field(default_factory=dict)
-    terms: dict[Place, dict[int, Array]] = field(default_factory=dict)
-
-
-def flows(loss: Tensor, content: Sheet) -> Flows:
     """The contributions to all gradients of a sheet.
 
     An op that handles all steps at once is split by steps: its gradient rule is linear, so it is applied to the
@@ -42,13 +28,16 @@ def flows(loss: Tensor, content: Sheet) -> Flows:
     Args:
         loss: the result; its graph is not changed.
         content: what is shown.
+
+    Attributes:
+        arriving: for each box, what each of the places that use its value sends back.
+        terms: for each place, its terms of the gradients of parameters, by the vertices of these.
     """
-    return _Reader(loss, content).read()
 
-
-class _Reader:
     def __init__(self, loss: Tensor, content: Sheet) -> None:
-        self.loss, self.content = loss, content
+        self.arriving: dict[Box, dict[Place, Array]] = {}
+        self.terms: dict[Place, dict[int, Array]] = {}
+        self.content = content
         self.grouping, self.plan = content.grouping, content.plan
         self.ids = {item: i for i, item in enumerate(content.record.items)}
         passed = self.grouping.weights.keys() | self.grouping.passed
@@ -59,26 +48,25 @@ class _Reader:
         for box in content.boxes:
             for vertex in box.vertices:
                 self.boxes.setdefault(vertex, []).append(box)
-        self.flows = Flows()
+        self._read(loss)
 
-    def read(self) -> Flows:
-        for node, gradient, pairs in visits(ones(self.loss)):
+    def _read(self, loss: Tensor) -> None:
+        for node, gradient, pairs in visits(ones(loss)):
             vertex = self.ids[node]
             if node in self.passed:
                 continue
             track = self.plan.tracks.get(vertex)
             if track is None or node.op.outputs:
-                self._note(vertex, self.place(vertex, self.grouping.vertices[vertex].step), pairs)
+                self._note(vertex, self._place(vertex, self.grouping.vertices[vertex].step), pairs)
                 continue
             places: dict[Place, list[int]] = {}
             for i, step in enumerate(track.steps):
-                places.setdefault(self.place(vertex, step), []).append(i)
+                places.setdefault(self._place(vertex, step), []).append(i)
             for place, chosen in places.items():
                 part = gradient if len(places) == 1 else _at(gradient, track.axis, chosen)
                 self._note(vertex, place, _sent(node, part))
-        return self.flows
 
-    def place(self, vertex: int, step: int | None) -> Place:
+    def _place(self, vertex: int, step: int | None) -> Place:
         """Where a vertex is shown at a step."""
         boxes = self.boxes.get(self.grouping.inside.get(vertex, vertex), [])
         here = [box for box in boxes if not box.column or step is None or self.content.step_of(box) in (step, None)]
@@ -104,7 +92,7 @@ class _Reader:
         for parent, g in self._ends(pairs):
             source = self.ids[owner(parent)]
             if source in self.grouping.weights:
-                add(self.flows.terms.setdefault(place, {}), source, g)
+                add(self.terms.setdefault(place, {}), source, g)
             elif not isinstance(parent, Output) or parent.index == 0:
                 self._arrive(source, place, g)
 
@@ -118,7 +106,7 @@ class _Reader:
                 part = part.take(track.steps.index(box.step), axis=track.axis)
             if (box, place) not in self.arrows and not np.any(part):
                 continue  # not a use: rules of several steps give zeros at the others
-            add(self.flows.arriving.setdefault(box, {}), place, part)
+            add(self.arriving.setdefault(box, {}), place, part)
 
 
 def _sent(node: Node, gradient: Array) -> Pairs:

@@ -6,7 +6,7 @@ from typing import Any
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.labels import Wording
-from tinyseq.viz.page.flows import Flows, Place, flows
+from tinyseq.viz.page.flows import Flows, Place
 from tinyseq.viz.page.formulas import Formulas, first_number, numbers
 from tinyseq.viz.page.order import forward_order
 from tinyseq.viz.page.packing import strip
@@ -31,7 +31,7 @@ class Playback:
         self.formulas = Formulas(wording)
         self.order = forward_order(content)
         self.parameters = {leaf: box for box in content.boxes if box.kind == "parameter" for leaf in box.vertices}
-        self.flows: Flows | None = None if loss is None else flows(loss, content)
+        self.flows = None if loss is None else Flows(loss, content)
         shown = sum(column.kind == "step" for column in content.columns)
         leaves = {leaf for leaves in content.grouping.weights.values() for leaf in leaves}
         self.ledger = Ledger(content.record.vertices, leaves, terms=shown + 1)

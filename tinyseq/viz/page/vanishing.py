@@ -59,13 +59,11 @@ def vanishing(hidden_size: int = 16, seed: int = 0, height: int = 620) -> Page:
         >>> vanishing(hidden_size=8)
         Page('Vanishing gradients: an RNN beside an LSTM', height=620)
     """
-    hidden_size = whole("hidden_size", hidden_size, most=MOST_STATES)
-    seed = whole("seed", seed, least=0)
     height = whole("height", height, least=LEAST_HEIGHT)
     found = networks(hidden_size, seed)
     data = {
         "steps": MOST_STEPS,
-        "states": hidden_size,
+        "states": found.rnn.hidden_size,
         "inputs": INPUTS,
         "x": _packed(found.x.numpy()[:, 0]),
         "y": _packed(found.y.numpy()[:, 0]),
@@ -78,7 +76,8 @@ def vanishing(hidden_size: int = 16, seed: int = 0, height: int = 620) -> Page:
 
 def networks(hidden_size: int, seed: int) -> Networks:
     """The networks and the data of a page."""
-    rng = np.random.default_rng(seed)
+    hidden_size = whole("hidden_size", hidden_size, most=MOST_STATES)
+    rng = np.random.default_rng(whole("seed", seed, least=0))
     with drawn_from(rng):
         rnn, lstm = RNN(INPUTS, hidden_size), LSTM(INPUTS, hidden_size)
     x = np.eye(INPUTS)[rng.integers(INPUTS, size=MOST_STEPS)][:, None]
@@ -103,7 +102,7 @@ def factors(hidden_size: int = 16, seed: int = 0, steps: int = 30) -> dict[str, 
         True
     """
     steps = whole("steps", steps, least=2, most=MOST_STEPS)
-    found, shrinking = networks(whole("hidden_size", hidden_size, most=MOST_STATES), whole("seed", seed, least=0)), {}
+    found, shrinking = networks(hidden_size, seed), dict[str, float]()
     for name, layer, state, bias in (
         ("RNN", found.rnn, "h", None),
         ("LSTM", found.lstm, "c", None),
