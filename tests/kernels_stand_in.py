@@ -170,7 +170,7 @@ def evaluated(made, arrays):
     outs = range(len(arrays), len(arrays) + len(made))
     shape = arrays[0].shape
     nodes = [
-        Map(out, formula, tuple(operands[: formula.inputs]), shape, np.dtype(formula.result))
+        Map(out, formula, tuple(operands[: len(formula.types)]), shape, np.dtype(formula.result))
         for out, formula in zip(outs, made, strict=True)
     ]
     group = Group(shape, tuple(nodes), (), tuple(outs))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq.backend import DeviceArray
-from tinyseq.compiler.gpu.formulas import C_TYPES
+from tinyseq.compiler.formulas import C_TYPES
 from tinyseq.compiler.gpu.moves import Shape
 from tinyseq.compiler.gpu.nodes import Unsupported
 from tinyseq.compiler.gpu.source import Kernel

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from tinyseq.backend import DeviceArray
+from tinyseq.compiler.formulas import Formula
 from tinyseq.compiler.gpu.calls import can_be_captured, is_indexing
-from tinyseq.compiler.gpu.formulas import Formula, copy_of, formula_of
+from tinyseq.compiler.gpu.formulas import copy_of, formula_of
 from tinyseq.compiler.gpu.moves import Operand, Shape, broadcast, index, layout, move_of, reshape, transpose
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, Step, mapped, refs
@@ -192,7 +193,7 @@ class _Lowering:
         kinds = [self.graph.shapes[a.root][1] if isinstance(a, Operand) else a for a in args]
         formula = formula_of(step.function, kinds, step.settings) if None not in args else None
         if formula is not None and np.dtype(formula.result) == dtype and any(isinstance(a, Operand) for a in args):
-            return self._map(formula, tuple(args[: formula.inputs]), dtype, shape)
+            return self._map(formula, tuple(args[: len(formula.types)]), dtype, shape)
         if step.function is np.matmul and not step.settings and dtype in (np.float32, np.float64):
             return self._product(args, shape, dtype)
         if step.function is np.sum and isinstance(args[0], Operand) and step.settings.get("dtype") in (None, dtype):

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tinyseq.backend import DeviceArray
+from tinyseq.compiler.formulas import C_TYPES
 from tinyseq.compiler.fusion import Group
-from tinyseq.compiler.gpu.formulas import C_TYPES, dot, literal
+from tinyseq.compiler.gpu.formulas import dot, literal
 from tinyseq.compiler.gpu.fusion import operands_of
 from tinyseq.compiler.gpu.moves import Operand, Shape
 from tinyseq.compiler.gpu.nodes import Graph
@@ -128,7 +129,7 @@ class _Source:
                 else:
                     words.append(literal(operand, code))
             made[node.out] = f"t{number}"
-            lines.append(f"  const {C_TYPES[node.formula.result]} t{number} = {node.formula.text.format(*words)};")
+            lines.append(f"  const {C_TYPES[node.formula.result]} t{number} = {str(node.formula.cuda).format(*words)};")
         for i, out in enumerate(self.found.writes, reads):
             lines.append(f"  a{i}[{self.places[i]}] = {made[out]};")
         return "\n".join([*lines, "}", ""])

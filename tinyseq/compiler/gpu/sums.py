@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyseq.backend import DeviceArray
-from tinyseq.compiler.gpu.formulas import C_TYPES
+from tinyseq.compiler.formulas import C_TYPES
 from tinyseq.compiler.gpu.source import merged, place_of
 
 _THREADS = 256

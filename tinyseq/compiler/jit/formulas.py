@@ -1,48 +1,18 @@
 """What kernels can compute, and their source."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinyseq.compiler.formulas import formula_of
 from tinyseq.compiler.fusion import Group
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, Step
 
-_F32 = np.dtype(np.float32)
-_FLOATS = (_F32, np.dtype(np.float64))
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _BOOL = np.dtype(np.bool_)
-
-# the code for one element: for any type in _FLOATS, and equal to NumPy's result to the last bit
-_ARITHMETIC: dict[Callable[..., Any], str] = {
-    np.add: "{} + {}",
-    np.subtract: "{} - {}",
-    np.multiply: "{} * {}",
-    np.divide: "{} / {}",
-    np.negative: "-{}",
-    np.absolute: "abs({})",
-    np.square: "{0} * {0}",
-    np.sqrt: "np.sqrt({})",
-    np.minimum: "smaller({}, {})",
-    np.maximum: "larger({}, {})",
-    np.less: "{} < {}",
-    np.less_equal: "{} <= {}",
-    np.greater: "{} > {}",
-    np.greater_equal: "{} >= {}",
-    np.equal: "{} == {}",
-    np.not_equal: "{} != {}",
-    np.isnan: "{0} != {0}",
-}
-_IN_FLOAT32: dict[Callable[..., Any], str] = {np.exp: "exp32({})", np.tanh: "tanh32({})"}
-_LOGIC: dict[Callable[..., Any], str] = {
-    np.logical_and: "{} & {}",
-    np.logical_or: "{} | {}",
-    np.logical_not: "not {}",
-    np.bitwise_and: "{} & {}",
-    np.bitwise_or: "{} | {}",
-    np.invert: "not {}",
-}
 
 
 class Form(NamedTuple):
@@ -58,27 +28,12 @@ def form(program: Program, step: Step) -> Form | None:
     if type(result) is tuple or result.dtype not in (*_FLOATS, _BOOL):
         return None
     if step.function is np.astype:
-        return Form((result.dtype,), "{}") if result.dtype in _FLOATS and _kind(program, step.args[0]) else None
+        return Form((result.dtype,), "{0}") if result.dtype in _FLOATS and _kind(program, step.args[0]) else None
     kinds = tuple([_kind(program, arg) for arg in step.args])
-    return None if step.settings or None in kinds else _form_of(step.function, kinds, result.dtype)
-
-
-@cache
-def _form_of(function: Callable[..., Any], kinds: tuple[Any, ...], result: Any) -> Form | None:
-    """How kernels compute a function of these types with a result of another."""
-    if function is np.where:
-        able = len(kinds) == 3 and kinds[0] == _BOOL
-        return Form((_BOOL, result, result), "choose({}, {}, {})") if able else None
-    if not isinstance(function, np.ufunc) or function.nout != 1 or len(kinds) != function.nin:
+    found = None if step.settings or None in kinds else formula_of(step.function, kinds)
+    if found is None or found.numba is None or found.result != result.dtype:
         return None
-    try:
-        *takes, gives = function.resolve_dtypes((*kinds, None))
-    except TypeError:
-        return None
-    code = _ARITHMETIC.get(function) if all(kind in _FLOATS for kind in takes) else None
-    code = code or (_IN_FLOAT32.get(function) if takes == [_F32] else None)
-    code = code or (_LOGIC.get(function) if all(kind == _BOOL for kind in takes) else None)
-    return Form(tuple(takes), code) if code and gives == result else None
+    return Form(tuple(map(np.dtype, found.types)), found.numba)
 
 
 def _kind(program: Program, arg: Any) -> Any:
