@@ -9,8 +9,8 @@ from tinyseq.backend import Array
 from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.planning import pieces, plan_memory
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.running import Checks, Pass, aligned, taken
-from tinyseq.compiler.steps import Kind, Ref, Step
+from tinyseq.compiler.running import Checks, Pass, aligned
+from tinyseq.compiler.steps import Kind, Ref, Step, taken
 
 
 def _smaller(x: Array, y: Array, out: Array) -> None:
@@ -62,7 +62,7 @@ class Executor:
         values, there = self.program.values, dict(self.program.constants)
         there |= {number: array(offset, values[number]) for number, offset in self._plan.offsets.items()}
         for number, step in self._views.items():
-            there[number] = step.function(*taken(step.args, there), **step.settings)
+            there[number] = step.on(there)
         first, second = self.program.halves
         results = {*self.program.outputs, *self._kept, *(number for number, _ in self.program.guards)}
         return self._bound(first, results, there, array), self._bound(second, {*self.program.gradients}, there, array)

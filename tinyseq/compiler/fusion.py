@@ -6,6 +6,7 @@ steps or nodes, a loop can compute (`About`), and generates one kernel for each 
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from tinyseq.compiler.program import Program
 from tinyseq.compiler.recording.outcomes import Outcomes
 from tinyseq.compiler.steps import Kind, Ref, Step, blank, key, kind_of, mapped
 
+Shape = tuple[int, ...]
 LARGEST = 64  # the most steps in a group: a longer loop runs out of registers, and is slow to compile
 
 
@@ -40,7 +42,7 @@ class Group(NamedTuple):
         writes: numbers of the results that are used outside of it.
     """
 
-    shape: tuple[int, ...]
+    shape: Shape
     steps: tuple[Any, ...]
     reads: tuple[int, ...]
     writes: tuple[int, ...]
@@ -61,7 +63,7 @@ class About(NamedTuple):
         size: how much of the largest group it takes up.
     """
 
-    shape: tuple[int, ...] | None
+    shape: Shape | None
     each: Sequence[int] = ()
     whole: Sequence[int] = ()
     is_view: bool = False
@@ -126,9 +128,9 @@ class _Run(Generic[M]):
     def __init__(self, about: Callable[[M], About], largest: int) -> None:
         self._about, self._largest = about, largest
         self._places: list[list[M]] = []
-        self._loops: dict[int, tuple[int, ...]] = {}  # the shape of the loop at a place
+        self._loops: dict[int, Shape] = {}  # the shape of the loop at a place
         self._sizes: dict[int, int] = {}  # how large it is
-        self._newest: dict[tuple[int, ...], int] = {}  # the place of the last loop over each shape
+        self._newest: dict[Shape, int] = {}  # the place of the last loop over each shape
         self._views: dict[int, list[M]] = {}  # by the place of their first use
         self._before: dict[int, int] = {}  # for each value, the place of an item that needs it complete
         self._within: dict[int, int] = {}  # for each value, the place of a loop that reads it element by element
@@ -149,7 +151,7 @@ class _Run(Generic[M]):
             for number in reads:
                 uses[number] = max(place, uses.get(number, -1))
 
-    def _loop(self, out: int, shape: tuple[int, ...], size: int) -> int:
+    def _loop(self, out: int, shape: Shape, size: int) -> int:
         """The place of the loop that a step can join, or of a new one."""
         complete, read = self._before.get(out, -1), self._within.get(out, -1)
         for place in (read, self._newest.get(shape, -1)):
@@ -190,9 +192,22 @@ def computed(group: Group, arrays: dict[int, Array]) -> dict[int, Array]:
     """What a kernel for a group computes, done with NumPy: its writes from its reads."""
     values = {number: arrays[number] for number in group.reads}
     for step in group.steps:
-        args = mapped(step.args, Ref, lambda ref: values[ref.number])
-        values[step.out] = np.asarray(step.function(*args, **step.settings))
+        values[step.out] = step.on(values)
     return {number: values[number] for number in group.writes}
+
+
+def merged(shape: Sequence[int], strides: Sequence[Sequence[int]]) -> tuple[Shape, list[Shape]]:
+    """The same elements with as few axes as possible: without those of length 1, and with neighbours merged."""
+    axes: list[tuple[int, list[int]]] = []
+    for axis, length in enumerate(shape):
+        mine = [p[axis] for p in strides]
+        if length == 1:
+            continue
+        if axes and all(before == now * length for before, now in zip(axes[-1][1], mine, strict=True)):
+            axes[-1] = axes[-1][0] * length, mine
+        else:
+            axes.append((length, mine))
+    return tuple(n for n, _ in axes), [tuple(own[i] for _, own in axes) for i in range(len(strides))]
 
 
 def push_views(program: Program, able: Able) -> None:
@@ -203,16 +218,18 @@ def push_views(program: Program, able: Able) -> None:
     """
     changed = set[int]()
     while pushed := _read_by_views(program, able):
-        new = _Views(program)
-        steps: list[list[Step]] = [[], []]
-        for place, step in enumerate(program.steps):
-            if step.out not in pushed:
-                source = pushed.get(step.args[0].number) if _is_view(step) else None
-                steps[place >= program.forward] += [step] if source is None else new.steps(source, step)
-                changed |= set() if source is None else {step.out}
-        program.forward, program.steps = len(steps[0]), steps[0] + steps[1]
+        program.replace_steps(partial(_pushed, _Views(program), pushed, changed))
     if changed:
         lay_out_again(program, changed)
+
+
+def _pushed(new: "_Views", pushed: dict[int, Step], changed: set[int], step: Step) -> list[Step]:
+    """The steps that replace one, if some steps are to be computed where their views are read."""
+    source = pushed.get(step.args[0].number) if _is_view(step) else None
+    if source is None:
+        return [] if step.out in pushed else [step]
+    changed.add(step.out)
+    return new.steps(source, step)
 
 
 def _is_view(step: Step) -> bool:

@@ -13,15 +13,13 @@ def fold_constants(program: Program) -> None:
 
     known = program.constants
 
-    def keep(step: Step) -> Step | None:
+    def kept(step: Step) -> list[Step]:
         if known.keys() >= set(step.reads):
-            args, settings = (mapped(tree, Ref, lambda ref: known[ref.number]) for tree in step[2:4])
-            result = step.function(*args, **settings)
-            known[step.out] = result if isinstance(result, tuple | list) else np.asarray(result)
-            return None
-        return step
+            known[step.out] = step.on(known)
+            return []
+        return [step]
 
-    program.replace_steps(keep)
+    program.replace_steps(kept)
 
 
 def share_common(program: Program) -> None:
@@ -29,7 +27,7 @@ def share_common(program: Program) -> None:
     first: dict[Any, int] = {}
     same: dict[int, int] = {}
 
-    def keep(step: Step) -> Step | None:
+    def kept(step: Step) -> list[Step]:
         if not same.keys().isdisjoint(step.reads):
             args, settings, view = (
                 mapped(tree, Ref, lambda ref: Ref(same.get(ref.number, ref.number)))
@@ -38,11 +36,11 @@ def share_common(program: Program) -> None:
             step = step._replace(args=args, settings=settings, view=view)
         found = first.setdefault((step.function, key(step.args), key(step.settings)), step.out)
         if found == step.out:
-            return step
+            return [step]
         same[step.out] = found
-        return None
+        return []
 
-    program.replace_steps(keep)
+    program.replace_steps(kept)
     program.outputs = [same.get(number, number) for number in program.outputs]
     program.gradients = [same.get(number, number) for number in program.gradients]
     program.guards = list(dict.fromkeys((same.get(number, number), truth) for number, truth in program.guards))
@@ -56,7 +54,7 @@ def drop_dead(program: Program) -> None:
         if step.out in live:
             needed.add(step.out)
             live.update(step.reads)
-    program.replace_steps(lambda step: step if step.out in needed else None)
+    program.replace_steps(lambda step: [step] if step.out in needed else [])
     program.constants = {number: value for number, value in program.constants.items() if number in live}
 
 

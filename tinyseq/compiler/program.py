@@ -66,11 +66,10 @@ class Program:
                 found.setdefault(number, []).append(step)
         return found
 
-    def replace_steps(self, keep: Callable[[Step], Step | None]) -> None:
-        """Replace each step by ``keep(step)``, or remove it if that is None."""
-        new = [keep(step) for step in self.steps]
-        self.forward = sum(step is not None for step in new[: self.forward])
-        self.steps = [step for step in new if step is not None]
+    def replace_steps(self, change: Callable[[Step], list[Step]]) -> None:
+        """Replace each step by those that ``change(step)`` returns."""
+        halves = [[new for step in half for new in change(step)] for half in self.halves]
+        self.forward, self.steps = len(halves[0]), halves[0] + halves[1]
 
     def __str__(self) -> str:
         folding = Folding(self.halves, self.values)

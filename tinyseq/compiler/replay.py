@@ -18,7 +18,7 @@ from tinyseq.compiler.recording.active import RecordingError
 from tinyseq.compiler.recording.recorder import Source
 from tinyseq.compiler.recording.surroundings import Surroundings
 from tinyseq.compiler.recording.trace import Result, Trace
-from tinyseq.compiler.steps import about
+from tinyseq.compiler.steps import about, rebuilt
 
 
 class Replay:
@@ -109,18 +109,7 @@ class Replay:
             for index, i in enumerate(places):
                 results[i].node = output = Output(node, index)
                 output.dtype = outputs[i].dtype
-        return _filled(self._structure, results)
-
-
-def _filled(tree: Any, results: list[Tensor]) -> Any:
-    if type(tree) is Result:
-        return results[tree]
-    if isinstance(tree, tuple | list):
-        parts = [_filled(part, results) for part in tree]
-        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
-    if isinstance(tree, dict):
-        return {name: _filled(part, results) for name, part in tree.items()}
-    return tree
+        return rebuilt(self._structure, lambda part: results[part] if type(part) is Result else part)
 
 
 def _leaf(edge: int | Source) -> Any:

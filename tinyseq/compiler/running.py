@@ -9,7 +9,7 @@ import numpy as np
 from tinyseq.backend import Array
 from tinyseq.compiler.executors import Changed
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.steps import Ref, mapped, refs
+from tinyseq.compiler.steps import Ref, as_array, refs, taken
 
 Known = dict[int, Any]  # the values of a run, by number
 ALIGNMENT = 64  # bytes
@@ -43,16 +43,6 @@ class Checks:
             raise Changed
         if number in self._truths and bool(value) is not self._truths[number]:
             raise Changed
-
-
-def taken(tree: Any, known: Mapping[int, Any]) -> Any:
-    """Nested arguments, with the values that are known instead of references."""
-    return mapped(tree, Ref, lambda ref: known.get(ref.number, ref))
-
-
-def as_array(result: Any) -> Any:
-    """What a function returns as an array, or a list of arrays: NumPy returns scalars for arrays without axes."""
-    return result if isinstance(result, tuple | list) else np.asarray(result)
 
 
 class Pass:

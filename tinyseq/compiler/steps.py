@@ -1,6 +1,6 @@
 """The vocabulary of programs: values, references to them, and the steps that make them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -102,6 +102,10 @@ class Step(_Operation):
         """The step with some parts replaced, and what it then reads."""
         return Step(**{**dict(zip(self._fields[:-1], self, strict=False)), **parts})
 
+    def on(self, known: Mapping[int, Any]) -> Any:
+        """Its result for known values: an array, or a list of arrays."""
+        return as_array(self.function(*taken(self.args, known), **taken(self.settings, known)))
+
     @property
     def call(self) -> str:
         """Its call in Python's words."""
@@ -144,6 +148,26 @@ def mapped(tree: Any, kind: type, change: Callable[[Any], Any]) -> Any:
     if type(tree) is dict:
         return {name: mapped(part, kind, change) for name, part in tree.items()}
     return tree
+
+
+def taken(tree: Any, known: Mapping[int, Any]) -> Any:
+    """Nested arguments, with the values that are known instead of references."""
+    return mapped(tree, Ref, lambda ref: known.get(ref.number, ref))
+
+
+def as_array(result: Any) -> Any:
+    """What a function returns as an array, or a list of arrays: NumPy returns scalars for arrays without axes."""
+    return result if isinstance(result, tuple | list) else np.asarray(result)
+
+
+def rebuilt(tree: Any, change: Callable[[Any], Any]) -> Any:
+    """Nested tuples, lists and dicts, with everything else in them replaced."""
+    if isinstance(tree, tuple | list):
+        parts = [rebuilt(part, change) for part in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+    if isinstance(tree, dict):
+        return {name: rebuilt(part, change) for name, part in tree.items()}
+    return change(tree)
 
 
 def key(tree: Any, numbers: dict[int, int] | None = None) -> Any:

@@ -9,8 +9,8 @@ import numpy as np
 from tinyseq.backend import DeviceArray, gathered, namespace_of, replaced, scattered, to_numpy
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.recording.arrays import Whole
-from tinyseq.compiler.running import Checks, Known, as_array, taken
-from tinyseq.compiler.steps import Ref, Step, mapped, refs
+from tinyseq.compiler.running import Checks, Known
+from tinyseq.compiler.steps import Ref, Step, as_array, mapped, refs, taken
 
 # Functions that neither read values back nor allocate by value, so that CuPy's kernels can be captured.
 _CAPTURED = {np.sum, np.prod, np.max, np.min, np.mean, np.any, np.all, np.argmax, np.argmin, np.cumsum, np.cumprod}

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from tinyseq.backend import DeviceArray
 from tinyseq.compiler.formulas import C_TYPES
-from tinyseq.compiler.fusion import Group
+from tinyseq.compiler.fusion import Group, merged
 from tinyseq.compiler.gpu.formulas import dot, literal
 from tinyseq.compiler.gpu.fusion import operands_of
 from tinyseq.compiler.gpu.moves import Operand, Shape
@@ -219,17 +219,3 @@ def place_of(number: str, shape: Shape, strides: Shape) -> str:
         if stride:
             words.append(f"({word if axis == 0 else f'{word} % {length}'}) * {stride}")
     return " + ".join(words) or "0"
-
-
-def merged(shape: Shape, strides: list[Shape]) -> tuple[Shape, list[Shape]]:
-    """The same elements with as few axes as possible: without those of length 1, and with neighbours merged."""
-    axes: list[tuple[int, list[int]]] = []
-    for axis, length in enumerate(shape):
-        mine = [p[axis] for p in strides]
-        if length == 1:
-            continue
-        if axes and all(before == now * length for before, now in zip(axes[-1][1], mine, strict=True)):
-            axes[-1] = axes[-1][0] * length, mine
-        else:
-            axes.append((length, mine))
-    return tuple(n for n, _ in axes), [tuple(own[i] for _, own in axes) for i in range(len(strides))]

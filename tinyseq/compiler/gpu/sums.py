@@ -7,7 +7,8 @@ import numpy as np
 
 from tinyseq.backend import DeviceArray
 from tinyseq.compiler.formulas import C_TYPES
-from tinyseq.compiler.gpu.source import merged, place_of
+from tinyseq.compiler.fusion import merged
+from tinyseq.compiler.gpu.source import place_of
 
 _THREADS = 256
 _LONGEST = 1 << 12  # elements that one block sums, if there are too few blocks for the device

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq.compiler.formulas import formula_of
-from tinyseq.compiler.fusion import Group
+from tinyseq.compiler.fusion import Group, Shape, merged
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, Step
 
@@ -138,28 +138,12 @@ def kernel_numbers(sizes: Sequence[int], arrays: Sequence[tuple[int, int, Operan
     return found
 
 
-def axes_of(
-    shape: tuple[int, ...], strides: Sequence[tuple[int, ...]], leader: int
-) -> tuple[list[int], list[tuple[int, ...]]]:
+def axes_of(shape: Shape, strides: Sequence[Shape], leader: int) -> tuple[Shape, list[Shape]]:
     """The axes of a loop: in the order of the first array's memory, and as few as possible.
 
     Returns:
         The length of each axis, and each array's strides along them.
     """
-    order = sorted(
-        (axis for axis in range(len(shape)) if shape[axis] > 1), key=lambda axis: -abs(strides[leader][axis])
-    )
-    sizes: list[int] = []
-    found: list[list[int]] = [[] for _ in strides]
-    for axis in order:
-        if sizes and all(row[-1] == each[axis] * shape[axis] for row, each in zip(found, strides, strict=True)):
-            sizes[-1] *= shape[axis]
-            for row, each in zip(found, strides, strict=True):
-                row[-1] = each[axis]
-        else:
-            sizes.append(shape[axis])
-            for row, each in zip(found, strides, strict=True):
-                row.append(each[axis])
-    if not sizes:
-        return [1], [(0,) for _ in strides]
-    return sizes, [tuple(row) for row in found]
+    order = sorted(range(len(shape)), key=lambda axis: -abs(strides[leader][axis]))
+    sizes, found = merged([shape[axis] for axis in order], [[row[axis] for axis in order] for row in strides])
+    return (sizes, found) if sizes else ((1,), [(0,) for _ in strides])

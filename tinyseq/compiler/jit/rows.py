@@ -114,14 +114,14 @@ def _stack_parts(program: Program) -> None:
     joins = {step.out: step for step in program.steps if step.function is np.concatenate}
     alone = {number for number in joins if read[number] == 1} - program.wanted()
 
-    def stacked(step: Step) -> Step:
+    def stacked(step: Step) -> list[Step]:
         join = joins.get(step.args[0].number) if step.function is np.reshape and type(step.args[0]) is Ref else None
         if join is None or join.out not in alone or join.settings.get("axis", 0) or not isinstance(join.args[0], tuple):
-            return step
+            return [step]
         parts = [program.values[number] for number in join.reads]
         shape = program.values[step.out].shape
         if shape != (len(join.args[0]), *parts[0].shape) or any(part.shape != shape[1:] for part in parts):
-            return step
-        return Step(step.out, np.stack, (join.args[0],), {"axis": 0})
+            return [step]
+        return [Step(step.out, np.stack, (join.args[0],), {"axis": 0})]
 
     program.replace_steps(stacked)

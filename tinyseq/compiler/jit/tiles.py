@@ -154,21 +154,19 @@ def split_stacks(program: Program) -> set[int]:
         able = able and step.out not in wanted
         if able and len(slices) >= FEWEST and all(_picks_one(one) for one in slices):
             whole[step.out] = step
-    new, products = list[Step](), set[int]()
-    for step in program.steps:
+    products = set[int]()
+
+    def split(step: Step) -> list[Step]:
         product = whole.get(step.args[0].number) if _picks_one(step) else None
-        if product is not None:
-            weight, x = product.args
-            kind = kind_of(blank(program.values[x.number])[step.args[1]])
-            new.append(Step(program.value(kind), operator.getitem, (x, step.args[1]), {}, view=x))
-            step = Step(step.out, product.function, (weight, Ref(new[-1].out)), {})
-            products.add(step.out)
-            program.forward += 1
-        if step.out in whole:
-            program.forward -= 1
-        else:
-            new.append(step)
-    program.steps = new
+        if product is None:
+            return [] if step.out in whole else [step]
+        weight, x = product.args
+        kind = kind_of(blank(program.values[x.number])[step.args[1]])
+        one = Step(program.value(kind), operator.getitem, (x, step.args[1]), {}, view=x)
+        products.add(step.out)
+        return [one, Step(step.out, product.function, (weight, Ref(one.out)), {})]
+
+    program.replace_steps(split)
     return products
 
 
@@ -181,21 +179,21 @@ def split_joins(program: Program) -> set[int]:
     root, given = lifetimes(program).root, {*program.inputs, *program.constants}
     backward = program.steps[program.forward :]
     joins = {step.out: step for step in backward if joins_columns(step) and len(step.args[0]) >= FEWEST}
-    new, products = list[Step](), set[int]()
-    for step in program.steps:
+    products = set[int]()
+
+    def split(step: Step) -> list[Step]:
         join = joins.get(root[step.args[1].number]) if is_product(program, step) else None
         if join is None or not _could_be_parted(program, step, join) or root[step.args[0].number] not in given:
-            new.append(step)
-            continue
-        parts = []
+            return [step]
+        new = list[Step]()
         for ref in join.args[0]:
             columns, rows = program.values[step.out].shape[0], program.values[ref.number].shape[1]
             kind = in_rows(Kind((columns, rows), program.values[ref.number].dtype, (0, 0)))
             new.append(Step(program.value(kind), np.matmul, (step.args[0], ref), {}))
-            parts.append(Ref(new[-1].out))
-        products |= {ref.number for ref in parts}
-        new.append(Step(step.out, np.concatenate, (parts,), {"axis": 1}))
-    program.steps = new
+        products.update(part.out for part in new)
+        return [*new, Step(step.out, np.concatenate, ([Ref(part.out) for part in new],), {"axis": 1})]
+
+    program.replace_steps(split)
     return products
 
 

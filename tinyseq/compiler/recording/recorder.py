@@ -137,10 +137,9 @@ class Recorder:
                 left += self._step(one).reads
         for one in sorted(needed):
             step = self._step(one)
-            args, settings = (mapped(tree, Ref, lambda ref: self.examples[ref.number]) for tree in step[2:4])
             with np.errstate(all="ignore"):
-                result = step.function(*args, **settings)
-            self.examples[one] = [*map(np.asarray, result)] if isinstance(result, tuple | list) else np.asarray(result)
+                result = step.on(self.examples)
+            self.examples[one] = [*map(np.asarray, result)] if isinstance(result, tuple | list) else result
         return self.examples[number]
 
     def _step(self, number: int) -> Step:

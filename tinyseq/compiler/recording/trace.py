@@ -18,7 +18,7 @@ from tinyseq.compiler.recording.active import RecordingError, unrepeatable
 from tinyseq.compiler.recording.arrays import Recorded
 from tinyseq.compiler.recording.recorder import Recorder, Source, recording
 from tinyseq.compiler.recording.surroundings import PLAIN
-from tinyseq.compiler.steps import key
+from tinyseq.compiler.steps import key, rebuilt
 
 
 class Trace:
@@ -38,9 +38,9 @@ class Trace:
         self._places: dict[Leaf, int] = {}
         self._results: list[Tensor] = []
         self._count = 0
-        args, settings = self._replaced((args, settings))
+        args, settings = rebuilt((args, settings), self._replaced)
         with recording(self.recorder), random.drawn_from(self.recorder):
-            self.structure = self._flattened(function(*args, **settings))
+            self.structure = rebuilt(function(*args, **settings), self._flattened)
             self.arrays = [self._value(t._array) for t in self._results]
             self._check_left_alone()
             self.recorder.program.outputs = self.arrays
@@ -48,38 +48,28 @@ class Trace:
         self.differentiable = [t.node is not None for t in self._results]
         self._results.clear()
 
-    def _replaced(self, tree: Any) -> Any:
-        """The arguments, with recorded arrays instead of arrays."""
-        if library_of(tree) == "cupy":
-            tree = to_numpy(tree)
-        if isinstance(tree, Tensor | np.ndarray):
-            place, self._count = self._count, self._count + 1
-            if isinstance(tree, np.ndarray):
-                return self.recorder.input(tree)
-            leaf = None if tree.node is None else Leaf(tree._array)
-            if leaf is not None:
-                self._places[leaf] = place
-            return Tensor(self.recorder.input(tree._array), leaf)
-        if isinstance(tree, tuple | list):
-            parts = [self._replaced(part) for part in tree]
-            return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
-        if isinstance(tree, dict):
-            return {name: self._replaced(part) for name, part in tree.items()}
-        return tree
+    def _replaced(self, value: Any) -> Any:
+        """An argument, with a recorded array if it is an array."""
+        if library_of(value) == "cupy":
+            value = to_numpy(value)
+        if not isinstance(value, Tensor | np.ndarray):
+            return value
+        place, self._count = self._count, self._count + 1
+        if isinstance(value, np.ndarray):
+            return self.recorder.input(value)
+        leaf = None if value.node is None else Leaf(value._array)
+        if leaf is not None:
+            self._places[leaf] = place
+        return Tensor(self.recorder.input(value._array), leaf)
 
-    def _flattened(self, tree: Any) -> Any:
-        """The returned value, with a `Result` instead of each tensor."""
-        if isinstance(tree, Tensor):
-            self._results.append(tree)
+    def _flattened(self, value: Any) -> Any:
+        """What the function returned, with a `Result` if it is a tensor."""
+        if isinstance(value, Tensor):
+            self._results.append(value)
             return Result(len(self._results) - 1)
-        if isinstance(tree, tuple | list):
-            parts = [self._flattened(part) for part in tree]
-            return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
-        if isinstance(tree, dict):
-            return {name: self._flattened(part) for name, part in tree.items()}
-        if isinstance(tree, PLAIN):
-            return tree
-        kind = "an array" if isinstance(tree, Recorded | np.ndarray) else f"a {type(tree).__name__}"
+        if isinstance(value, PLAIN):
+            return value
+        kind = "an array" if isinstance(value, Recorded | np.ndarray) else f"a {type(value).__name__}"
         raise RecordingError(
             f"a compiled function returned {kind}; it must return tensors, and lists, tuples and dicts of them"
         )
