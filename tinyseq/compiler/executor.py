@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.planning import pieces, plan_memory
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.running import Checks, Pass, aligned
+from tinyseq.compiler.running import Memory, Pass, Runner, aligned
 from tinyseq.compiler.steps import Kind, Ref, Step, taken
 
 
@@ -25,7 +24,7 @@ def _larger(x: Array, y: Array, out: Array) -> None:
 _BY_PLACE: dict[Any, Callable[..., Any]] = {np.minimum: _smaller, np.maximum: _larger}
 
 
-class Executor:
+class Executor(Runner):
     """An executable program; see `executors.Executor`.
 
     Attributes:
@@ -34,9 +33,8 @@ class Executor:
     """
 
     def __init__(self, program: Program) -> None:
-        self.program = program
+        super().__init__(program)
         self._plan = plan_memory(program)
-        self._checks = Checks(program)
         self.size = self._plan.size
         self._views: dict[int, Step] = {}  # views of planned memory, which are taken once
         for step in program.steps:
@@ -44,12 +42,10 @@ class Executor:
             if alone and step.out not in self._plan.offsets and self._in_memory(step.reads[0]):
                 self._views[step.out] = step
         late = {number for step in program.halves[1] for number in step.reads} | set(program.gradients)
-        self._kept = [step.out for step in program.halves[0] if step.out in late and not self._in_memory(step.out)]
-        root, given = lifetimes(program).root, {*program.inputs, *program.seeds, *program.constants}
-        self._copied = {number for number in program.gradients if root[number] in given}
+        self.kept = [step.out for step in program.halves[0] if step.out in late and not self._in_memory(step.out)]
         program.notes = lambda: self._plan.notes() | dict.fromkeys(self._views, "view taken once")
 
-    def memory(self) -> tuple[Pass, Pass]:
+    def memory(self) -> Memory:
         """Both passes, with calls that are bound to memory of their own; one run at a time uses them."""
         block, made = aligned(self.size), dict[tuple[int, Kind], Array]()
 
@@ -64,26 +60,10 @@ class Executor:
         for number, step in self._views.items():
             there[number] = step.on(there)
         first, second = self.program.halves
-        results = {*self.program.outputs, *self._kept, *(number for number, _ in self.program.guards)}
-        return self._bound(first, results, there, array), self._bound(second, {*self.program.gradients}, there, array)
-
-    def forward(self, inputs: list[Array], memory: tuple[Pass, Pass]) -> tuple[Array, ...]:
-        """See `executors.Executor`."""
-        program = self.program
-        known = program.constants | dict(zip(program.inputs, inputs, strict=True))
-        self._checks.inputs(known)
-        memory[0].run(known)
-        return tuple([known[number] for number in (*program.outputs, *self._kept)])
-
-    def backward(
-        self, inputs: list[Array], memory: tuple[Pass, Pass], kept: tuple[Array, ...], seeds: list[Array]
-    ) -> tuple[Array, ...]:
-        """See `executors.Executor`."""
-        program = self.program
-        known = program.constants | dict(zip(program.inputs, inputs, strict=True))
-        known |= dict(zip(self._kept, kept, strict=True)) | dict(zip(program.seeds, seeds, strict=True))
-        memory[1].run(known)
-        return tuple([known[n].copy() if n in self._copied else known[n] for n in program.gradients])
+        results = {*self.program.outputs, *self.kept, *(number for number, _ in self.program.guards)}
+        gradients = {*self.program.gradients}
+        passes = self._bound(first, results, there, array), self._bound(second, gradients, there, array)
+        return Memory(self.program.constants, passes)
 
     def _in_memory(self, number: int) -> bool:
         return number in self._plan.offsets or number in self._views
@@ -110,7 +90,7 @@ class Executor:
     def _add(self, calls: Pass, step: Step, there: dict[int, Array]) -> None:
         args, settings = taken(_of_one_type(step, self.program), there), taken(step.settings, there)
         if step.out not in self._plan.offsets:
-            calls.add_result(step.out, step.function, args, settings, self._checks)
+            calls.add_result(step.out, step.function, args, settings, self.checks)
         elif isinstance(step.function, np.ufunc) and not settings:
             calls.add(_BY_PLACE.get(step.function, step.function), [*args, there[step.out]])
         else:

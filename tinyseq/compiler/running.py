@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.compiler.executors import Changed
+from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, as_array, refs, taken
 
@@ -113,6 +114,60 @@ def called(function: Callable[..., Any], args: Sequence[Any], settings: Any) -> 
         return function(*given, **settings)
 
     return call
+
+
+class Memory(NamedTuple):
+    """What one run at a time uses.
+
+    Attributes:
+        known: values that are known before a run.
+        passes: forward and backward.
+    """
+
+    known: Known
+    passes: tuple[Pass, Pass]
+
+
+class Runner:
+    """Both passes of a program; an executor says how they use memory.
+
+    Args:
+        program: what is run.
+
+    Attributes:
+        program: the same.
+        kept: the values that the backward pass needs from the forward pass, if they are not in memory.
+        checks: what each run must repeat.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.kept: list[int] = []
+        self.checks = Checks(program)
+        root, outside = lifetimes(program).root, {*program.inputs, *program.seeds, *program.constants}
+        self._copied = {number for number in program.gradients if root[number] in outside}
+
+    def given(self, numbers: list[int], arrays: list[Array], memory: Memory) -> Known:
+        """The arrays that a run is given, by number."""
+        return dict(zip(numbers, arrays, strict=True))
+
+    def forward(self, inputs: list[Array], memory: Memory) -> tuple[Array, ...]:
+        """See `tinyseq.compiler.executors.Executor`."""
+        program = self.program
+        known = memory.known | self.given(program.inputs, inputs, memory)
+        self.checks.inputs(known)
+        memory.passes[0].run(known)
+        return tuple([known[number] for number in (*program.outputs, *self.kept)])
+
+    def backward(
+        self, inputs: list[Array], memory: Memory, kept: tuple[Array, ...], seeds: list[Array]
+    ) -> tuple[Array, ...]:
+        """See `tinyseq.compiler.executors.Executor`."""
+        program = self.program
+        known = memory.known | dict(zip((*program.inputs, *self.kept), (*inputs, *kept), strict=True))
+        known |= self.given(program.seeds, seeds, memory)
+        memory.passes[1].run(known)
+        return tuple([known[n].copy() if n in self._copied else known[n] for n in program.gradients])
 
 
 def aligned(size: int) -> Array:

@@ -25,13 +25,13 @@ from tinyseq.compiler.jit.threads import Call, Span, Work, shared, stretches
 from tinyseq.compiler.jit.tiles import pack_weights, risen, split_joins, split_stacks, sunk, tiled_of
 from tinyseq.compiler.passes import drop_dead, layout, lifetimes, share_common
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.running import Checks, Known, Pass, aligned, called
+from tinyseq.compiler.running import Known, Memory, Pass, Runner, aligned, called
 from tinyseq.compiler.steps import Kind, Ref, Step
 
 BASES = -1  # the number by which a run finds the addresses that kernels add their offsets to
 
 
-class Executor:
+class Executor(Runner):
     """An executable program; see `tinyseq.compiler.executors.Executor`.
 
     Attributes:
@@ -44,7 +44,7 @@ class Executor:
     def __init__(self, program: Program) -> None:
         if find_spec("numba") is None:
             raise RuntimeError('ts.compile(..., executor="numba") needs Numba: pip install "tinyseq[jit]"')
-        self.program = program
+        super().__init__(program)
         self.items = prepared(program)
         self._root = lifetimes(program).root
         products = {step.out: product_of(program, step, self._root) for step in program.steps}
@@ -54,7 +54,6 @@ class Executor:
         self._plan = Plan(program, *self.items, {*self._products, *self._tiled})
         self.sizes = [self._plan.size]
         self.tables = list[Array]()
-        self._checks = Checks(program)
         self._threads = threads.count()
         self._numbers = list[int]()  # of the kernels' calls
         self._bases: dict[int, int] = {}  # for each root outside the pool, its place in the table
@@ -67,18 +66,17 @@ class Executor:
         objects[1] |= self._sources(set(program.gradients))
         made = {step.out for step in program.halves[0]}
         late = objects[1] | {root for root in touched[1] if self._plan.kind[root] in (FRESH, NUMPY)}
-        self._kept = sorted(number for number in late & made if self._kind(number) != POOL)
-        objects[0] |= set(self._kept)
-        self._passes = [self._calls(*each) for each in zip(self.items, kernels, objects, strict=True)]
+        self.kept = sorted(number for number in late & made if self._kind(number) != POOL)
+        objects[0] |= set(self.kept)
+        first, second = [self._calls(*each) for each in zip(self.items, kernels, objects, strict=True)]
+        self._passes = first, second
         self._places = {root: self._base(root)[0] for root in self._in_kernels}
         self._code = np.array(self._numbers, np.int64)
         self._drive = cache.from_runtime("drive")
-        outside = {*program.inputs, *program.seeds, *program.constants}
-        self._copied = {number for number in program.gradients if self._root[number] in outside}
         self._constants = [address(program.constants[root]) if root in program.constants else 0 for root in self._bases]
 
-    def memory(self) -> Known:
-        """New memory for one run at a time: the addresses, and arrays in the pool for NumPy's functions."""
+    def memory(self) -> Memory:
+        """New memory for one run at a time; known are the addresses, and arrays in the pool for NumPy's functions."""
         size, count = self._plan.size, len(self._constants) + 1
         pool = aligned(size + 8 * count)
         bases = pool[size:].view(np.int64)  # which keeps the pool
@@ -87,28 +85,12 @@ class Executor:
         for number in self._viewed:
             place, dtype = self._plan.places[number], self.program.values[number].dtype
             there[number] = np.ndarray(place.shape, dtype, pool, self._at(place)[1], place.strides)
-        return there
+        return Memory(there, self._passes)
 
-    def forward(self, inputs: list[Array], memory: Known) -> tuple[Array, ...]:
-        """See `tinyseq.compiler.executors.Executor`."""
-        program = self.program
-        known = memory | self._given(program.inputs, inputs, memory)
-        self._checks.inputs(known)
-        self._passes[0].run(known)
-        return tuple([known[number] for number in (*program.outputs, *self._kept)])
-
-    def backward(self, inputs: list[Array], memory: Known, kept: Any, seeds: list[Array]) -> tuple[Array, ...]:
-        """See `tinyseq.compiler.executors.Executor`."""
-        program = self.program
-        known = memory | dict(zip(program.inputs, inputs, strict=True)) | dict(zip(self._kept, kept, strict=True))
-        known |= self._given(program.seeds, seeds, memory)
-        self._passes[1].run(known)
-        return tuple([known[n].copy() if n in self._copied else known[n] for n in program.gradients])
-
-    def _given(self, numbers: list[int], arrays: list[Array], memory: Known) -> Known:
+    def given(self, numbers: list[int], arrays: list[Array], memory: Memory) -> Known:
         """Put given arrays where kernels find them."""
         for place, number in enumerate(numbers):
-            arrays[place] = self._found(number, np.asarray(arrays[place]), memory)  # a scalar has no memory
+            arrays[place] = self._found(number, np.asarray(arrays[place]), memory.known)  # a scalar has no memory
         return dict(zip(numbers, arrays, strict=True))
 
     def _found(self, number: int, array: Array, known: Known) -> Array:
@@ -296,7 +278,7 @@ class Executor:
             self._viewed.add(step.out)
             calls.add_late(called(step.function, step.args, {**step.settings, "out": Ref(step.out)}))
             return
-        calls.add_result(step.out, step.function, step.args, step.settings, self._checks)
+        calls.add_result(step.out, step.function, step.args, step.settings, self.checks)
         if step.out in self._in_kernels:
             calls.add_late(partial(self._locate, step.out))
 
