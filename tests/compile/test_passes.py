@@ -269,3 +269,20 @@ def test_a_program_shows_itself():
     assert text.count("matmul") >= 4
     assert text.count("for t in range(") >= 2
     assert text.index("forward:") < text.index("backward:")
+
+
+def test_a_long_program_is_made_ready_in_little_memory():
+    """Beside the memory that is planned: nothing is generated that would be larger than the steps themselves."""
+
+    def bytes_of(count):
+        steps = [(np.add, Ref(max(0, i - 1)), x) for i in range(1, count)]
+        made = program([(np.exp, x), *steps], [count])
+        tracemalloc.start()
+        memory = Executor(made).memory()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert memory is not None
+        return peak
+
+    bytes_of(10)
+    assert bytes_of(2000) - bytes_of(1000) < 1000 * 1500
