@@ -8,7 +8,7 @@ import numpy as np
 from tinyseq.backend import Array
 from tinyseq.compiler.planning import pieces, plan_memory
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.running import Memory, Pass, Runner, aligned
+from tinyseq.compiler.running import Memory, Pass, Runner, aligned, called
 from tinyseq.compiler.steps import Kind, Ref, Step, taken
 
 
@@ -90,7 +90,7 @@ class Executor(Runner):
     def _add(self, calls: Pass, step: Step, there: dict[int, Array]) -> None:
         args, settings = taken(_of_one_type(step, self.program), there), taken(step.settings, there)
         if step.out not in self._plan.offsets:
-            calls.add_result(step.out, step.function, args, settings, self.checks)
+            calls.add_late(called(step.function, args, settings, step.out, self.checks))
         elif isinstance(step.function, np.ufunc) and not settings:
             calls.add(_BY_PLACE.get(step.function, step.function), [*args, there[step.out]])
         else:

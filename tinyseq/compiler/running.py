@@ -12,6 +12,7 @@ from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, as_array, refs, taken
 
+Function = Callable[..., Any]
 Known = dict[int, Any]  # the values of a run, by number
 ALIGNMENT = 64  # bytes
 
@@ -24,6 +25,9 @@ class Checks:
         self._given = [number for number in program.inputs if number in self._truths]
         kinds = {step.out: program.values[step.out] for step in program.steps if not step.fixed}
         self._shapes = {number: kind.shape for number, kind in kinds.items() if type(kind) is not tuple}
+
+    def __contains__(self, number: object) -> bool:
+        return number in self._shapes or number in self._truths
 
     def inputs(self, known: Known) -> None:
         """Check the inputs.
@@ -50,10 +54,10 @@ class Pass:
     """Calls in their order."""
 
     def __init__(self) -> None:
-        self._bound: list[list[tuple[Callable[..., Any], Sequence[Any]]]] = [[]]
+        self._bound: list[list[tuple[Function, Sequence[Any]]]] = [[]]
         self._late: list[Callable[[Known], Any]] = []  # one after each list of bound calls but the last
 
-    def add(self, function: Callable[..., Any], args: Sequence[Any] = (), settings: Mapping[str, Any] = {}) -> None:
+    def add(self, function: Function, args: Sequence[Any] = (), settings: Mapping[str, Any] = {}) -> None:
         """Add a call whose result is not looked at; references among its arguments are to values of the run."""
         if any(True for _ in refs((args, settings))):
             self.add_late(called(function, args, settings))
@@ -64,18 +68,6 @@ class Pass:
         """Add a call that reads or adds values of the run."""
         self._late.append(call)
         self._bound.append([])
-
-    def add_result(
-        self, out: int, function: Callable[..., Any], args: Sequence[Any], settings: Any, checks: Checks
-    ) -> None:
-        """Add a call whose result becomes a value of the run."""
-        made = called(function, args, settings)
-
-        def call(known: Known) -> None:
-            known[out] = result = as_array(made(known))
-            checks.result(out, result)
-
-        self.add_late(call)
 
     def add_release(self, numbers: Sequence[int]) -> None:
         """Let go of values that are not needed any more."""
@@ -100,18 +92,28 @@ class Pass:
             function(*args)
 
 
-def called(function: Callable[..., Any], args: Sequence[Any], settings: Any) -> Callable[[Known], Any]:
-    """A function of a run's values that calls another one with those that its arguments refer to."""
+def called(
+    function: Function, args: Sequence[Any], settings: Any, out: int | None = None, checks: Checks | None = None
+) -> Callable[[Known], None]:
+    """A call with values of a run among its arguments; its result becomes the value ``out``, after checks."""
     plain = [(place, part.number) for place, part in enumerate(args) if type(part) is Ref]
     is_nested = len(plain) < sum(1 for _ in refs((args, settings)))
+    check = checks.result if checks is not None and out in checks else None
 
-    def call(known: Known) -> Any:
+    def call(known: Known) -> None:
         if is_nested:
-            return function(*taken(args, known), **taken(settings, known))
-        given = [*args]
-        for place, number in plain:
-            given[place] = known[number]
-        return function(*given, **settings)
+            result = function(*taken(args, known), **taken(settings, known))
+        else:
+            given = [*args]
+            for place, number in plain:
+                given[place] = known[number]
+            result = function(*given, **settings)
+        if out is not None:
+            if type(result) is not np.ndarray:
+                result = as_array(result)
+            known[out] = result
+            if check is not None:
+                check(out, result)
 
     return call
 

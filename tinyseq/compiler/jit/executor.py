@@ -3,6 +3,7 @@
 Each pass has one call for each run of kernels: a compiled driver calls them one after another.
 """
 
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from math import prod
@@ -71,6 +72,8 @@ class Executor(Runner):
         first, second = [self._calls(*each) for each in zip(self.items, kernels, objects, strict=True)]
         self._passes = first, second
         self._places = {root: self._base(root)[0] for root in self._in_kernels}
+        looked_at = {*program.inputs, *program.seeds, *self._in_kernels}
+        self._strides = {n: program.values[n].strides for n in looked_at if program.values[n].size}
         self._code = np.array(self._numbers, np.int64)
         self._drive = cache.from_runtime("drive")
         self._constants = [address(program.constants[root]) if root in program.constants else 0 for root in self._bases]
@@ -95,10 +98,10 @@ class Executor(Runner):
 
     def _found(self, number: int, array: Array, known: Known) -> Array:
         """An array with its example's strides, and its address in the table."""
-        value = self.program.values[number]
-        if value.size:
-            if array.strides != value.strides or not array.flags.aligned:
-                array = placed(array, value.strides)
+        strides = self._strides.get(number)
+        if strides is not None:
+            if array.strides != strides or not array.flags.aligned:
+                array = placed(array, strides)
             if number in self._places:
                 known[BASES][self._places[number]] = address(array)
         return array
@@ -134,7 +137,8 @@ class Executor(Runner):
         """The calls of a pass."""
         calls, waiting = Pass(), list[Work]()  # the kernels since the last call of NumPy
         written = [number for item in kernels for number in (item.writes if isinstance(item, Group) else [item.out])]
-        calls.add_late(partial(self._allocate, [n for n in written if self._plan.kind[n] == FRESH]))
+        values, kind = self.program.values, self._plan.kind
+        calls.add_late(partial(self._allocate, [(n, fresh(values[n])) for n in written if kind[n] == FRESH]))
         for item in items:
             if isinstance(item, Group) or self._is_kernel(item):
                 waiting += self._works(item)
@@ -181,10 +185,10 @@ class Executor(Runner):
                 table.append(len(self._numbers))
         return np.array(table, np.int64)
 
-    def _allocate(self, numbers: list[int], known: Known) -> None:
+    def _allocate(self, arrays: list[tuple[int, Callable[[], Array]]], known: Known) -> None:
         """Allocate the new arrays that kernels write to."""
-        for number in numbers:
-            known[number] = self._found(number, fresh(self.program.values[number]), known)
+        for number, made in arrays:
+            known[number] = self._found(number, made(), known)
 
     def _base(self, root: int) -> tuple[int, int]:
         """A root's place in the table of addresses, and its offset from there."""
@@ -278,7 +282,7 @@ class Executor(Runner):
             self._viewed.add(step.out)
             calls.add_late(called(step.function, step.args, {**step.settings, "out": Ref(step.out)}))
             return
-        calls.add_result(step.out, step.function, step.args, step.settings, self.checks)
+        calls.add_late(called(step.function, step.args, step.settings, step.out, self.checks))
         if step.out in self._in_kernels:
             calls.add_late(partial(self._locate, step.out))
 
@@ -306,14 +310,14 @@ def prepared(program: Program) -> tuple[list[Item], list[Item]]:
     return items
 
 
-def fresh(value: Kind) -> Array:
-    """A new array of some kind; if possible not a view, which would be copied as a gradient: another may hold it."""
+def fresh(value: Kind) -> Callable[[], Array]:
+    """Makes new arrays of some kind; if possible not views, which are copied as gradients: others may hold them."""
     order = layout(value)
     assert order is not None
-    if order == (*reversed(range(value.ndim)),):
-        return np.empty(value.shape, value.dtype, "F")
-    made = np.empty([value.shape[axis] for axis in order], value.dtype)
-    return made if order == (*range(value.ndim),) else made.transpose([*map(order.index, range(value.ndim))])
+    if order in ((*range(value.ndim),), (*reversed(range(value.ndim)),)):
+        return partial(np.empty, value.shape, value.dtype, "C" if order == (*range(value.ndim),) else "F")
+    shape, back = [value.shape[axis] for axis in order], [*map(order.index, range(value.ndim))]
+    return lambda: np.empty(shape, value.dtype).transpose(back)
 
 
 def placed(array: Array, strides: tuple[int, ...]) -> Array:

@@ -6,12 +6,12 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.compiler.fusion import Group, Item
+from tinyseq.compiler.packing import Span, packed
 from tinyseq.compiler.passes import layout, lifetimes, takes_buffer
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, Step, blank, mapped
 
 GIVEN, POOL, FRESH, NUMPY = "given", "pool", "fresh", "NumPy's"
-ALIGNMENT = 64
 LOOPED = tuple(np.dtype(kind) for kind in "?bhilqBHILQfdFD")  # what a loop can copy; Numba has no float16 here
 
 
@@ -228,20 +228,11 @@ class Plan:
             for root in self.touched(item):
                 first.setdefault(root, at)
                 last[root] = at
-        starting, ending = dict[int, list[int]](), dict[int, list[int]]()
-        for root, at in first.items():
-            if self.kind[root] == POOL:
-                starting.setdefault(at, []).append(root)
-                ending.setdefault(last[root], []).append(root)
-        offsets, free, size = dict[int, int](), dict[int, list[int]](), 0
-        for at in range(len(self._items)):
-            for root in starting.get(at, ()):
-                length = -(-self._program.values[root].nbytes // ALIGNMENT) * ALIGNMENT
-                if free.get(length):
-                    offsets[root] = free[length].pop()
-                else:
-                    offsets[root], size = size, size + length
-            for root in ending.get(at, ()):
-                length = -(-self._program.values[root].nbytes // ALIGNMENT) * ALIGNMENT
-                free.setdefault(length, []).append(offsets[root])
-        return offsets, size
+        values = self._program.values
+        return packed(
+            {
+                root: [Span(0, values[root].nbytes, at, last[root])]
+                for root, at in first.items()
+                if self.kind[root] == POOL
+            }
+        )
