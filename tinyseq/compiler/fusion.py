@@ -15,7 +15,7 @@ from tinyseq.backend import Array
 from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.recording.outcomes import Outcomes
-from tinyseq.compiler.steps import Kind, Ref, Step, blank, key, kind_of, mapped
+from tinyseq.compiler.steps import Kind, Ref, Step, key, mapped
 
 Shape = tuple[int, ...]
 LARGEST = 64  # the most steps in a group: a longer loop runs out of registers, and is slow to compile
@@ -256,7 +256,6 @@ class _Views:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._next = max(program.values) + 1
         self._known: dict[Any, Ref] = {}
 
     def steps(self, source: Step, view: Step) -> list[Step]:
@@ -267,10 +266,8 @@ class _Views:
         def taken(function: Callable[..., Any], ref: Ref, *args: Any) -> Ref:
             seen = function, ref, key(args)
             if seen not in self._known:
-                self._known[seen] = Ref(self._next)
-                values[self._next] = kind_of(function(blank(values[ref.number]), *args))
-                steps.append(Step(self._next, function, (ref, *args), {}, view=ref))
-                self._next += 1
+                steps.append(self._program.view(function, ref, *args))
+                self._known[seen] = Ref(steps[-1].out)
             return self._known[seen]
 
         def viewed(ref: Ref) -> Ref:

@@ -9,7 +9,7 @@ from numpy.lib.array_utils import byte_bounds
 from tinyseq.compiler.packing import Span, packed
 from tinyseq.compiler.passes import Lives, is_join, layout, lifetimes, takes_buffer
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.steps import Kind, Ref, Step, blank, mapped
+from tinyseq.compiler.steps import Kind, Ref, Step, blank
 
 
 class Plan(NamedTuple):
@@ -155,8 +155,7 @@ def _parts(value: Kind, first: int, last: int, views: list[tuple[Step, int]]) ->
     bottom = byte_bounds(array)[0]
     found = [Span(0, value.nbytes, first, last)]
     for view, end in views:
-        args, settings = (mapped(tree, Ref, lambda _: array) for tree in (view.args, view.settings))
-        low, high = byte_bounds(view.function(*args, **settings))
+        low, high = byte_bounds(view.on(dict.fromkeys(view.reads, array)))
         found.append(Span(low - bottom, high - low, first, max(last, end)))
     return found
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tinyseq.compiler.loops import Folding
-from tinyseq.compiler.steps import Step
+from tinyseq.compiler.steps import Ref, Step, blank, kind_of
 
 _NONE: dict[str, Any] = {}  # shared: most steps have no settings
 
@@ -84,6 +84,11 @@ class Program:
         number = len(self.values)
         self.values[number] = self._kinds.setdefault(kind, kind)  # equal ones share one object
         return number
+
+    def view(self, function: Callable[..., Any], ref: Ref, *args: Any) -> Step:
+        """A step, not yet in the program, that takes a view of a value."""
+        kind = kind_of(function(blank(self.values[ref.number]), *args))
+        return Step(self.value(kind), function, (ref, *args), {}, view=ref)
 
     def add(self, kind: Any, function: Callable[..., Any], args: Any, settings: Any = None, **about: Any) -> int:
         """A new step with a result of some kind, and the number of that result."""

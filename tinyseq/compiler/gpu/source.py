@@ -12,14 +12,6 @@ from tinyseq.compiler.gpu.fusion import operands_of
 from tinyseq.compiler.gpu.moves import Operand, Shape
 from tinyseq.compiler.gpu.nodes import Graph
 
-
-class Pointer(NamedTuple):
-    """An array that a kernel reads or writes: its C type, and its strides in elements."""
-
-    kind: str
-    strides: Shape
-
-
 _SHARE, _MOST_PARTS = 8, 32  # multiplications per thread, and threads per inner product
 
 

@@ -156,7 +156,7 @@ class _Rewritten:
     """
 
     def __init__(self, program: Program) -> None:
-        self._values, self._new, self._root = program.values, program.value, lifetimes(program).root
+        self._program, self._values, self._root = program, program.values, lifetimes(program).root
         self._products = {step.out: step for step in program.steps if _is_called(step, np.matmul)}
         self._gathers: dict[int, Gather] = {}
         self._sums: dict[int, tuple[Step, Gather]] = {}  # by the value that owns the memory of the gradients
@@ -259,12 +259,11 @@ class _Rewritten:
 
     def _turned(self, ref: Ref) -> Step:
         """A step that transposes a matrix."""
-        kind = kind_of(blank(self._values[ref.number]).T)
-        return Step(self._new(kind), np.matrix_transpose, (ref,), {}, view=ref)
+        return self._program.view(np.matrix_transpose, ref)
 
     def _made(self, shape: tuple[int, ...], dtype: Any) -> int:
         """A new value, without gaps."""
-        return self._new(kind_of(np.empty(shape, dtype)))
+        return self._program.value(kind_of(np.empty(shape, dtype)))
 
 
 def _is_called(step: Step, function: Callable[..., Any]) -> bool:

@@ -9,7 +9,7 @@ from tinyseq.compiler.fusion import Group, Item
 from tinyseq.compiler.packing import Span, packed
 from tinyseq.compiler.passes import layout, lifetimes, takes_buffer
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.steps import Ref, Step, blank, mapped
+from tinyseq.compiler.steps import Ref, Step, blank
 
 GIVEN, POOL, FRESH, NUMPY = "given", "pool", "fresh", "NumPy's"
 LOOPED = tuple(np.dtype(kind) for kind in "?bhilqBHILQfdFD")  # what a loop can copy; Numba has no float16 here
@@ -205,9 +205,8 @@ class Plan:
 
     def _view(self, step: Step, of: Ref, base: Place) -> Place:
         """The place of a view of a value."""
-        arrays = {ref: blank(self._program.values[ref.number]) for ref in map(Ref, step.reads)}
-        args, settings = (mapped(tree, Ref, arrays.__getitem__) for tree in step[2:4])
-        view, whole = step.function(*args, **settings), arrays[of]
+        arrays = {number: blank(self._program.values[number]) for number in step.reads}
+        view, whole = step.on(arrays), arrays[of.number]
         return region_of(base.root, whole, view)._replace(offset=base.offset + address(view) - address(whole))
 
     def touched(self, item: Item) -> list[int]:

@@ -7,9 +7,8 @@ accumulate (Goto and van de Geijn, 2008).
 
 import operator
 from collections import Counter
-from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from tinyseq.compiler.jit.gathers import picked
 from tinyseq.compiler.jit.rows import FEWEST, in_rows, is_product, is_stack, joins_columns
 from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.steps import Kind, Ref, Step, blank, kind_of
+from tinyseq.compiler.steps import Kind, Ref, Step, kind_of
 
 DEPTH = 256  # terms of a sum before the next tile: a panel with so many rows fits the L1 cache
 LOWEST = 8  # rows: with fewer, reading the weights from memory takes longer than multiplying
@@ -161,8 +160,7 @@ def split_stacks(program: Program) -> set[int]:
         if product is None:
             return [] if step.out in whole else [step]
         weight, x = product.args
-        kind = kind_of(blank(program.values[x.number])[step.args[1]])
-        one = Step(program.value(kind), operator.getitem, (x, step.args[1]), {}, view=x)
+        one = program.view(operator.getitem, x, step.args[1])
         products.add(step.out)
         return [one, Step(step.out, product.function, (weight, Ref(one.out)), {})]
 
@@ -291,14 +289,9 @@ def _width(program: Program, step: Step) -> int:
 
 def _packing(program: Program, weight: Ref, width: int) -> list[Step]:
     """The steps that pack a matrix (M, K) as (M / width, K, width)."""
-    value, steps = program.values[weight.number], list[Step]()
+    value = program.values[weight.number]
     m, k = value.shape
-
-    def view(function: Callable[..., Any], ref: Ref, *args: Any) -> Ref:
-        seen = kind_of(function(blank(program.values[ref.number]), *args))
-        steps.append(Step(program.value(seen), function, (ref, *args), {}, view=ref))
-        return Ref(steps[-1].out)
-
-    cut = view(np.transpose, view(np.reshape, weight, (m // width, width, k)), (0, 2, 1))
+    cut = program.view(np.reshape, weight, (m // width, width, k))
+    turned = program.view(np.transpose, Ref(cut.out), (0, 2, 1))
     packed = program.value(kind_of(np.empty((m // width, k, width), value.dtype)))
-    return [*steps, Step(packed, np.astype, (cut, value.dtype), {})]
+    return [cut, turned, Step(packed, np.astype, (Ref(turned.out), value.dtype), {})]
