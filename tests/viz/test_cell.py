@@ -153,3 +153,12 @@ def test_titles():
 def test_errors_name_what_is_wrong(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_what_a_step_hands_on_but_does_not_compute_from_its_states_has_no_letter():
+    w = ts.tensor(np.eye(2), requires_grad=True)
+    drawing = ts.viz.cell(
+        lambda x, s: (ts.tanh(w @ s[0] + s[1]), ts.sin(w @ x)), ts.ones(2, 1), (ts.zeros(2, 1),) * 2, title="own"
+    )
+    assert drawing.svg().count(">·</text>") == 2  # before and after the step
+    assert "start" not in drawing.svg()

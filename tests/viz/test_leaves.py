@@ -12,14 +12,9 @@ from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.page.flows import Flows
 
-# Where the tape tells more of a leaf than of an array: of which step a row is, or that it is a factor and no number.
-TOLD_MORE = {
-    "attention_before_the_loop",
-    "chain_of_scores",
-    "constants_of_each_step",
-    "nested_loops",
-    "one_mask_for_all_steps",
-}
+# Where a leaf differs from an array: self-attention is computed from each of its rows apart; rows taken at places other
+# than the step could be looked up in a table; and a matrix that never changes is a parameter.
+TOLD_MORE = {"attention_before_the_loop", "tree_of_lstms", "window_over_time", "memory_of_constants"}
 
 
 def with_gradients(*shape, seed=0):

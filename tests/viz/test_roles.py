@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
+from tinyseq.viz import graph
 from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
+from tinyseq.viz.rendering.style import SUBSCRIPTS, subscript
 
 STEPS = 4
 MASK, MATRIX = np.array([[1.0], [0.0], [1.0]]), np.eye(3, k=1)
@@ -122,3 +124,99 @@ def test_a_number_is_written_as_it_was_when_it_was_added(write):
         h = ts.tanh(w @ np.ones((2, 1)) + added)
     added *= -1 if write else 1
     assert "+ 0.5" in {text for _, text in boxes(ts.sum(h), "op")}
+
+
+PARTS = {"arrays": lambda x: list(x.numpy()), "a tensor": lambda x: x, "tensors": lambda x: [*x]}
+
+
+@pytest.mark.parametrize("away", [(0,), (-1, 0), (0, 1), (-1, 0, 1), (-2, 0), (0, 1, 2)])
+@pytest.mark.parametrize("parts", PARTS)
+def test_parts_of_one_sequence_have_one_letter_and_the_steps_that_they_belong_to(parts, away):
+    before = -min(away)
+    padded = ts.tensor(np.concatenate([np.zeros((before, 3)), np.random.default_rng(0).random((STEPS + 2, 3))]))
+    x, h, weights = PARTS[parts](padded), ts.zeros(3), [ts.tensor(W.numpy() * k, requires_grad=True) for k in (1, 2, 3)]
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(sum((w @ x[t + before + by] for w, by in zip(weights, away, strict=False)), start=U @ h))
+    named = [f"x{subscript(t + by)}" + " = 0" * (t + by < 0) for t in range(STEPS) for by in away]
+    assert sorted(text for _, text in boxes(ts.sum(h), "input")) == sorted(named)
+    letters = {f"xₜ{f'{by:+d}'.translate(SUBSCRIPTS) if by else ''}" for by in away}
+    assert {text for _, text in boxes(ts.sum(h), "input", fold=True)} == letters
+    assert graph(ts.sum(h), inputs="abcdefg").svg().count(">a<") == sum(0 <= -by < STEPS for by in away)
+
+
+def test_inputs_that_all_hold_the_same_number_are_no_parts_of_one_sequence():
+    x, y, h = ts.ones(STEPS, 3), ts.ones(STEPS, 3), ts.zeros(3)
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(W @ x[t] + U @ y[t] + U @ h)
+    assert {text[:-1] for _, text in boxes(ts.sum(h), "input")} == {"x", "x′"}
+
+
+@pytest.mark.parametrize("start", [ts.zeros, ts.ones])
+def test_what_is_handed_on_but_not_made_of_what_it_was_is_no_state(start):
+    before, losses = start(3, 1), []
+    for t in range(STEPS):
+        with ts.step(t):
+            x = ts.tanh(W @ X[t])
+            losses.append(ts.sum((U @ before + x) ** 2))
+            before = x
+    assert boxes(sum(losses), "state") == []
+    assert boxes(sum(losses), "initial") == [(-1, "0" if start is ts.zeros else "start")]
+    assert {text for _, text in boxes(sum(losses), "op") if text.startswith("θ")} >= {"θ₁ ·"}
+
+
+def test_a_state_that_a_weight_meets_in_a_sum_is_h_and_one_that_is_summed_and_handed_on_is_c():
+    h, c, x = [ts.zeros(3, 1)] * 2, [ts.zeros(3, 1)] * 2, X
+    for t in range(STEPS):
+        with ts.step(t):
+            z = W @ x[t] + U @ (h[-1] + h[-2])
+            c = [*c, ts.sigmoid(z) * c[-1] + ts.tanh(z) * c[-2]]
+            h = [*h, ts.sigmoid(z) * ts.tanh(c[-1])]
+    assert {text[-2] for _, text in boxes(ts.sum(h[-1]), "state")} == {"h", "c"}
+    assert {*ts.inspect.gradient_flow(ts.sum(h[-1])).states} == {"h", "c"}
+
+
+def test_an_array_of_zeros_that_not_every_step_takes_has_no_name():
+    h, losses = ts.zeros(3, 1), []
+    for t in range(STEPS):
+        with ts.step(t):
+            h = W @ X[t] + U @ h
+            h = ts.tanh(h + W @ np.zeros((3, 1)) if t == 2 else h)
+            losses.append(ts.sum(h * h))
+    assert sorted(boxes(sum(losses), "input")) == sorted([*((t, f"x{'₀₁₂₃'[t]}") for t in range(STEPS)), (2, "0")])
+
+
+def test_one_constant_that_is_taken_twice_has_one_letter():
+    memory, h = np.random.default_rng(0).random((4, 3)), ts.ones(3)
+    for t in range(3):
+        with ts.step(t):
+            h = ts.tanh(W @ (ts.softmax(memory @ h) @ memory) + X[t, :, 0])
+    assert {text for _, text in boxes(ts.sum(h), "op") if "y" in text} == {"y ·", "· y"}
+
+
+TAKEN = {"w[i, t]": lambda w, i, t: w[i, t], "w[i][t]": lambda w, i, t: w[i][t], "w[t, i]": lambda w, i, t: w[t, i]}
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("taken", TAKEN)
+def test_the_parts_of_a_leaf_that_nested_loops_take_are_inputs(taken, before, named, tmp_path):
+    words, outer = ts.tensor(np.random.default_rng(0).random((2, 2, 3, 1)), requires_grad=True), ts.zeros(3, 1)
+    for i in range(2):
+        inner = ts.zeros(3, 1)
+        rows = [TAKEN[taken](words, i, t) for t in range(2)] if before else []
+        for t in range(2):
+            with ts.step(t):
+                inner = ts.tanh(W @ inner + U @ (rows[t] if before else TAKEN[taken](words, i, t)))
+        with ts.step(i):
+            outer = ts.tanh(U @ outer + inner)
+    content = sheet(record(ts.sum(outer), names={"words": words} if named else {}))
+    wording = Wording(content)
+    found = sorted(wording.lines(box)[0].text for box in content.boxes if box.kind == "input")
+    assert found == ([f"words[{i}, {t}]" for i in range(2) for t in range(2)] if named else ["x′₀", "x′₁", "x₀", "x₁"])
+    assert {box.zone for box in content.boxes if box.kind == "input"} == {"columns"}
+    assert len([box for box in content.boxes if box.kind == "parameter"]) == 2
+    assert [letter for (letter,) in content.states.values()] == ["h", "h′", "h′′"]
+    page = graph(ts.sum(outer), gradients=True, names={"words": words} if named else {}).save(tmp_path / "page.html")
+    assert ("words[0, 1]" in page.read_text("utf-8")) == named

@@ -110,14 +110,18 @@ def test_names_say_that_a_loop_runs_backward(said, steps):
     assert Wording(content).lines(start)[0].text == f"h←{'₁₂'[steps - 1]} = 0"
 
 
-# Without a name that says so, a single step does not run backward, and attention over one step belongs to no step;
-# others have a fixed number of steps. Where a mask mixes a cell with its sum, a single step hands on the sum. Lists
-# around a loop belong to its steps if several steps have the same in them.
+# What a single step cannot show, by the reason.
 NOT_ALONE = {
-    *("backward_in_time", "rows_backward_in_time", "both_directions_by_hand"),
-    *("attention_before_the_loop", "zoneout", "lists_before_and_after_the_loop"),
-    *("constants_of_each_step", "attention_after_the_loop", "attention_over_its_own_past", "chain_of_scores"),
-    *("input_that_is_only_added", "quasi_recurrent", "soft_stack", "weights_for_two_steps_back"),
+    *("backward_in_time", "rows_backward_in_time", "both_directions_by_hand"),  # it has no direction, without a name
+    *(
+        "attention_before_the_loop",
+        "lists_before_and_after_the_loop",
+    ),  # that ops around a loop belong to it
+    *("attention_over_its_own_past", "memory_of_constants"),  # the first step looks back at constants alone
+    *("chain_of_scores", "quasi_recurrent", "soft_stack"),  # no weight is applied to the state
+    *("window_over_time", "embedding_handed_on", "weights_for_two_steps_back"),  # that x_1 is the next step's x, say
+    *("zoneout", "input_that_is_only_added"),  # another sum as large as the state is made of it
+    "constants_of_each_step",  # its number of steps is fixed
 }
 
 
@@ -149,7 +153,7 @@ def parameters(loss):
 
 
 # A leaf could also be an input or a state if it is indexed, or multiplied or added to something element by element.
-EITHER = {"chain_of_scores", "letters_looked_up", "peepholes", "copying_by_a_gate"}
+EITHER = {"chain_of_scores", "letters_looked_up", "peepholes", "copying_by_a_gate", "embedding_handed_on"}
 
 
 @pytest.mark.parametrize("name", sorted(set(zoo.ZOO) - EITHER - {"constants_of_each_step"}))
@@ -181,7 +185,7 @@ def test_what_could_be_an_input_or_a_state_is_drawn_as_an_input_of_the_step(name
 
 
 # A state that no weight is applied to is a constant, where no other step shows it.
-CONSTANT = {"constants_of_each_step", "attention_after_the_loop", "quasi_recurrent", "soft_stack"}
+CONSTANT = {"constants_of_each_step", "quasi_recurrent", "soft_stack"}
 
 
 @pytest.mark.parametrize("name", sorted(NOT_ALONE - CONSTANT))

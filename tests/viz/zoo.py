@@ -880,6 +880,66 @@ def detached_at_every_step():
     return sum(losses)
 
 
+@network(initial=0)
+def tree_of_lstms():
+    """Two leaves, the node above them with another leaf, and the root: the states of two children are added."""
+    w, u, x = weight(12, 2, name="W"), weight(12, 3, name="U"), data(5, 2, 1)
+
+    def node(x, children):
+        i, f, g, o = ts.split(w @ x + u @ sum((h for h, _ in children), start=ts.zeros(3, 1)), 4)
+        c = ts.sigmoid(i) * ts.tanh(g)
+        for _, below in children:
+            c = c + ts.sigmoid(f) * below
+        return ts.sigmoid(o) * ts.tanh(c), c
+
+    children = []
+    for t in range(2):
+        with ts.step(t):
+            children = [node(x[2 * t], children), node(x[2 * t + 1], [])]
+    with ts.step(2):
+        h, _ = node(x[4], children)
+    return ts.sum(h * h)
+
+
+@network(inputs=3, initial=0)
+def window_over_time():
+    """No state: each step reads three words of one sequence."""
+    w, x, losses = weight(3, 6, name="W"), data(STEPS + 2, 2), []
+    for t in range(STEPS):
+        with ts.step(t):
+            losses.append(ts.sum(ts.tanh(w @ ts.concatenate([x[t], x[t + 1], x[t + 2]])) ** 2))
+    return sum(losses)
+
+
+@network(initial=1)
+def embedding_handed_on():
+    """Each step also reads the embedding of the step before; there is no recurrence."""
+    table, w, v, before, losses = (
+        weight(5, 2, name="E"),
+        weight(3, 2, name="W"),
+        weight(3, 2, name="V"),
+        ts.zeros(2),
+        [],
+    )
+    gain, before, losses = data(STEPS, 2), ts.zeros(2), []
+    for t in range(STEPS):
+        with ts.step(t):
+            read = table[t + 1] * gain[t]
+            losses.append(ts.sum(ts.tanh(w @ read + v @ before) ** 2))
+            before = read
+    return sum(losses)
+
+
+@network()
+def memory_of_constants():
+    """Each step looks something up in a matrix that never changes."""
+    memory, w, u, x, h = data(4, 3, seed=3), weight(3, 3, name="W"), weight(3, 2, name="U"), data(STEPS, 2), ts.zeros(3)
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ (ts.softmax(memory @ h) @ memory) + u @ x[t])
+    return ts.sum(h * h)
+
+
 def model(states, symbols=4, n=2, seed=0):
     """A hidden Markov model with random tables."""
     rng = np.random.default_rng(seed)

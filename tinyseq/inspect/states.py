@@ -116,25 +116,26 @@ def _handed_on(uses: dict[Parent, list[Node]]) -> Iterator[tuple[tuple[str, ...]
 
 
 def _users_in_step(uses: dict[Parent, list[Node]], node: Node) -> list[Node]:
-    return [user for user in uses.get(node, ()) if user.label.step == node.label.step]
+    read = uses.get(node, [])
+    return [] if any(user.label.step not in {None, node.label.step} for user in read) else read
 
 
 def is_multiplied(
     readers: Iterable[Reader], op_of: Callable[[Reader], Op | None], users: Callable[[Reader], Iterable[Reader]]
 ) -> bool:
-    """Whether a matrix product takes a state, by itself, scaled by a gate, or joined with other values: h, and not c.
+    """Whether a matrix product takes a state, by itself, scaled by a gate, joined with others, or in a sum: h, not c.
 
     Args:
         readers: the ops that read the state.
         op_of: the record of such an op.
-        users: the ops of the same step that read the result of one.
+        users: the ops that read the result of one; none if it is a state itself, which another step reads.
     """
     waiting = list(readers)
     for reader in waiting:  # grows during the loop
         op = op_of(reader)
         if op and op.kind == "product":
             return True
-        if op and (op.kind in LOOKED_THROUGH | PUTTING_TOGETHER | {"part"} or op.operator == "*"):  # r h of a gate r
+        if op and (op.kind in LOOKED_THROUGH | PUTTING_TOGETHER | {"part"} or op.operator in {"*", "+"}):  # r h + s k
             waiting += users(reader)
     return False
 

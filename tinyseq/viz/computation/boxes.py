@@ -42,7 +42,8 @@ class Box:
         arguments: what it is computed from.
         uses: how often a parameter is used.
         module: the closed module that it represents, if any.
-        of_step: the time step of a detached state, which is an input of a later step; None for other boxes.
+        of_step: the time step of a detached state, which is an input of a later step, or of an input that belongs to
+            another step, as x[t - 1]; None for other boxes.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Sheet:
         boxes, arrows: in the order of creation.
         states: the symbols, such as h or c, of each slot whose value is passed to the next time step.
         carried: in a drawing with closed modules, the symbol of the state that an op inside one computes.
+        shifted: for the slots of inputs of other steps, as x[t - 1], those of x[t].
         view: one column per time step, one step that represents all, or every op in a single column.
         title: that of a figure of a single step, which shows no shapes.
     """
@@ -110,6 +112,7 @@ class Sheet:
     arrows: list[Arrow] = field(default_factory=list)
     states: dict[Hashable, tuple[str, ...]] = field(default_factory=dict)
     carried: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    shifted: dict[Hashable, Hashable] = field(default_factory=dict)
     view: View = "unrolled"
     title: str = ""
 
@@ -141,7 +144,7 @@ class Sheet:
             if len(members) == len(box.vertices):
                 member = members[box.vertices.index(argument.vertex)]
                 found += [argument._replace(vertex=member.id)] * (argument.position < len(member.parents))
-        return found
+        return [*dict.fromkeys(found)]
 
     def into(self) -> dict[Box, list[Arrow]]:
         """The arrows that lead to each box."""

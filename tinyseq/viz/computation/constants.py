@@ -6,6 +6,8 @@ The graph does not say what a constant is. Its *role* tells: the op that takes i
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from heapq import merge
+from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +33,7 @@ class Constants:
         first: each constant's role, and the first role that takes the same array in all columns, as x[t] twice.
         inputs: the first roles of those constants that are inputs.
         within: for roles of values that an op made of a state, the roles of the other constants it is made of.
+        shifted: inputs that another one has been some steps before, or will be: its role, and how many steps later.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Constants:
             if self._meets_weight(box, argument) or (box.slot in leading and self._is_fed(box, argument))
         }
         self.inputs = {self.first[role] for role in roles}
+        self.shifted = self._shifted()
 
     def state(self, box: Box, number: int) -> tuple[Hashable, int] | None:
         """The slot and the step of the initial state that a constant is, if another op takes it as that."""
@@ -111,6 +115,30 @@ class Constants:
             first[role] = next(other for other in alike if _agree(arrays, taken[other]))
         return first
 
+    def _shifted(self) -> dict[Role, tuple[Role, int]]:
+        """Of several inputs of a phase that are parts of one sequence, as x[t - 1] and x[t], all but the current one,
+        which is the first that does not begin with a padding of zeros."""
+        phases = defaultdict[int, dict[Role, dict[int, Any]]](dict)
+        for box, number, argument in self._taken():
+            role = box.slot, number
+            if box.column and box.column.kind == "step" and self.first[role] == role in self.inputs:
+                phases[box.column.phase][role] = self._by_step(box, argument)
+        placed: dict[Role, tuple[Role, int]] = {}  # each input: the current one of its sequence, and how far from it
+        for taken in phases.values():
+            padded = {role for role, arrays in taken.items() if arrays and not np.any(arrays[min(arrays)])}
+            for role in sorted(taken, key=padded.__contains__):
+                others = product(taken.keys() & placed.keys(), range(1, MOST_COMPARED), (-1, 1))
+                near = ((other, way * by) for other, by, way in others)
+                found = [(other, by) for other, by in near if _is_shifted(taken[other], taken[role], by)]
+                placed[role] = (placed[found[0][0]][0], placed[found[0][0]][1] + found[0][1]) if found else (role, 0)
+        return {role: place for role, place in placed.items() if place[0] != role}
+
+    def _by_step(self, box: Box, argument: Argument) -> dict[int, Any]:
+        """The arrays that are taken where an argument is, by their steps."""
+        uses = self.sheet.over_time(box, argument)[:MOST_COMPARED]
+        known = {self.sheet.record.vertices[use.vertex].step or 0: self.values.constant(use) for use in uses}
+        return {step: array for step, array in known.items() if np.size(array) > 1}
+
     def _begun(self) -> dict[tuple[int, Identity], dict[Hashable, tuple[int, int]]]:
         """The states that each array begins, for each phase: how many steps before its first use, and at which step."""
         begun = defaultdict[tuple[int, Identity], dict[Hashable, tuple[int, int]]](dict)
@@ -156,10 +184,17 @@ class Constants:
         arrays = [array for array in found if array is not None]
         if len(arrays) < len(uses):
             return adds
-        if len(arrays) > 1 and all(np.array_equal(array, arrays[0]) for array in arrays):
+        alike = all(np.array_equal(array, arrays[0]) for array in arrays)
+        if alike and (len(arrays) > 1 or arrays[0].size == 1):
             return False
         numbers = {*np.concatenate([array.ravel() for array in arrays]).tolist()} - {0}
         return adds if max(array.size for array in arrays) == 1 else adds or len(numbers) > 1
+
+
+def _is_shifted(one: Mapping[int, Any], other: Mapping[int, Any], by: int) -> bool:
+    """Whether the second of two sequences is the first one so many steps later, as far as both are known."""
+    pairs = [(identity(one[at + by]).numbers, identity(array)) for at, array in other.items() if at + by in one]
+    return all(numbers == held.numbers for numbers, held in pairs) and any(not held.array for _, held in pairs)
 
 
 def _numbers(held: Hashable) -> Hashable:

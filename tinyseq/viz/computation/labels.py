@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -23,7 +24,7 @@ from tinyseq.viz.computation.names import (
     value_text,
 )
 from tinyseq.viz.computation.record import Shape, Vertex
-from tinyseq.viz.computation.values import Values
+from tinyseq.viz.computation.values import Values, identity
 from tinyseq.viz.layout.rows import Slot
 from tinyseq.viz.rendering.settings import current
 from tinyseq.viz.rendering.style import Text, clean, number, shape_text, small, subscript
@@ -54,21 +55,20 @@ class Wording:
         self.dtype = self.record.dtype
         self.into = {box: [a for a in arrows if not a.begins] for box, arrows in sheet.into().items()}
         self.names = short_names(self.record.leaves)
+        self.columns = Counter(box.slot for box in sheet.boxes if box.kind == "input" and box.of_step is None)
         self.inputs = self._input_names()
         self.gates = gates_of(sheet, self.into, self.is_sign)
-        self.unknown: dict[tuple[Slot, int], int] = {}  # the constants without a known value, in order
+        self.unknown: dict[Hashable, int] = {}  # the constants that have a letter, in order
 
     def _input_names(self) -> dict[Slot, str]:
         """x for the input that most columns have, x′ for the next, and so on."""
         if self.sheet.view == "flat":
             return self._flat_inputs()
-        columns: dict[Slot, int] = {}
-        for box in self.sheet.boxes:
-            if box.kind == "input" and box.of_step is None:
-                columns[box.slot] = columns.get(box.slot, 0) + 1
+        columns = self.columns
         found = {slot: "x" + "′" * i for i, slot in enumerate(sorted(columns, key=lambda slot: -columns[slot]))}
         detached = [box for box in self.sheet.boxes if box.of_step is not None]
-        found |= {box.slot: self.sheet.states[box.slot][0] for box in detached}
+        found |= {box.slot: self.sheet.states[box.slot][0] for box in detached if box.slot not in self.sheet.shifted}
+        found |= {slot: found[base] for slot, base in self.sheet.shifted.items()}
         given = {box: self._data_of(box) for box in self.sheet.boxes if box.kind == "input" and box.arguments}
         alike = ((box, other) for box in given if not box.column for other in given if other.column)
         return found | {box.slot: found[other.slot] for box, other in alike if given[box] == given[other]}
@@ -150,9 +150,11 @@ class Wording:
             states: which of its states; by default all.
         """
         flat = self.sheet.view == "flat"
-        alone = flat or (box.column is not None and len(self.sheet.plan.steps[box.column.phase]) == 1)
-        if box.kind == "input" and alone and not box.vertices and self._is_zero(box):
+        if box.kind == "input" and not box.vertices and self._stands_alone(box) and self._is_zero(box):
             return "0"  # with a single step, it may be the input or the initial state
+        if box.kind == "initial" and not self.sheet.states.get(box.slot):
+            began = "start" if box.arguments else "·"
+            return "0" if self._is_zero(box) else began  # of a value that is handed on, and is no state
         states = states or self.sheet.states.get(box.slot) or ("·",)
         letters = (self.inputs[box.slot],) if box.kind == "input" else states
         given = self._given_name(box)
@@ -163,12 +165,20 @@ class Wording:
             return ", ".join(letters)
         step = subscript(box.column.step if box.of_step is None else box.of_step)
         if self.sheet.folded and box.of_step is None:
-            delay = delay or self._steps_before(box.column)
-            step = later(delay)
+            step = later(delay or self._steps_before(box.column))
+        elif self.sheet.folded and box.kind == "input" and box.of_step is not None:
+            step = later(box.column.step - box.of_step)
         names = ", ".join(letter + step for letter in letters[:MOST_STATES]) + ", …" * (len(letters) > MOST_STATES)
-        if box.kind != "initial":
-            return names
+        if box.kind != "initial" and (box.of_step is None or box.of_step >= self.sheet.plan.steps[box.column.phase][0]):
+            return names  # neither a state nor a padding before the first step
         return names + (" = 0" if self._is_zero(box) else "")
+
+    def _stands_alone(self, box: Box) -> bool:
+        """Whether not every step takes an input like one, so that zeros may be the initial state, or nothing at all."""
+        if self.sheet.view == "flat" or not box.column or len(self.sheet.plan.steps[box.column.phase]) == 1:
+            return self.sheet.view == "flat" or box.column is not None
+        steps = [column for column in self.sheet.columns if column.kind == "step" and column.phase == box.column.phase]
+        return not self.sheet.folded and self.columns[box.slot] < len(steps) and box.of_step is None
 
     def _given_name(self, box: Box) -> str:
         """The user's name for a leaf that is drawn as an input or as an initial state."""
@@ -182,7 +192,7 @@ class Wording:
 
     def _word(self, box: Box) -> str:
         """The user's name for the input at a box's time step."""
-        step = -1 if box.step is None or self.sheet.folded else box.step
+        step = -1 if box.step is None or self.sheet.folded else box.step if box.of_step is None else box.of_step
         return self.words[step] if 0 <= step < len(self.words) else ""
 
     def _is_zero(self, box: Box) -> bool:
@@ -354,11 +364,13 @@ class Wording:
 
     def _unknown(self, box: Box, argument: Argument) -> str:
         """A symbol for a constant that is an array, or that no op has kept: y, or y′ for the next, with its step."""
-        place = self.unknown.setdefault((box.slot, box.arguments.index(argument)), len(self.unknown))
+        same = self._is_same_at_all_steps(box, argument)
+        known = identity(self.values.constant(argument)) if same else (box.slot, box.arguments.index(argument))
+        place = self.unknown.setdefault(known, len(self.unknown))
         if self.sheet.view == "flat":
             return self.constant_letter + subscript(place + 1)  # where no index is a step
         letter = self.constant_letter + "′" * place
-        return letter if self._is_same_at_all_steps(box, argument) else letter + self._index(box)
+        return letter if same else letter + self._index(box)
 
     def _is_same_at_all_steps(self, box: Box, argument: Argument) -> bool:
         found = [self.values.constant(alike) for alike in self.sheet.over_time(box, argument)]
@@ -371,7 +383,7 @@ class Wording:
     @cached_property
     def constant_letter(self) -> str:
         """The letter for constants that are arrays, or that no op has kept: y, if nothing else has this name."""
-        looked_up = any(vertex.operator == "[]" and vertex.index for vertex in self.vertices)  # by an id y, as in E[y]
+        looked_up = bool(self.sheet.grouping.lookups)  # by an id y, as in E[y]
         taken = {name[0] for name in self.names.values()} | ({"y"} if looked_up and self.inputs else set())
         return next((letter for letter in "ykmdu" if letter not in taken), "constant ")
 

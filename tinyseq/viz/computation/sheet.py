@@ -14,7 +14,7 @@ from tinyseq.viz.computation.loops.beside import with_steps
 from tinyseq.viz.computation.loops.columns import Column, Plan, Zone, zones
 from tinyseq.viz.computation.loops.repeats import left_out
 from tinyseq.viz.computation.record import Record, Vertex
-from tinyseq.viz.computation.states import distinct, name_states, states_of_single_steps
+from tinyseq.viz.computation.states import distinct, name_states, recurrent, states_of_single_steps
 from tinyseq.viz.computation.values import Values
 
 Use = tuple[int, int | None]  # a vertex, and a step or None outside the columns
@@ -76,7 +76,7 @@ class _Maker:
         self.constants = Constants(self.sheet, made, self.timed, self.delays)
         for box in made:
             self._supply_constants(box)
-        name_states(self.sheet, set(self.timed.values()), self.cells, self.computed)
+        name_states(self.sheet, recurrent(self.sheet, {*self.timed.values()}, self.detached), self.cells, self.computed)
         self.sheet.states |= {slot: self.sheet.states[state] for slot, state in self.detached.items()}
         self.sheet.columns.sort()
         self.sheet.arrows = list(dict.fromkeys(self.sheet.arrows))
@@ -354,7 +354,11 @@ class _Maker:
     def _supply_input(self, box: Box, number: int, role: Role) -> None:
         """Add a box for a constant if its role is that of an input."""
         if (first := self.constants.first[role]) in self.constants.inputs:
-            data, _ = self._extra("input", box.column or box.zone, ("data", *first), box.arguments[number])
+            slot = "data", *first
+            data, _ = self._extra("input", box.column or box.zone, slot, box.arguments[number])
+            if box.step is not None and first in self.constants.shifted:
+                base, later = self.constants.shifted[first]
+                data.of_step, self.sheet.shifted[slot] = box.step + later, ("data", *base)
             self.sheet.arrows.append(Arrow(data, box))
 
     def _given(self, box: Box, number: int, state: Hashable, at: int) -> Box:

@@ -6,7 +6,7 @@ the step, if the step has another input, too.
 """
 
 import math
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -132,11 +132,14 @@ class _Step:
             if scope is not None:
                 elsewhere = count == 2
             else:
-                elsewhere = not same and not any(self._products(other) for other in self.given if other.is_same(one))
+                scaled = self.vertices[place[0]].operator == "*"
+                elsewhere = (
+                    scaled and not same and not any(self._products(other) for other in self.given if other.is_same(one))
+                )
                 elsewhere |= same and bool(ends and total) and total not in ends and not self._multiplied(total)
             if elsewhere:
                 beside[place] = total
-            elif same or place[0] in ends:
+            elif same:
                 hidden[place] = None
         hidden = hidden or dict.fromkeys(one.place for one in group)
         sums = {total for total in beside.values() if total in self.boxed}
@@ -239,7 +242,8 @@ def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[
     vertices, users = sheet.record.vertices, sheet.record.users
 
     def in_step(vertex: Vertex) -> list[Vertex]:
-        return [vertices[user] for user in users[vertex.id] if vertices[user].step == vertex.step]
+        read = [vertices[user] for user in users[vertex.id]]
+        return [] if any(user.step not in {None, vertex.step} for user in read) else read
 
     taken = [arrow for arrow in sheet.arrows if arrow.kind == "time"]
     hidden = {
@@ -261,7 +265,7 @@ def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[
     totals = {box for box in carriers if box.slot in sums}
     others = slots - {box.slot for box in totals}
     carrying = {loop for box, loop in loops.items() if box not in totals}
-    for box, loop in loops.items():
+    for box, loop in sorted(loops.items(), key=lambda item: sheet.plan.loops[item[1]].phase):
         box.kind = box.kind if box in totals and box.kind == "result" else "state"
         alone = len(others) == 1 and box.slot not in cells
         letter, alike = "h" if box.slot in hidden or alone else "c", carrying - summing
@@ -273,6 +277,22 @@ def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[
             sheet.states[box.slot] = (distinct(sheet, letter, loop, alike),)
     for box in computed:
         box.kind = "state"
+
+
+def recurrent(sheet: Sheet, slots: set[Slot], detached: Mapping[Slot, Slot]) -> set[Slot]:
+    """Of the slots of values that steps hand on, those of states, which are computed from what they were before."""
+    after: dict[Slot, set[Slot]] = {}
+    for arrow in sheet.arrows:
+        after.setdefault(detached.get(arrow.tail.slot, arrow.tail.slot), set()).add(arrow.head.slot)
+    found = set[Slot]()
+    for slot in slots:
+        way = [*after.get(slot, ())]
+        reached = {*way}
+        for one in way:  # grows during the loop
+            way += after.get(one, set()) - reached
+            reached |= after.get(one, set())
+        found |= {slot} & reached
+    return found
 
 
 def running_totals(sheet: Sheet, slots: set[Slot]) -> set[Slot]:

@@ -91,6 +91,8 @@ class Flows:
     def _note(self, vertex: int, place: Place, pairs: Pairs) -> None:
         for parent, g in self._ends(pairs):
             source = self.ids[owner(parent)]
+            if not self.content.record.users[source]:
+                continue  # a sequence whose parts are inputs of their own
             if source in self.grouping.weights:
                 add(self.terms.setdefault(place, {}), source, g)
             elif not isinstance(parent, Output) or parent.index == 0:

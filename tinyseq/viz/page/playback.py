@@ -33,8 +33,7 @@ class Playback:
         self.parameters = {leaf: box for box in content.boxes if box.kind == "parameter" for leaf in box.vertices}
         self.flows = None if loss is None else Flows(loss, content)
         shown = sum(column.kind == "step" for column in content.columns)
-        leaves = {leaf for leaves in content.grouping.weights.values() for leaf in leaves}
-        self.ledger = Ledger(content.record.vertices, leaves, terms=shown + 1)
+        self.ledger = Ledger(content.record.vertices, set(self.parameters), terms=shown + 1)
 
     def acts(self) -> list[Act]:
         """The forward act, and the backward act if there is a loss."""

@@ -24,7 +24,7 @@ class Place(NamedTuple):
 
 def with_steps(record: Record) -> Record:
     """The same computation, in which the ops beside a loop that belong to its steps have their time step."""
-    record = _with_first_steps(record)
+    record = _with_first_steps(_with_parts(record))
     outside = [vertex for vertex in record.vertices if vertex.step is None and vertex.op]
     reading = _reading(record.vertices, outside)
     after = {vertex: place for vertex, place in reading.items() if place}
@@ -32,6 +32,33 @@ def with_steps(record: Record) -> Record:
     before = _read(record, [vertex for vertex in outside if vertex.id not in reading], found)
     found |= _alike(record.vertices, before, {v: record.users[v] for v in before})
     return _placed(record, found)
+
+
+def _with_parts(record: Record) -> Record:
+    """The same computation, in which each part of a leaf that its own step takes, as words[i, t] in a loop inside of
+    another one, is a leaf itself: an input."""
+    vertices = list(record.vertices)
+    for leaf in (leaf for leaf in record.leaves if not leaf.name):
+        parts: dict[int, tuple[int, ...]] = {leaf.id: ()}  # and the whole numbers that they are taken by
+        waiting = [leaf.id]
+        for source in waiting:  # grows during the loop
+            for user in (vertices[user] for user in record.users[source]):
+                if user.index and all(isinstance(part, int) for part in user.index):
+                    parts[user.id] = parts[source] + user.index
+                    waiting.append(user.id)
+        ends = [part for part in parts if not parts.keys() >= {*record.users[part]}]
+        deep = any(len(index) > 1 for index in parts.values())
+        if deep and all(_step_taking(record, end) in parts[end] for end in ends):
+            for part, index in [*parts.items()][1:]:
+                label = f"{leaf.label}{[*index]}" if leaf.label else ""
+                vertices[part] = Vertex(part, shapes=vertices[part].shapes, dtype=vertices[part].dtype, label=label)
+    return replace(record, vertices=tuple(vertices))
+
+
+def _step_taking(record: Record, part: int) -> int | None:
+    """The step in which a part is taken, or if that was before the loop, the only one that reads it."""
+    read = {record.vertices[user].step for user in record.users[part]} if record.vertices[part].step is None else ()
+    return record.vertices[part].step if not read else read.pop() if len(read) == 1 else None
 
 
 def _placed(record: Record, places: Mapping[int, Place]) -> Record:

@@ -95,10 +95,11 @@ class Plan:
 
     @cached_property
     def single_steps(self) -> list[list[Vertex]]:
-        """The ops of each loop that has only one step."""
+        """The ops of each loop of a phase that has only one step: no other step shows what they take and hand on."""
         steps: dict[int, int | None] = {}
         several = {loop for v, loop in self.loop_of.items() if steps.setdefault(loop, s := self.vertices[v].step) != s}
-        members: dict[int, list[Vertex]] = {loop: [] for loop in steps if loop not in several}
+        alone = {loop for loop in steps.keys() - several if len(self.steps[self.loops[loop].phase]) == 1}
+        members: dict[int, list[Vertex]] = {loop: [] for loop in steps if loop in alone}
         for vertex, loop in self.loop_of.items() if members else ():
             if loop in members:
                 members[loop].append(self.vertices[vertex])
