@@ -53,7 +53,7 @@ SHOWN = {
     "report": lambda: ts.testing.gradcheck(ts.sin, [np.array([0.5])]),
 }
 
-PLAYED = {"Page"}  # a page of its own, in a frame
+PLAYED = {"Page", "Drawing"}  # a page or a picture of its own, in a frame
 SHOWING = {value.__name__ for value in public().values() if isinstance(value, type) and hasattr(value, "_repr_html_")}
 TABLES = [(name, i) for name in sorted(OBJECTS) if name in SHOWING - PLAYED for i in range(len(OBJECTS[name]))]
 

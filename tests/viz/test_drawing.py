@@ -174,3 +174,11 @@ def test_colours_of_the_ramp_darken_steadily_and_text_on_them_stays_readable():
 
 def test_a_drawing_waits_for_no_import_of_its_renderer():
     assert "pygraphviz" not in vars(module)
+
+
+def test_a_picture_that_would_shrink_to_small_letters_in_a_notebook_scrolls_in_its_own_size(char_loss):
+    narrow, wide = ts.viz.graph(char_loss(3)), ts.viz.graph(char_loss(12), steps=12)
+    assert narrow._repr_html_() is None
+    assert wide._repr_html_().startswith('<div style="overflow-x: auto"><img alt="12 time steps, unrolled"')
+    assert "max-width: none" in wide._repr_html_()
+    assert ts.viz.graph(char_loss(12), steps=12, size=(6, 3))._repr_html_() is None

@@ -4,9 +4,12 @@ Drawings have a text in DOT, Graphviz's language, which can be read, edited and 
 written as SVG directly; Graphviz makes PNG and PDF files.
 """
 
+import base64
 import os
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,8 @@ from tinyseq.viz.rendering.graphviz import render, render_svg
 from tinyseq.viz.rendering.settings import current, using
 
 ENDINGS = (".svg", ".png", ".pdf", ".dot", ".html")
+CELL = 900  # pixels: the width of a notebook's cell, to which pictures shrink
+LEAST_LETTERS = 8.0  # pixels
 Told = tuple["Drawing", Mapping[str, Any]]  # a picture for a page, and its story
 
 
@@ -75,6 +80,17 @@ class Drawing:
 
     def _repr_svg_(self) -> str:
         return self.svg()
+
+    def _repr_html_(self) -> str | None:
+        """A frame that scrolls, if letters would not be legible when the picture shrinks to the width of a cell."""
+        svg = self.svg()
+        _, _, width, _ = map(float, re.search(r'viewBox="([^"]*)"', svg)[1].split())  # type: ignore[index]
+        letters = min(map(float, re.findall(r'<text[^>]* font-size="([\d.]+)"', svg)), default=LEAST_LETTERS)
+        if self._settings.size is not None or letters * CELL / width >= LEAST_LETTERS:
+            return None
+        data = base64.b64encode(svg.encode("utf-8")).decode("ascii")
+        picture = f'<img alt="{escape(self.title)}" style="max-width: none" src="data:image/svg+xml;base64,{data}">'
+        return f'<div style="overflow-x: auto">{picture}</div>'
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture to a file whose ending names the format.
