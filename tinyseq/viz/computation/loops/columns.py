@@ -286,10 +286,10 @@ class _Unions:
     """Sets of vertices that grow into loops."""
 
     def __init__(self, vertices: tuple[Vertex, ...]) -> None:
-        timed = [vertex for vertex in vertices if vertex.step is not None]
-        self.root = {vertex.id: vertex.id for vertex in timed}
+        self.vertices = vertices
+        self.root = {vertex.id: vertex.id for vertex in vertices if vertex.step is not None}
         self.ways = dict.fromkeys(self.root, 0)  # of each loop, a set: bit 0 for forward, bit 1 for backward
-        self.blocks: dict[int, dict[int | None, int]] = {vertex.id: {vertex.step: vertex.block} for vertex in timed}
+        self.blocks: dict[int, dict[int | None, int]] = {}  # of each loop of several vertices, by step
 
     def find(self, vertex: int) -> int:
         """The first vertex of a loop."""
@@ -301,18 +301,27 @@ class _Unions:
     def join(self, mine: int, source: int, stride: int) -> None:
         """Join the loops of two vertices, unless they run in different directions or have different blocks at one
         step."""
-        first, last = sorted((self.find(mine), self.find(source)))
+        first, last = self.find(mine), self.find(source)
+        if last < first:
+            first, last = last, first
         both = self.ways[first] | self.ways[last] | (0, 1, 2)[stride]
         if both == 3:
             return
         if first != last:
-            few, many = sorted((self.blocks[first], self.blocks[last]), key=len)
-            if any(many.get(step, block) != block for step, block in few.items()):
-                return
+            few, many = self._blocks(first), self._blocks(last)
+            if len(few) > len(many):
+                few, many = many, few
+            for step, block in few.items():
+                if many.get(step, block) != block:
+                    return
             many.update(few)
             self.blocks[first] = many
             self.root[last] = first
         self.ways[first] = both
+
+    def _blocks(self, first: int) -> dict[int | None, int]:
+        vertex = self.vertices[first]
+        return self.blocks.get(first) or {vertex.step: vertex.block}
 
     def loops(self) -> tuple[dict[int, int], list[int]]:
         """The loop of each vertex, in the order of their first vertices, and their directions."""

@@ -35,7 +35,9 @@ def left_out(plan: Plan, each: int | None = None) -> frozenset[int]:
 
 
 def _alike(plan: Plan) -> list[list[int]]:
-    """The loops of each kind, in the order of their creation."""
+    """The loops of each kind, in the order of their creation; none of the usual two or fewer."""
+    if len(plan.loops) <= 2:
+        return []
     members: list[list[Vertex]] = [[] for _ in plan.loops]
     for vertex, loop in plan.loop_of.items():
         members[loop].append(plan.vertices[vertex])
