@@ -105,6 +105,7 @@ def firsts(browser: Browser) -> dict[str, tuple[Callable[[], None], ...]]:
         "panel": "#fold-panel",
         "dark": "#night",
         "zoom": "#zoom-in",
+        "whole picture": "#fit",
         "help": "#ask",
     }
     acts: dict[str, tuple[Callable[[], None], ...]]

@@ -44,10 +44,11 @@ REACHED = """(element => {
 })"""
 WATCH = """window.answers ||= (() => {
   const found = [];
-  const note = list => found.push(...list.getEntries().map(entry => entry.duration));
+  const isAsked = ({ startTime }) => startTime >= window.asked; // not what the pointer did before, and no frame followed
+  const note = list => found.push(...list.getEntries().filter(isAsked).map(entry => entry.duration));
   new PerformanceObserver(note).observe({ type: "event", durationThreshold: 16 });
   return found;
-})(), window.answers.splice(0)"""
+})(), window.asked = performance.now(), window.answers.splice(0)"""
 
 
 class Browser:
