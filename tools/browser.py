@@ -44,7 +44,7 @@ REACHED = """(element => {
 })"""
 WATCH = """window.answers ||= (() => {
   const found = [];
-  const isAsked = ({ startTime }) => startTime >= window.asked; // not what the pointer did before, and no frame followed
+  const isAsked = ({ startTime }) => startTime >= window.asked; // not what the pointer did before
   const note = list => found.push(...list.getEntries().filter(isAsked).map(entry => entry.duration));
   new PerformanceObserver(note).observe({ type: "event", durationThreshold: 16 });
   return found;
