@@ -145,5 +145,5 @@ def of_many_steps(name):
     return make
 
 
-OF_A_FEW_STEPS = {"output_fed_back", "penalty_on_a_weight"}  # there is no data for more
+OF_A_FEW_STEPS = {"output_fed_back", "penalty_on_a_weight", "embedding_handed_on"}  # there is no data for more
 LONG |= {f"thirty steps of {name}": of_many_steps(name) for name in ZOO if name not in OF_A_FEW_STEPS}

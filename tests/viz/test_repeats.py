@@ -10,7 +10,7 @@ from played import Played
 import tinyseq as ts
 from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
-from tinyseq.viz.page.flows import flows
+from tinyseq.viz.page.flows import Flows
 
 NESTED = [name for name in LONG if "thirty" not in name and name != "tree"]
 REPEATED = [name for name in NESTED if name != "translation"]
@@ -38,7 +38,7 @@ def test_up_to_eight_loops_are_all_drawn_and_of_more_the_first_three_and_the_las
 def test_every_use_of_a_parameter_is_counted_and_every_gradient_is_complete(name):
     loss = LONG[name](9)
     played = Played(loss)
-    found, wanted = flows(loss, played.content), played.gradients()
+    found, wanted = Flows(loss, played.content), played.gradients()
     leaves = {leaf for terms in found.terms.values() for leaf in terms}
     assert len(leaves) >= 2
     for leaf in leaves:
