@@ -35,12 +35,12 @@ def test_every_cell_is_drawn_with_its_states_at_both_sides_and_its_gates_named(n
     content = of_name(name)
     wording = Wording(content)
     ends = [box for box in content.boxes if box.kind == "initial"]
-    symbols = {wording.symbol(box) for box in ends}
+    symbols = {wording.symbols.of(box) for box in ends}
     assert symbols == {f"{state}{step}" for state in record.states for step in ("ₜ", "ₜ₋₁")}
     assert len(ends) == 2 * len(record.states)
     gates = [gate for found in wording.gates.values() for gate in found]
     assert sorted(gates) == sorted(record.gates)
-    assert [wording.symbol(box) for box in content.boxes if box.kind == "input"] == ["xₜ"]
+    assert [wording.symbols.of(box) for box in content.boxes if box.kind == "input"] == ["xₜ"]
     assert {box.kind for box in content.boxes}.isdisjoint({"parameter", "result", "elided"})
 
 
@@ -54,7 +54,7 @@ def test_the_cell_line_of_an_lstm_is_straight():
     painter = Painter(of_name("lstm"))
     painter.painted()
     into = {edge.head: edge for edge in painter.canvas.edges}
-    names = {painter.wording.symbol(box): box for box in painter.sheet.boxes if box.kind in {"initial", "state"}}
+    names = {painter.wording.symbols.of(box): box for box in painter.sheet.boxes if box.kind in {"initial", "state"}}
     height = painter.layout.places[names["cₜ₋₁"]].y
     head, passed = names["cₜ"].name, 0
     while head in into and not head.startswith(names["cₜ₋₁"].name):

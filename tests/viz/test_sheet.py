@@ -225,7 +225,7 @@ def test_values_that_the_tape_did_not_keep_follow_from_what_it_kept():
             seen |= {f"c{t}": c.numpy(), f"h{t}": h.numpy()}
     content = sheet(record(h.sum()))
     wording = Wording(content)
-    states = {wording.symbol(box): wording.values.value(box) for box in content.boxes if box.kind == "state"}
+    states = {wording.symbols.of(box): wording.values.value(box) for box in content.boxes if box.kind == "state"}
     assert len(states) == 6
     for name, value in states.items():
         np.testing.assert_allclose(value, seen[name[0] + str("₀₁₂".index(name[1]))], rtol=1e-12, err_msg=name)

@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 
@@ -15,7 +14,6 @@ from tinyseq.viz.computation.names import (
     combined,
     gates_of,
     in_rows,
-    later,
     leaf_name,
     power,
     short_names,
@@ -24,14 +22,13 @@ from tinyseq.viz.computation.names import (
     value_text,
 )
 from tinyseq.viz.computation.record import Shape, Vertex
+from tinyseq.viz.computation.symbols import Symbols
 from tinyseq.viz.computation.values import Values, identity
-from tinyseq.viz.layout.rows import Slot
 from tinyseq.viz.rendering.settings import current
-from tinyseq.viz.rendering.style import Text, clean, number, shape_text, small, subscript
+from tinyseq.viz.rendering.style import Text, number, shape_text, small, subscript
 
 SIGNS = {"+": "+", "-": "−", "*": "×", "/": "÷"}  # of operators
 NAMED = {"state", "input", "initial"}  # kinds of boxes that have a symbol
-MOST_STATES = 4  # listed on a closed module
 MOST_JOINED = 5  # listed in what is joined
 MOST_TOLD = 12  # ops of a box listed as facts about it
 
@@ -50,43 +47,13 @@ class Wording:
         self.record = sheet.record
         self.vertices = sheet.record.vertices
         self.with_values = values
-        self.words = [clean(word, limit=16) or "␣" for word in inputs]
         self.values = Values(sheet)
         self.dtype = self.record.dtype
         self.into = {box: [a for a in arrows if not a.begins] for box, arrows in sheet.into().items()}
         self.names = short_names(self.record.leaves)
-        self.columns = Counter(box.slot for box in sheet.boxes if box.kind == "input" and box.of_step is None)
-        self.inputs = self._input_names()
+        self.symbols = Symbols(sheet, self.values, inputs)
         self.gates = gates_of(sheet, self.into, self.is_sign)
         self.unknown: dict[Hashable, int] = {}  # the constants that have a letter, in order
-
-    def _input_names(self) -> dict[Slot, str]:
-        """x for the input that most columns have, x′ for the next, and so on."""
-        if self.sheet.view == "flat":
-            return self._flat_inputs()
-        columns = self.columns
-        found = {slot: "x" + "′" * i for i, slot in enumerate(sorted(columns, key=lambda slot: -columns[slot]))}
-        detached = [box for box in self.sheet.boxes if box.of_step is not None]
-        found |= {box.slot: self.sheet.states[box.slot][0] for box in detached if box.slot not in self.sheet.shifted}
-        found |= {slot: found[base] for slot, base in self.sheet.shifted.items()}
-        given = {box: self._data_of(box) for box in self.sheet.boxes if box.kind == "input" and box.arguments}
-        alike = ((box, other) for box in given if not box.column for other in given if other.column)
-        return found | {box.slot: found[other.slot] for box, other in alike if given[box] == given[other]}
-
-    def _flat_inputs(self) -> dict[Slot, str]:
-        """The inputs of a flat drawing: x₀ for the first that step 0 reads; without steps x₁, x₂, ...; x if alone."""
-        found: dict[Slot, str] = {}
-        boxes = [box for box in self.sheet.boxes if box.kind == "input" and not self._is_zero(box)]
-        for i, box in enumerate(boxes, 1):
-            step = self.record.vertices[box.arguments[0].vertex].step
-            number = subscript(i if step is None else step) if len(boxes) > 1 else ""
-            primes = sum(name.endswith(number) for name in found.values()) if step is not None else 0
-            found[box.slot] = "x" + "′" * primes + number
-        return found
-
-    def _data_of(self, box: Box) -> int:
-        """The identity of an input's array that no op has made."""
-        return id(self.record.constant(box.arguments[0].vertex, box.arguments[0].position))
 
     # -- boxes ---------------------------------------------------------------------------------------------------------
 
@@ -99,13 +66,13 @@ class Wording:
         most = {"width": 2, "both": 2, "first": 1}.get(current().squeeze, 4)
         value = value_text(self.values.value(box), most) if self.with_values and box.kind != "initial" else ""
         if box.kind in {"input", "initial"}:
-            lines, word = [Text(self.symbol(box), bold=True, formula=True)], self._word(box)
-            if word and box.kind == "input" and self.inputs[box.slot] == "x":
-                lines = [Text(word, bold=True), small(self.symbol(box))]
+            lines, word = [Text(self.symbols.of(box), bold=True, formula=True)], self.symbols.word(box)
+            if word and box.kind == "input" and self.symbols.inputs[box.slot] == "x":
+                lines = [Text(word, bold=True), small(self.symbols.of(box))]
             shape = shape_text(self.values.shape(box)) if box.kind == "input" and not self.sheet.title else ""
             return [*lines, *([small(shape)] if shape else []), *([small(value, role="value")] if value else [])]
         formula = box.module[-1] if box.module else self.formula(box)
-        name = self.symbol(box) if box.kind == "state" else ", ".join(self.gates.get(box, ()))
+        name = self.symbols.of(box) if box.kind == "state" else ", ".join(self.gates.get(box, ()))
         lines = [Text(f"{formula} → {name}" if name else formula, formula=not box.module, bold=bool(box.module))]
         flat = self.sheet.view == "flat"
         if box.kind == "result":
@@ -134,70 +101,12 @@ class Wording:
 
     def _carries(self, arrow: Arrow) -> str:
         """The symbol of the state or input that an arrow carries."""
-        return self.symbol(arrow.tail, arrow.delay, self._letters(arrow)).removesuffix(" = 0")
+        return self.symbols.of(arrow.tail, arrow.delay, self._letters(arrow)).removesuffix(" = 0")
 
     def _letters(self, arrow: Arrow) -> tuple[str, ...]:
         """The letters of the states that an arrow carries; a closed module may pass on one of several."""
         own = self.sheet.carried.get(arrow.value[0]) if arrow.value else None
         return own or self.sheet.states.get(arrow.tail.slot, ())
-
-    def symbol(self, box: Box, delay: int = 0, states: tuple[str, ...] = ()) -> str:
-        """The symbol of a state or an input with its time step; in a folded loop, as seen `delay` steps later.
-
-        Args:
-            box: the state or the input.
-            delay: how many steps later.
-            states: which of its states; by default all.
-        """
-        flat = self.sheet.view == "flat"
-        if box.kind == "input" and not box.vertices and self._stands_alone(box) and self._is_zero(box):
-            return "0"  # with a single step, it may be the input or the initial state
-        if box.kind == "initial" and not self.sheet.states.get(box.slot):
-            began = "start" if box.arguments else "·"
-            return "0" if self._is_zero(box) else began  # of a value that is handed on, and is no state
-        states = states or self.sheet.states.get(box.slot) or ("·",)
-        letters = (self.inputs[box.slot],) if box.kind == "input" else states
-        given = self._given_name(box)
-        if given and box.vertices[-1] not in self.sheet.plan.tracks:
-            return given  # of one step's leaf, which needs no number
-        letters = (given,) if given else letters
-        if not box.column or flat:
-            return ", ".join(letters)
-        step = subscript(box.column.step if box.of_step is None else box.of_step)
-        if self.sheet.folded and box.of_step is None:
-            step = later(delay or self._steps_before(box.column))
-        elif self.sheet.folded and box.kind == "input" and box.of_step is not None:
-            step = later(box.column.step - box.of_step)
-        names = ", ".join(letter + step for letter in letters[:MOST_STATES]) + ", …" * (len(letters) > MOST_STATES)
-        if box.kind != "initial" and (box.of_step is None or box.of_step >= self.sheet.plan.steps[box.column.phase][0]):
-            return names  # neither a state nor a padding before the first step
-        return names + (" = 0" if self._is_zero(box) else "")
-
-    def _stands_alone(self, box: Box) -> bool:
-        """Whether not every step takes an input like one, so that zeros may be the initial state, or nothing at all."""
-        if self.sheet.view == "flat" or not box.column or len(self.sheet.plan.steps[box.column.phase]) == 1:
-            return self.sheet.view == "flat" or box.column is not None
-        steps = [column for column in self.sheet.columns if column.kind == "step" and column.phase == box.column.phase]
-        return not self.sheet.folded and self.columns[box.slot] < len(steps) and box.of_step is None
-
-    def _given_name(self, box: Box) -> str:
-        """The user's name for a leaf that is drawn as an input or as an initial state."""
-        leaf = self.vertices[box.vertices[-1]] if box.vertices and box.kind in {"input", "initial"} else None
-        return clean(leaf.label, limit=20) if leaf else ""
-
-    def _steps_before(self, column: Column) -> int:
-        """How many steps before that of a folded loop its column of initial states is."""
-        found = [other.step for other in self.sheet.columns if other.kind == "step" and other.phase == column.phase]
-        return found[0] - column.step if column.kind == "start" else 0
-
-    def _word(self, box: Box) -> str:
-        """The user's name for the input at a box's time step."""
-        step = -1 if box.step is None or self.sheet.folded else box.step if box.of_step is None else box.of_step
-        return self.words[step] if 0 <= step < len(self.words) else ""
-
-    def _is_zero(self, box: Box) -> bool:
-        known = [value for argument in box.arguments if (value := self.values.constant(argument)) is not None]
-        return bool(known) and not any(map(np.any, known))  # one step is enough: some ops keep no value
 
     def title(self, column: Column) -> str:
         """The heading of a column, with the module of its phase if there are several phases."""
@@ -252,8 +161,8 @@ class Wording:
             right = self._weights(multiplied[-1]) if both else self._operand(box)
             return f"{weights[0]} {next(iter(told.values())) if told and '·' in right else right}" + " + b" * many
         if first.operator == "[]" and weights:
-            letter = "y" if self.inputs else "x"  # an id must not look like an input x
-            return f"{weights[0]}[{self._word(box) or letter + self._index(box)}]"
+            letter = "y" if self.symbols.inputs else "x"  # an id must not look like an input x
+            return f"{weights[0]}[{self.symbols.word(box) or letter + self._index(box)}]"
         if last.operator == "+" and (many or self._starts_at_zero(box)):
             return "sum" + called
         if first.adds_up and many:
@@ -280,7 +189,7 @@ class Wording:
         if product.kind != "product" or len(box.arguments) != 2:
             return ""
         tails = [next((arrow.tail for arrow in self.arrows(box, argument)), None) for argument in box.arguments]
-        symbols = {"parameter": lambda tail: self.names[tail.vertices[0]], "input": self.symbol}
+        symbols = {"parameter": lambda tail: self.names[tail.vertices[0]], "input": self.symbols.of}
         names = [symbols[tail.kind](tail) if tail and tail.kind in symbols else "·" for tail in tails]
         return "" if set(names) == {"·"} else " ".join(names)
 
@@ -384,7 +293,7 @@ class Wording:
     def constant_letter(self) -> str:
         """The letter for constants that are arrays, or that no op has kept: y, if nothing else has this name."""
         looked_up = bool(self.sheet.grouping.lookups)  # by an id y, as in E[y]
-        taken = {name[0] for name in self.names.values()} | ({"y"} if looked_up and self.inputs else set())
+        taken = {name[0] for name in self.names.values()} | ({"y"} if looked_up and self.symbols.inputs else set())
         return next((letter for letter in "ykmdu" if letter not in taken), "constant ")
 
     # -- arrows --------------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ class Formulas:
         if box.kind == "parameter":
             return self.wording.names[box.vertices[0]]
         if box.kind in NAMED and not box.module:
-            return self.wording.symbol(box, delay).removesuffix(" = 0")
+            return self.wording.symbols.of(box, delay).removesuffix(" = 0")
         if box.kind == "elided":
             return "…"
         if box.kind == "result":
