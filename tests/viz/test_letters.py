@@ -8,7 +8,8 @@ from tinyseq.inspect.states import loops
 from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 
-BY_STEP = {"nested_loops", "clockwork", "losses_of_one_element"}  # inspection names what each step hands on by itself
+# Inspection names what each step hands on by itself.
+BY_STEP = {"nested_loops", "clockwork", "losses_of_one_element", "embedding_handed_on"}
 
 
 @pytest.mark.parametrize("name", sorted(ZOO.keys() - BY_STEP))

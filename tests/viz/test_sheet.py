@@ -121,7 +121,7 @@ def test_an_initial_state_that_is_computed_is_shown_beside_the_first_step():
     beginning = next(arrow for arrow in content.arrows if arrow.head.column == Column(0, 0) and arrow.kind == "time")
     assert beginning.tail.kind == "initial"
     assert content.record.vertices[beginning.tail.vertices[0]].shape == (1, 1, 4)
-    assert Wording(content).symbol(beginning.tail) == "h₋₁"
+    assert Wording(content).symbols.of(beginning.tail) == "h₋₁"
 
 
 def test_an_index_of_the_last_output_connects_that_step_alone():

@@ -5,7 +5,7 @@ from typing import Any
 
 from tinyseq.autograd.anomaly import anomaly_label, check_forward
 from tinyseq.autograd.calls.errors import EXPLAINED, explained, place
-from tinyseq.autograd.calls.operands import NUMBERS, operand, operands
+from tinyseq.autograd.calls.operands import NUMBERS, constants, operand, operands, own
 from tinyseq.autograd.graph import Node, Output, Parent
 from tinyseq.autograd.modes import MODE, Label, tick
 from tinyseq.autograd.op import Kernels, Op
@@ -109,10 +109,7 @@ def _binary(record: Op) -> Callable[..., Any]:
         kept = (a, b) if both else save(out, a, b) if saves else ()
         if p is not None and q is not None:
             return _recorded(out, record, (p, q), kept, label)
-        if p is None:
-            given: tuple[Any, ...] = (a if a is not x else _own(a, label), None)
-        else:
-            given = (None, b if b is not y else _own(b, label))
+        given = (a if a is not x else own(a, label), None) if p is None else (None, b if b is not y else own(b, label))
         return _recorded(out, record, (p, q), kept, label, _NO_ATTRS, given)
 
     return call
@@ -125,19 +122,7 @@ def _checked(record: Op, raw: tuple[Any, ...], edges: tuple[Parent | None, ...],
         check_forward(record.name, raw, (out,), mode.label)
     if not mode.grad or record.vjp is None or all(edge is None for edge in edges):
         return _constant(out)
-    return _recorded(out, record, edges, record.save(out, *raw), anomaly_label(mode), _NO_ATTRS, _given(raw, edges))
-
-
-def _given(raw: tuple[Any, ...], edges: tuple[Parent | None, ...]) -> tuple[Any, ...]:
-    """The constants among the arguments, and None for the others; nothing if there are none."""
-    return () if all(edges) else tuple([None if edge else value for value, edge in zip(raw, edges, strict=True)])
-
-
-def _own(raw: Any, label: Label) -> Any:
-    """What the caller gave, to be kept: an array, which its owner may write to, as a copy in a time step, else not."""
-    if type(raw) in NUMBERS:
-        return raw
-    return None if label.step is None else NAMESPACES[type(raw)].asarray(raw, copy=True)
+    return _recorded(out, record, edges, record.save(out, *raw), anomaly_label(mode), _NO_ATTRS, constants(raw, edges))
 
 
 _NO_ATTRS: dict[str, Any] = {}
@@ -177,11 +162,10 @@ def recorded_outputs(
     saved: tuple[Any, ...],
     label: Label,
     attrs: dict[str, Any] = _NO_ATTRS,
-    given: tuple[Any, ...] = (),
 ) -> list[Tensor]:
     """The results of an op with several outputs, as tensors of one node."""
     shapes = tuple([part.shape for part in outs])
-    node = Node(record, edges, saved, attrs, shapes, outs[0].dtype if outs else None, label, given)
+    node = Node(record, edges, saved, attrs, shapes, outs[0].dtype if outs else None, label)
     tensors = []
     for i, part in enumerate(outs):  # ``Tensor(part, Output(node, i))`` in two calls instead of four, as `_recorded`
         output = _new(Output)
@@ -265,11 +249,10 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
         tensors = [_constant(part) for part in outs]
         return tensors if record.outputs else tensors[0]
     label = anomaly_label(mode) if mode.anomaly else mode.label
-    given = _given(raw, parents)
     if not record.outputs:
-        return _recorded(outs[0], record, parents, record.save(outs[0], *raw), label, attrs, given)
+        return _recorded(outs[0], record, parents, record.save(outs[0], *raw), label, attrs, constants(raw, parents))
     shapes = tuple([part.shape for part in outs])
-    return recorded_outputs(outs, record, parents, record.save(shapes, *raw), label, attrs, given)
+    return recorded_outputs(outs, record, parents, record.save(shapes, *raw), label, attrs)
 
 
 def _setting(record: Op, name: str, value: Tensor) -> Array:

@@ -69,12 +69,11 @@ class Node:
         shape: Any,
         dtype: Any,
         label: Label,
-        given: tuple[Any, ...] = (),
     ) -> None:
         self.op = op
         self.edges = edges
         self.saved: tuple[Any, ...] | None = saved
-        self.given = given
+        self.given: tuple[Any, ...] = ()
         self.attrs = attrs
         self.shape = shape
         self.dtype = dtype

@@ -9,6 +9,7 @@ import numpy as np
 from tinyseq.autograd.calls.conversion import HELD, holds_numbers
 from tinyseq.autograd.calls.errors import argument, place
 from tinyseq.autograd.graph import Parent
+from tinyseq.autograd.modes import Label
 from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor, constant
 from tinyseq.backend import NAMESPACES, is_array
@@ -96,6 +97,18 @@ def operands(record: Op, args: Sequence[Any]) -> list[tuple[Any, Parent | None]]
         named = " and ".join(f"{argument(record, i)} is {library}" for library, i in found.items())
         raise TypeError(f'{record.name}: {named}; move one with .to("cuda") or .to("cpu")')
     return pairs
+
+
+def constants(raw: Sequence[Any], edges: Sequence[Parent | None]) -> tuple[Any, ...]:
+    """The constants among the arguments, and None for the others; nothing if there are none."""
+    return () if all(edges) else tuple([None if edge else value for value, edge in zip(raw, edges, strict=True)])
+
+
+def own(raw: Any, label: Label) -> Any:
+    """What the caller gave, to be kept: an array, which its owner may write to, as a copy in a time step, else not."""
+    if type(raw) in NUMBERS:
+        return raw
+    return None if label.step is None else NAMESPACES[type(raw)].asarray(raw, copy=True)
 
 
 def _library(args: Sequence[Any]) -> type | None:

@@ -23,8 +23,9 @@ def remember(made: Tensor, op: Op, parts: Sequence[TensorLike], axis: int | None
     if made.node or label is None or label.step is None or axis is None or is_recorded(made._array):
         return made
     whole = owner(made._array)
-    key, given = id(whole), tuple(map(_array, parts))
-    node = Node(op, (None,) * len(given), (), {"axis": axis}, made.shape, made._array.dtype, label, given)
+    key = id(whole)
+    node = Node(op, (None,) * len(parts), (), {"axis": axis}, made.shape, made._array.dtype, label)
+    node.given = tuple(map(_array, parts))
     _JOINED[key] = ref(whole, lambda _: _JOINED.pop(key, None)), node
     return made
 
