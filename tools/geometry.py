@@ -191,7 +191,7 @@ def _crossed(
 def _too_small(root: ElementTree.Element, flat: bool, wrapped: bool) -> list[str]:
     _, _, width, height = map(float, root.get("viewBox", "").split())
     across, down = math.inf if flat else WINDOW[0] / width, math.inf if flat or wrapped else WINDOW[1] / height
-    scale = min(across, down, PIXELS * float(root.get("width", "").removesuffix("pt")) / width)
+    scale = min(across, down, PIXELS * float(root.get("width", str(width)).removesuffix("pt")) / width)
     sizes = {float(text.get("font-size", 0)) for text in root.iter(f"{SVG}text")}
     least = min(sizes, default=LEAST_LETTERS) * scale
     if least < LEAST_LETTERS:
