@@ -92,7 +92,7 @@ def test_closing_modules_leaves_the_sheet_it_was_given_alone(char_loss):
 def test_beginnings_of_states_of_one_module_become_one(char_loss):
     content = closed(sheet(record(char_loss(steps=2, kind=ts.nn.LSTM))), 0)
     (beginning,) = [box for box in content.boxes if box.kind == "initial"]
-    assert Wording(content).symbol(beginning) == "h₋₁, c₋₁ = 0"
+    assert Wording(content).symbols.of(beginning) == "h₋₁, c₋₁ = 0"
 
 
 def test_frames_hold_their_modules_and_nothing_else(char_loss):

@@ -161,7 +161,7 @@ def test_what_only_one_step_has_or_one_has_twice_stays_outside_of_the_loop():
 def test_a_detached_state_is_an_input_that_no_line_brings():
     content = sheet(record(ZOO["truncated"].loss()))
     (detached,) = (box for box in content.boxes if box.of_step is not None)
-    assert (detached.column.step, detached.of_step, Wording(content).symbol(detached)) == (2, 1, "h₁")
+    assert (detached.column.step, detached.of_step, Wording(content).symbols.of(detached)) == (2, 1, "h₁")
     states = [arrow for arrow in content.arrows if arrow.kind == "time" and arrow.tail.kind in {"state", "initial"}]
     assert [(arrow.tail.column.step, arrow.head.column.step) for arrow in states] == [(0, 1), (-1, 0)]
 
