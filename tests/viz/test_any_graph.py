@@ -77,3 +77,28 @@ def test_no_op_is_lost_and_every_arrow_has_its_ends(loss, wanted):
         shown = {vertex for box in content.boxes for vertex in box.vertices}
         computing = {v.id for v in content.record.vertices if v.op in {"tanh", "multiply", "softmax", "logsumexp"}}
         assert computing <= shown
+
+
+def test_a_wire_that_turns_in_no_gutter_is_drawn():
+    """Found by the test above: the wire back from a step left out leaves its box downwards, and turns to the left."""
+    weight, leaf = (ts.tensor(np.eye(3) * (i + 1), requires_grad=True) for i in range(2))
+    outside = ts.stack([leaf, weight.reshape(9).reshape(3, 3), ts.softmax(weight, axis=0)]).sum(axis=0)
+    moved = outside.reshape(9).reshape(3, 3)
+    with ts.scope("b"), ts.step(1):
+        first = ts.tanh(outside)
+    apart = ts.concatenate(ts.split(first, 3, axis=1), axis=1)
+    rows = ts.stack(ts.unbind(first))
+    with ts.scope("a"), ts.step(0):
+        earlier = 2.0 * apart - np.ones((3, 3))
+    with ts.scope("a"), ts.step(4):
+        last = first.sum(axis=0, keepdims=True) + moved
+    with ts.scope("a"), ts.step(3):
+        picked = earlier[1] + rows
+    with ts.scope("a"), ts.step(4):
+        again = ts.concatenate(ts.split(picked, 3, axis=1), axis=1)
+    with ts.scope("b"), ts.step(3):
+        square = last @ last
+    with ts.scope("b"), ts.step(4):
+        product = picked @ again
+    loss = sum((value.sum() for value in (again, square, product)), ts.zeros(()))
+    assert graph(loss, view="folded", gradients=True).svg().rstrip().endswith("</svg>")

@@ -319,14 +319,14 @@ class Painter:
     def _beside_wires(self, arrow: Arrow, curve: list[Point], label: Text) -> list[Point]:
         """Places for the label of a wire that leads back into its loop: outermost in its gutter, where it turns."""
         assert arrow.tail.column
-        left = curve[3].x < curve[0].x
+        left = next((point.x < curve[0].x for point in curve if point.x != curve[0].x), False)
         gutter = self.layout.grid.strips[arrow.tail.column] + (not left)
         wires = [x for wire, x in self.layout.wires.items() if wire[:2] == ("gutter", gutter)]
         turn = (min if left else max)(curve, key=lambda point: point.x)
         y = max(point.y for point in curve if abs(point.x - turn.x) < 8)
         half, middle = label.width / 2 + 4, label.height / 2
         heights = (curve[0].y + middle + 1, curve[0].y - middle - 1, (curve[0].y + curve[-1].y) / 2)
-        out = min(wires) - half if left else max(wires) + half
+        out = min(wires, default=turn.x) - half if left else max(wires, default=turn.x) + half
         outside = [Point(out, y - lower * label.height) for lower in range(MOST_WIRES)]
         if not left:
             return [*outside, *(Point(out, height) for height in heights[::-1])]
