@@ -105,7 +105,6 @@ def firsts(browser: Browser) -> dict[str, tuple[Callable[[], None], ...]]:
         "panel": "#fold-panel",
         "dark": "#night",
         "zoom": "#zoom-in",
-        "whole picture": "#fit",
         "help": "#ask",
     }
     acts: dict[str, tuple[Callable[[], None], ...]]
@@ -115,6 +114,7 @@ def firsts(browser: Browser) -> dict[str, tuple[Callable[[], None], ...]]:
     )
     return acts | {
         "open a module": (*acts["close a module"], *acts["close a module"]),
+        "whole picture": (*acts["zoom"], partial(browser.click, "#fit")),
         "fold by its frame": (partial(browser.point, "#t1 > rect"), partial(browser.click, "#t1 > rect")),
         "show an answer": (asked, partial(browser.click, "#give")),
         "search": (partial(browser.press, "/"), partial(browser.press, "t")),

@@ -94,6 +94,7 @@ def test_the_first_acts_that_are_timed_do_what_their_names_say(network, steps, t
         **{"play": "Boolean(timer)", "quiz": "quizzing", "show an answer": "posed", "search": "hits.length"},
         **{"presenter": "document.body.matches('.presenting')", "panel": "document.body.matches('.panel-folded')"},
         **{"dark": "document.documentElement.matches('.night')", "zoom": "view.width", "help": "byId('help').open"},
+        "whole picture": "view.width",
         **{"hover card": "card.hidden", "arrow key": "chosen", "other parameter": "byId('chosen').value"},
     }
     with chromium() as browser:

@@ -84,7 +84,7 @@ class Drawing:
     def _repr_html_(self) -> str | None:
         """A frame that scrolls, if letters would not be legible when the picture shrinks to the width of a cell."""
         svg = self.svg()
-        _, _, width, _ = map(float, re.search(r'viewBox="([^"]*)"', svg)[1].split())  # type: ignore[index]
+        width = max(map(float, re.findall(r'viewBox="\S+ \S+ (\S+) ', svg)))
         letters = min(map(float, re.findall(r'<text[^>]* font-size="([\d.]+)"', svg)), default=LEAST_LETTERS)
         if self._settings.size is not None or letters * CELL / width >= LEAST_LETTERS:
             return None
