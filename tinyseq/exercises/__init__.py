@@ -1,5 +1,7 @@
 """Exercises of the book: tasks, solutions, and the marking of submissions, which names the mistake that was made."""
 
+import sys
+
 from tinyseq.exercises.chains import (
     ch09_counting,
     ch10_forward_viterbi,
@@ -26,6 +28,7 @@ from tinyseq.exercises.record import Exercise, Mistake, in_order
 from tinyseq.exercises.report import Report
 from tinyseq.exercises.sandbox import Limits
 from tinyseq.exercises.sheets import write_sheet
+from tinyseq.torch_names.lookup import guide
 
 # Importing a chapter declares its exercises.
 CHAPTERS = (
@@ -49,3 +52,5 @@ __all__ = [
     "write_csv",
     "write_sheet",
 ]
+
+guide(sys.modules[__name__], "ts.exercises")

@@ -115,10 +115,10 @@ def public_modules(package: ModuleType, place: str = "ts") -> Iterator[tuple[str
             yield from public_modules(below, f"{place}.{name}")
 
 
-def guide(package: ModuleType) -> None:
+def guide(package: ModuleType, place: str = "ts") -> None:
     """Let `dir` list the public names of a package and of the public modules below it, and errors say what to use."""
-    for place, module in public_modules(package):
-        vars(module).update(__dir__=_names_of(module), __getattr__=_absent(module, place))
+    for found, module in public_modules(package, place):
+        vars(module).update(__dir__=_names_of(module), __getattr__=_absent(module, found))
 
 
 def _names_of(module: ModuleType) -> Callable[[], list[str]]:
