@@ -296,3 +296,22 @@ def test_the_pictures_of_a_gradient_stay_in_their_halves_of_the_panel(size, open
     for moment in range(moments // 2, moments, 5):
         browser.run(f"go({moment})")
         assert browser.run(inside), moment
+
+
+@pytest.mark.parametrize("name", ["lstm", "both_directions"])
+def test_a_part_of_a_picture_leaves_no_blank_when_the_window_grows(name, opened):
+    browser = opened(drawing(name), 900, 480)
+    assert not browser.run("fitted")
+    letters = browser.run(LETTERS)
+    for size in ((1280, 720), (900, 900)):
+        browser.size(*size)
+        browser.run("new Promise(afterFrame)")
+        browser.run("new Promise(afterFrame)")
+        assert browser.run(LETTERS) == pytest.approx(letters, rel=0.01)
+        beyond = """[0, 1].map(axis => {
+          const [low, length] = [[view.x, view.width], [view.y, view.height]][axis];
+          const [from, all] = [home[axis], home[axis + 2]];
+          const sides = [from - low, low + length - from - all];
+          return length < all ? Math.max(...sides) : Math.abs(sides[0] - sides[1]);
+        })"""
+        assert max(browser.run(beyond)) < 1, size

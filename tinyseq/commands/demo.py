@@ -84,7 +84,7 @@ def run(out: Path, seed: int, console: Console) -> None:
     atomic_write(out / "loss.png", lambda path: figure.savefig(path, format="png", dpi=150))
     samples = "\n\n".join(f"=== {stage} ===\n{text}" for stage, text in trained.samples.items()) + "\n"
     atomic_write(out / "samples.txt", lambda path: path.write_text(samples, encoding="utf-8"))
-    page = index_page(unrolled.page(), trellis.page(), (out / "loss.png").read_bytes(), trained.samples)
+    page = index_page(unrolled.page(height=700), trellis.page(), (out / "loss.png").read_bytes(), trained.samples)
     atomic_write(out / "index.html", lambda path: path.write_text(page, encoding="utf-8"))
     console.print("\nWrote unrolled and trellis (.svg and .html), loss.png and samples.txt; open", end=" ")
     console.print(str(out / "index.html"), style="bold")

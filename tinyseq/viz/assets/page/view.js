@@ -10,8 +10,9 @@ let room = [1, 1]; // the size of the view
 new ResizeObserver(([{ contentRect: { width, height } }]) => {
   const [scale, [x, y]] = [scaleNow(), middle().map((at, axis) => at - room[axis] / scaleNow() / 2)];
   room = [width, height];
+  const [wide, high] = [width / scale, height / scale]; // letters keep their size
   if (fitted) seen();
-  else show(x, y, width / scale, height / scale); // letters keep their size
+  else show(within(x, wide, home[0], home[2]), within(y, high, home[1], home[3]), wide, high);
 }).observe(picture);
 /** Pixels per point of the picture. */
 const scaleNow = () => Math.min(room[0] / view.width, room[1] / view.height);
