@@ -311,3 +311,13 @@ def test_help_and_editors_see_what_a_class_takes(kind):
     assert names == list(inspect.signature(kind.__init__).parameters)[1:]
     assert len(names) > 1
     assert "settings" not in names
+
+
+def test_an_error_in_what_is_imported_later_is_not_taken_for_a_missing_name(monkeypatch):
+    def broken(name):
+        raise AttributeError(f"inside of {name}")
+
+    monkeypatch.delattr(ts, "exercises", raising=False)
+    monkeypatch.setattr(lookup, "import_module", broken)
+    with pytest.raises(AttributeError, match=r"^inside of tinyseq\.exercises$"):
+        ts.exercises  # noqa: B018

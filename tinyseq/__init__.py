@@ -5,9 +5,8 @@ through time is nothing but the tape; hidden Markov models as one recurrence ove
 that is computed.
 """
 
-import importlib
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tinyseq import classify, data, hmm, inspect, lm, memory, nn, optim, random, tagging, testing, train, viz
 from tinyseq.autograd.backward import grad, trace_backward
@@ -28,12 +27,6 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from tinyseq import exercises
-else:  # for a type checker, a name that is not there shall stay one
-
-    def __getattr__(name: str) -> Any:
-        if name == "exercises":  # imported when it is first used
-            return importlib.import_module("tinyseq.exercises")
-        raise AttributeError(name)
 
 
 __all__ = [
@@ -86,4 +79,4 @@ __all__ = [
 # The functions of ops need no import: type checkers and editors find them in `__init__.pyi`.
 globals().update({name: FUNCTIONS[name] for name in PUBLIC})
 amax, amin, power = FUNCTIONS["max"], FUNCTIONS["min"], FUNCTIONS["pow"]
-guide(sys.modules[__name__])
+guide(sys.modules[__name__], later=["tinyseq.exercises", "tinyseq.testing.strategies"])

@@ -1,9 +1,14 @@
 """Testing gradients: of functions, of layers, and of ops."""
 
+from typing import TYPE_CHECKING
+
 from tinyseq.testing.gradcheck import gradcheck, gradgradcheck
 from tinyseq.testing.kit import assert_gradients
 from tinyseq.testing.properties import ContractError
 from tinyseq.testing.report import GradcheckError, GradcheckReport
+
+if TYPE_CHECKING:  # imported when it is first used, as it needs Hypothesis
+    from tinyseq.testing import strategies as strategies
 
 __all__ = [
     "ContractError",
@@ -13,12 +18,3 @@ __all__ = [
     "gradcheck",
     "gradgradcheck",
 ]
-
-
-def __getattr__(name: str) -> object:
-    """`strategies`, which needs Hypothesis, is imported when it is first used."""
-    if name == "strategies":
-        import importlib
-
-        return importlib.import_module("tinyseq.testing.strategies")
-    raise AttributeError(f"module 'tinyseq.testing' has no attribute {name!r}")

@@ -9,8 +9,8 @@ import difflib
 import functools
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -115,10 +115,16 @@ def public_modules(package: ModuleType, place: str = "ts") -> Iterator[tuple[str
             yield from public_modules(below, f"{place}.{name}")
 
 
-def guide(package: ModuleType, place: str = "ts") -> None:
-    """Let `dir` list the public names of a package and of the public modules below it, and errors say what to use."""
+def guide(package: ModuleType, place: str = "ts", *, later: Collection[str] = ()) -> None:
+    """Let `dir` list the public names of a package and of the public modules below it, and errors say what to use.
+
+    Args:
+        package: the package.
+        place: how users write it.
+        later: the full names of modules that are imported when they are first used.
+    """
     for found, module in public_modules(package, place):
-        vars(module).update(__dir__=_names_of(module), __getattr__=_absent(module, found))
+        vars(module).update(__dir__=_names_of(module), __getattr__=_absent(module, found, later))
 
 
 def _names_of(module: ModuleType) -> Callable[[], list[str]]:
@@ -126,14 +132,12 @@ def _names_of(module: ModuleType) -> Callable[[], list[str]]:
     return lambda: sorted({*module.__all__, *(name for name in vars(module) if name.startswith("__"))})
 
 
-def _absent(module: ModuleType, place: str) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a module, which may have one of its own for what it imports when it is first used."""
-    own = vars(module).get("__getattr__")
+def _absent(module: ModuleType, place: str, later: Collection[str]) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a module."""
 
     def absent(name: str) -> Any:
-        if own is not None:
-            with suppress(AttributeError):
-                return own(name)
+        if (full := f"{module.__name__}.{name}") in later:
+            return import_module(full)
         raise missing(f"module {module.__name__!r}", name, MODULES.get(place, {}))
 
     return absent

@@ -126,11 +126,13 @@ class Constants:
         placed: dict[Role, tuple[Role, int]] = {}  # each input: the current one of its sequence, and how far from it
         for taken in phases.values():
             padded = {role for role, arrays in taken.items() if arrays and not np.any(arrays[min(arrays)])}
+            held = {role: {step: identity(array) for step, array in arrays.items()} for role, arrays in taken.items()}
             for role in sorted(taken, key=padded.__contains__):
-                others = product(taken.keys() & placed.keys(), range(1, MOST_COMPARED), (-1, 1))
-                near = ((other, way * by) for other, by, way in others)
-                found = [(other, by) for other, by in near if _is_shifted(taken[other], taken[role], by)]
-                placed[role] = (placed[found[0][0]][0], placed[found[0][0]][1] + found[0][1]) if found else (role, 0)
+                near = product(taken.keys() & placed.keys(), range(1, MOST_COMPARED), (-1, 1))
+                ways = ((other, way * by) for other, by, way in near if _is_shifted(held[other], held[role], way * by))
+                other, by = next(ways, (role, 0))
+                base, before = placed.get(other, (role, 0))
+                placed[role] = base, before + by
         return {role: place for role, place in placed.items() if place[0] != role}
 
     def _by_step(self, box: Box, argument: Argument) -> dict[int, Any]:
@@ -191,10 +193,10 @@ class Constants:
         return adds if max(array.size for array in arrays) == 1 else adds or len(numbers) > 1
 
 
-def _is_shifted(one: Mapping[int, Any], other: Mapping[int, Any], by: int) -> bool:
+def _is_shifted(one: Mapping[int, Identity], other: Mapping[int, Identity], by: int) -> bool:
     """Whether the second of two sequences is the first one so many steps later, as far as both are known."""
-    pairs = [(identity(one[at + by]).numbers, identity(array)) for at, array in other.items() if at + by in one]
-    return all(numbers == held.numbers for numbers, held in pairs) and any(not held.array for _, held in pairs)
+    pairs = [(one[at + by], held) for at, held in other.items() if at + by in one]
+    return all(same.numbers == held.numbers for same, held in pairs) and any(not held.array for _, held in pairs)
 
 
 def _numbers(held: Hashable) -> Hashable:

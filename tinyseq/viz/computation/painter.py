@@ -287,9 +287,8 @@ class Painter:
             room.take_line(outline(frame.low, frame.high))
         for curve in self.layout.curves.values():
             room.take_line(curve)
-        for arrow, (words, spots, *_) in sorted(
-            notes.values(), key=lambda each: each[1].either
-        ):  # the flexible ones last
+        flexible_last = sorted(notes.values(), key=lambda each: each[1].either)
+        for arrow, (words, spots, *_) in flexible_last:
             half = words.width / 2
             free = [spot for spot in spots if room.is_free(spot, (words.width, words.height))]
             fitting = next((spot for spot in free if self._beyond_frame(arrow, spot, half) <= 0), None)

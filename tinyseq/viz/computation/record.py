@@ -225,10 +225,12 @@ def _computed(result: Tensor) -> tuple[list[Node], dict[tuple[Node, int], Node]]
             "loss of fewer time steps: the steps left out look like those shown"
         )
     sources: dict[tuple[Node, int], Node] = {}
+    found = set[Node]()
     for node in nodes if remembers() else ():  # grows during the loop
         for position, given in enumerate(node.given):
             if made := None if given is None else joined(given):
-                nodes += [made] * (made not in sources.values())
+                nodes += {made} - found
+                found.add(made)
                 sources[node, position] = made
     return nodes, sources
 

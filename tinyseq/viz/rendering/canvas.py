@@ -12,12 +12,11 @@ from tinyseq.viz.rendering.dark_theme import in_theme
 from tinyseq.viz.rendering.dot import dot_text
 from tinyseq.viz.rendering.drawing import Drawing, Told
 from tinyseq.viz.rendering.parts import Edge, Frame, Node, words_from
-from tinyseq.viz.rendering.settings import Squeeze, current, in_type, using
+from tinyseq.viz.rendering.settings import LEAST_LETTERS, Squeeze, current, in_type, using
 from tinyseq.viz.rendering.style import Text, clean
 from tinyseq.viz.rendering.svg import PAD, svg_text, taken
 
 WINDOW = 1280, 720  # pixels, in which a whole picture should be readable
-LEAST_LETTERS = 8.0  # pixels
 CLOSER = 2.0  # the most that letters grow when parts move closer together
 PIXELS = 96 / 72  # for each point of a picture in its own size
 

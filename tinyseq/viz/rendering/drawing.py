@@ -18,11 +18,10 @@ from tinyseq.io import atomic_write, check_output
 from tinyseq.viz.page.embedded import LEAST_HEIGHT, Page
 from tinyseq.viz.page.html import page
 from tinyseq.viz.rendering.graphviz import render, render_svg
-from tinyseq.viz.rendering.settings import current, using
+from tinyseq.viz.rendering.settings import LEAST_LETTERS, current, using
 
 ENDINGS = (".svg", ".png", ".pdf", ".dot", ".html")
 CELL = 900  # pixels: the width of a notebook's cell, to which pictures shrink
-LEAST_LETTERS = 8.0  # pixels
 Told = tuple["Drawing", Mapping[str, Any]]  # a picture for a page, and its story
 
 

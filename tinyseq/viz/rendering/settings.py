@@ -12,6 +12,7 @@ Squeeze = Literal["", "height", "width", "both", "first"]
 TEXT_SIZE, SMALL_SIZE = 11.0, 9.0  # points
 SMALL_IN_LARGE = 10.0  # the smallest size in pictures that are scaled down
 SIZES = 5.0, 48.0  # of type
+LEAST_LETTERS = 8.0  # pixels: the smallest letters that can be read
 
 
 class Settings(NamedTuple):

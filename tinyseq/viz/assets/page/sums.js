@@ -46,12 +46,13 @@ function barsOf(parameter) {
   onArrows(chart, ([right]) => {
     const added = arrived({ terms: parameter.sorted }, showing);
     const at = added.indexOf(parameter.told);
-    parameter.told = added[at < 0 ? 0 : Math.min(Math.max(at + right, 0), added.length - 1)];
+    parameter.told = added[at < 0 ? 0 : clamp(at + right, added.length)];
     if (parameter.told) tellTerm(parameter, parameter.told);
   });
   return chart;
 }
 const tellTerm = ({ name }, { step, norm }) => tellCell(`${name}: ${step || "one use"} adds a norm of ${shortly(norm, 4)}`);
+const clamp = (at, end) => Math.min(Math.max(at, 0), end - 1);
 /** What arrow keys do on an element that has the focus. */
 function onArrows(element, act) {
   element.onkeydown = event => {
@@ -136,7 +137,6 @@ function showNumbers(parameter, now) {
     };
     canvas.onblur = () => { canvas.cell = null; };
     onArrows(canvas, ([right, down]) => {
-      const clamp = (at, end) => Math.min(Math.max(at, 0), end - 1);
       canvas.cell = canvas.cell ? [clamp(canvas.cell[0] + down, rows), clamp(canvas.cell[1] + right, across)] : [0, 0];
       tellCell(number(...canvas.cell));
     });

@@ -28,18 +28,19 @@ function fit() {
 const LEAST_LETTERS = 8; // pixels
 const smallest = Math.min(...Array.from(svg.querySelectorAll("text"), text => Number(text.getAttribute("font-size")) || Infinity));
 const LEGIBLE = LEAST_LETTERS / smallest; // pixels per point of the picture
+/** Whether some of the picture is out of view. */
+const isPart = () => middle().some((at, axis) => Math.abs(at - home[axis] - home[axis + 2] / 2) + home[axis + 2] / 2 > room[axis] / scaleNow() / 2 + 1);
 /** After the view has changed: the button in the corner shows the whole picture, or a part of it in letters that can be read. */
 function seen() {
   cull();
-  const part = middle().some((at, axis) => Math.abs(at - home[axis] - home[axis + 2] / 2) + home[axis + 2] / 2 > room[axis] / scaleNow() / 2 + 1);
-  const button = byId("whole");
+  const [part, button] = [isPart(), byId("whole")];
   const focused = document.activeElement === button;
   button.hidden = !part && scaleNow() >= 0.99 * LEGIBLE;
   if (focused && button.hidden) picture.focus();
   if (!button.hidden) button.textContent = part ? "Show all" : "Enlarge";
 }
 byId("whole").addEventListener("click", () => {
-  if (byId("whole").textContent === "Show all") fit();
+  if (isPart()) fit();
   else { fitted = true; comeCloser(); }
 });
 /** Measure the page without making the browser lay out the contents of the picture. */
