@@ -245,6 +245,18 @@ def test_a_truth_is_asked_again():
         executor.forward([np.full(3, 10.0)], executor.memory())
 
 
+def test_a_gradient_that_is_an_input_or_a_constant_is_a_copy():
+    """Whoever changes a ``.grad`` in place would else change what the next replay reads."""
+    made = program([], [0], constants=[None])
+    made.gradients = [0, 1]
+    executor, given = Executor(made), np.arange(3.0)
+    memory = executor.memory()
+    executor.forward([given], memory)
+    for gradient, array in zip(executor.backward([given], memory, (), []), [given, made.constants[1]], strict=True):
+        assert np.array_equal(gradient, array)
+        assert not np.shares_memory(gradient, array)
+
+
 @pytest.mark.parametrize(("layer", "share"), [(ts.nn.LSTM, 0.8), (ts.nn.GRU, 0.9), (ts.nn.RNN, 0.9)])
 def test_a_recurrent_step_takes_no_more_memory_than_the_tape(layer, share):
     model, x = layer(64, 64), ts.zeros(20, 32, 64, dtype="float32")

@@ -1,5 +1,7 @@
 """Data whose gradient is asked for is drawn as data, and no line is drawn that carries nothing."""
 
+import re
+
 import numpy as np
 import pytest
 import zoo
@@ -11,6 +13,7 @@ from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.page.flows import Flows
+from tinyseq.viz.page.story import details
 
 # Where a leaf differs from an array: self-attention is computed from each of its rows apart; rows taken at places other
 # than the step could be looked up in a table; and a matrix that never changes is a parameter.
@@ -94,3 +97,23 @@ def flat_titles(loss):
     for box in content.boxes:
         found.setdefault(box.kind, []).append(wording.lines(box)[0].text)
     return found
+
+
+@pytest.mark.parametrize("name", ["nested_loops", *sorted(TOLD_MORE)])
+def test_a_page_of_data_whose_gradient_is_asked_for_can_be_made(name, monkeypatch):
+    """Parts of a leaf that are inputs of their own have no place to send their gradients to."""
+    monkeypatch.setattr(zoo, "data", with_gradients)
+    assert ts.viz.graph(ZOO[name].loss(), gradients=True).page().text.endswith("</html>\n")
+
+
+def test_the_facts_about_a_box_are_in_its_tooltip_and_on_its_card():
+    loss = ZOO["rnn"].loss()
+    content = sheet(record(loss))
+    cards = details(content, Wording(content))
+    tips = dict(re.findall(r'^\s*(\w+) \[.*tooltip="([^"]*)"', ts.viz.graph(loss).dot, re.MULTILINE))
+    assert {"uses", "ops", "shape", "dtype", "module", "step"} <= {name for card in cards.values() for name in card}
+    for box in content.boxes:
+        facts = {name: fact for name, fact in cards[box.name].items() if name != "value"}
+        assert facts.pop("") in tips[box.name]
+        assert all(f"{name}: {fact}" in tips[box.name] for name, fact in facts.items()), (facts, tips[box.name])
+        assert facts.get("uses") == (str(box.uses) if box.kind == "parameter" else None)

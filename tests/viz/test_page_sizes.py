@@ -1,5 +1,7 @@
 """Pages in windows of every size: nothing overflows, nothing is covered, and letters can be read."""
 
+import base64
+import re
 from itertools import combinations
 
 import pytest
@@ -207,6 +209,9 @@ def test_on_paper_the_picture_and_its_words_are_whole(name, opened):
     assert right - left > 600
     assert bottom - top > 150
     assert places["#play"][1] >= bottom - 1
+    paper = base64.b64decode(browser.call("Page.printToPDF", preferCSSPageSize=True)["data"])
+    width, height = re.search(rb"/MediaBox ?\[0 0 ([\d.]+) ([\d.]+)", paper).groups()
+    assert float(width) > float(height)  # as nearly all pictures are wide
 
 
 # -- folding -----------------------------------------------------------------------------------------------------------
