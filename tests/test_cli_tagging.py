@@ -114,7 +114,7 @@ def test_a_faulty_file_is_named_and_leaves_the_old_output(tinyseq, tmp_path):
         (("train", "train.conllu", "--out", "x", "--model", "net"), "--model must be one of hmm, rnn, crf, got 'net'"),
         (("train", "train.conllu", "--out", "x", "--epochs", 3), "--epochs is for --model rnn or --model crf"),
         (("train", "train.conllu", "--out", "x", "--model", "rnn", "--rules", "bio"), "--rules is for --model crf"),
-        (("train", "train.conllu", "--out", "x", "--tags", "pos"), "tags must be"),
+        (("train", "train.conllu", "--out", "x", "--tags", "pos"), "--tags must be upos, xpos or np, got 'pos'"),
         (("train", "train.conllu", "--out", "x", "--format", "brown", "--tags", "xpos"), "leave it out with --format"),
         (("train", "-", "--out", "x", "--model", "rnn", "--dev", "-"), "standard input (-) can be read only once"),
         (("train", "train.conllu", "--out", "x", "--model", "rnn", "--patience", 2), "held-out sentences; add --dev"),

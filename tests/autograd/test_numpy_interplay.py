@@ -258,6 +258,21 @@ def test_copies_and_pickles_of_leaves():
     assert copy.deepcopy(x).node.name == "weight"
 
 
+@pytest.mark.parametrize("make", [leaf, ts.nn.Parameter])
+def test_a_deep_copy_has_a_gradient_of_its_own(make):
+    import copy
+
+    x = make([1.0, 2.0])
+    assert copy.deepcopy(x).grad is None
+    (x * x).sum().backward()
+    twin = copy.deepcopy(x)
+    assert twin.grad.tolist() == [2.0, 4.0]
+    twin.grad.copy_([7.0, 7.0])
+    (3 * twin).sum().backward()
+    assert twin.grad.tolist() == [10.0, 10.0]
+    assert x.grad.tolist() == [2.0, 4.0]
+
+
 def test_representations():
     x = leaf([1.0, 2.0])
     assert repr(x) == "tensor([1., 2.], requires_grad=True)"

@@ -252,10 +252,10 @@ class Tensor(TensorMethods):
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
         if not self.is_leaf:
             raise RuntimeError("only leaves and constants can be deep-copied; detach() the result of an op first")
-        twin = type(self)(self._array)
+        twin = memo[id(self)] = type(self)(self._array)
         if isinstance(self.node, Leaf):
             twin.node = Leaf(self._array, self.node.name)
-        memo[id(self)] = twin
+            twin.grad = self.grad
         return twin
 
     def __reduce__(self) -> Any:

@@ -20,7 +20,7 @@ Renamed = Callable[[Iterable[Any]], Iterator[Any]]
 
 
 def tag_files(tagger: Tagger, paths: list[Path], out: Path | None, column: str, encoding: str) -> str:
-    """Tag CoNLL-U files; everything but the tags stays unchanged.
+    """Tag CoNLL-U files; everything else in each sentence stays unchanged; the result is UTF-8 with LF.
 
     Args:
         tagger: a tagger of words.

@@ -14,6 +14,7 @@ from tinyseq.commands.runs import Options, Run
 from tinyseq.commands.streaming import file_of, tag_files
 from tinyseq.data import ConlluSentence, conllu_sentences, noun_phrase_tags
 from tinyseq.data.readers import READERS, Reader, Sentence
+from tinyseq.data.treebank import TAGS
 from tinyseq.io import atomic_write, check_output
 from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.tagging import Accuracy, Analysis, HMMTagger, RNNTagger, Tagger
@@ -138,7 +139,7 @@ def tag_tag(
     encoding: common.Encoding = "utf-8",
     json: common.Json = False,
 ) -> None:
-    """Tag a sentence, or CoNLL-U files of any size; everything in a file but the tags is kept."""
+    """Tag a sentence, or CoNLL-U files of any size: the rest of each sentence is kept, in UTF-8 with LF."""
     names = [*(file or []), *(["-"] if sentence == "-" else [])]
     if not names:
         words = (sentence or "").split()
@@ -234,6 +235,8 @@ def _sentences(paths: list[Path], format: str, encoding: str, tags: str | None) 
     if tags is not None:
         if format != "conllu":
             raise ValueError(f"--tags chooses a column of CoNLL-U; leave it out with --format {format}")
+        if tags not in (*TAGS, PHRASES):
+            raise ValueError(f"--tags must be {', '.join(TAGS)} or {PHRASES}, got {tags!r}")
         reader, options = (conllu_sentences, {}) if tags == PHRASES else (reader, {**options, "tags": tags})
     found: list[Any] = []
     for path in paths:

@@ -107,7 +107,8 @@ def as_lengths(lengths: Any, size: int, steps: int) -> NDArray[Any]:
     given = as_ids(lengths, "lengths")
     if given.shape != (size,) or given.dtype.kind not in "iu":
         raise ValueError(
-            f"lengths must be {size} integers, one for each sequence, got shape {given.shape} of {given.dtype}"
+            f"lengths must be whole numbers of shape ({size},), one for each sequence, "
+            f"got shape {given.shape} of {given.dtype}"
         )
     wrong = (given < 1) | (given > steps)
     if wrong.any():

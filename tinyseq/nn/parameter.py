@@ -78,8 +78,8 @@ class Parameter(Tensor):
         self._leaf.mutated = tick()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Parameter":
-        twin = _rebuilt(type(self), self._array, self.requires_grad, self._leaf.name)
-        memo[id(self)] = twin
+        twin = memo[id(self)] = _rebuilt(type(self), self._array, self.requires_grad, self._leaf.name)
+        twin.grad = self.grad
         return twin
 
     def __reduce__(self) -> Any:

@@ -96,7 +96,8 @@ def as_stops(name: str, lengths: Any, size: int, steps: int) -> NDArray[np.integ
     given = as_ids(lengths, name).reshape(-1)
     if given.shape != (size,) or given.dtype.kind not in "iu":
         raise ValueError(
-            f"{name} must be {size} whole numbers, one for each sequence, got shape {given.shape} of {given.dtype}"
+            f"{name} must be whole numbers of shape ({size},), one for each sequence, "
+            f"got shape {given.shape} of {given.dtype}"
         )
     wrong = (given < 0) | (given > steps)
     if wrong.any():
