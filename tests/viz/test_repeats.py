@@ -8,6 +8,7 @@ from long import FEW, LONG, MANY
 from played import Played
 
 import tinyseq as ts
+from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.page.flows import Flows
@@ -32,6 +33,31 @@ def test_up_to_eight_loops_are_all_drawn_and_of_more_the_first_three_and_the_las
         inner = {content.plan.loop_of[v] for box in content.boxes for v in box.vertices if v in content.plan.loop_of}
         outer = {box.column.phase for box in content.boxes if box.column and box.column.step == count - 1 >= FEW}
         assert len(inner) == drawn + ("words_" in name and len(outer))
+
+
+@pytest.mark.parametrize("name", REPEATED)
+@pytest.mark.parametrize("many", [3, 9, 12])
+def test_a_folded_drawing_has_one_loop_of_a_kind_which_the_step_that_is_drawn_reads(name, many):
+    content = sheet(record(LONG[name](many)), fold=True)
+    titles = [Wording(content).title(column) for column in content.columns]
+    assert sum(f", one of {many} alike" in title for title in titles) == 1
+    inner = {content.plan.loop_of[v] for box in content.boxes for v in box.vertices if v in content.plan.loop_of}
+    assert len(inner) <= 2
+    assert {letter for letters in content.states.values() for letter in letters} <= {"h", "h′", "c", "c′", "L"}
+    assert not [arrow for arrow in content.arrows if arrow.tail.kind == "elided" and arrow.head.step is not None]
+
+
+def test_two_loops_that_are_compared_are_both_drawn_in_a_folded_drawing():
+    w, u, last = (ts.nn.Parameter(np.eye(3)), ts.nn.Parameter(np.eye(3)), [])
+    for x in np.random.default_rng(0).random((2, 3, 3)):
+        h = ts.zeros(3)
+        for t in range(3):
+            with ts.step(t):
+                h = ts.tanh(w @ x[t] + u @ h)
+        last.append(h)
+    content = sheet(record(ts.sum((last[0] - last[1]) ** 2)), fold=True)
+    assert {*content.states.values()} == {("h",), ("h′",)}
+    assert Wording(content).title(content.columns[0]) == "t = 0, …, 2"
 
 
 @pytest.mark.parametrize("name", NESTED)

@@ -102,6 +102,7 @@ class Sheet:
         states: the symbols, such as h or c, of each slot whose value is passed to the next time step.
         carried: in a drawing with closed modules, the symbol of the state that an op inside one computes.
         shifted: for the slots of inputs of other steps, as x[t - 1], those of x[t].
+        repeats: in a folded drawing, for each phase, how many loops are like the one that is drawn, with it.
         view: one column per time step, one step that represents all, or every op in a single column.
         title: that of a figure of a single step, which shows no shapes.
     """
@@ -113,6 +114,7 @@ class Sheet:
     states: dict[Hashable, tuple[str, ...]] = field(default_factory=dict)
     carried: dict[int, tuple[str, ...]] = field(default_factory=dict)
     shifted: dict[Hashable, Hashable] = field(default_factory=dict)
+    repeats: dict[int, int] = field(default_factory=dict)
     view: View = "unrolled"
     title: str = ""
 

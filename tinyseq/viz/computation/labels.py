@@ -113,8 +113,9 @@ class Wording:
         if self.sheet.title:
             return self.sheet.title
         if self.sheet.folded:
-            steps = self.sheet.plan.steps[column.phase]
-            return f"{self.sheet.plan.names[column.phase]}t = {steps[0]}, …, {steps[-1]}"
+            steps, loops = self.sheet.plan.steps[column.phase], self.sheet.repeats.get(column.phase, 1)
+            alike = f", one of {loops} alike" if loops > 1 else ""
+            return f"{self.sheet.plan.names[column.phase]}t = {steps[0]}, …, {steps[-1]}{alike}"
         return f"{self.sheet.plan.names[column.phase]}t = {column.step}"
 
     def facts(self, box: Box) -> dict[str, str]:

@@ -12,7 +12,7 @@ from tinyseq.viz.computation.constants import Constants, Role
 from tinyseq.viz.computation.grouping import End, Grouping, arguments_of
 from tinyseq.viz.computation.loops.beside import with_steps
 from tinyseq.viz.computation.loops.columns import Column, Plan, Zone, zones
-from tinyseq.viz.computation.loops.repeats import left_out
+from tinyseq.viz.computation.loops.repeats import counts, left_out
 from tinyseq.viz.computation.record import Record, Vertex
 from tinyseq.viz.computation.states import distinct, name_states, recurrent, states_of_single_steps
 from tinyseq.viz.computation.values import Values
@@ -30,7 +30,7 @@ def sheet(record: Record, wanted: Iterable[int] | None = None, each: int | None 
     """
     record = with_steps(record)
     plan = Plan(record.vertices, record.users)
-    hidden = left_out(plan, each)
+    hidden = left_out(plan, each, fold)
     columns = plan.typical_columns(hidden) if fold else plan.columns(wanted, each, hidden)
     made = _Maker(record, plan, columns, hidden, fold)
     named = made.parameters_of_one_step()
@@ -54,6 +54,7 @@ class _Maker:
         self.grouping = Grouping(record, plan, parameters=parameters)
         self.record = record
         self.sheet = Sheet(self.grouping, list(columns), view="folded" if fold else "unrolled")
+        self.sheet.repeats = counts(plan, hidden) if fold else {}
         self.shown = set(self.sheet.columns)
         self.phases = {column.phase for column in columns if column.kind == "step"}
         self.shown_steps = {None, *(column.step for column in columns)}

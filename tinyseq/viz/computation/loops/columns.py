@@ -235,7 +235,7 @@ class Plan:
         The steps at which loops begin have no step before to show.
         """
         counts: Counter[tuple[int, int | None]] = Counter()
-        for vertex, loop in self.loop_of.items():
+        for vertex, loop in ((vertex, loop) for vertex, loop in self.loop_of.items() if vertex not in hidden):
             made = self.vertices[vertex]
             computed = [source for source in made.made_of if self.vertices[source].kind not in TAKING_APART]
             counts[self.loops[loop].phase, made.step] += 1 + len(computed)

@@ -1,11 +1,11 @@
 """Loops that repeat others: over the letters of each word, over each sentence of a batch, over each part of a sequence.
 
-Of many loops that do the same with the same weights from the same step on, the first few and the last are drawn; and
-with those that are left out, what is computed only for them or only from them.
+Of many loops that do the same with the same weights from the same step on, the first few and the last are drawn, or one
+in a folded drawing; and with those that are left out, what is computed only for them or only from them.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, TAKING_APART
 from tinyseq.viz.computation.loops.columns import FEW_COLUMNS, MOST_COLUMNS, Plan
@@ -19,19 +19,50 @@ def most_alike(plan: Plan) -> int:
     return max(map(len, _alike(plan)), default=0)
 
 
-def left_out(plan: Plan, each: int | None = None) -> frozenset[int]:
+def left_out(plan: Plan, each: int | None = None, fold: bool = False) -> frozenset[int]:
     """The vertices that are left out.
 
     Args:
         plan: the loops.
         each: how many loops of a kind are drawn: the first ones and the last. None for all of them if there are at
             most 8, otherwise 4.
+        fold: draw one of a kind: the one that the typical step of another loop reads, if there is one.
     """
-    loops: set[int] = set()
-    for alike in _alike(plan):
+    loops, kinds = set[int](), _alike(plan)
+    read = _read_by_typical_steps(plan, {loop for alike in kinds if len(alike) > 1 for loop in alike}) if fold else ()
+    for alike in kinds:
         most = each or (MOST_COLUMNS if len(alike) <= MOST_COLUMNS else FEW_COLUMNS)
-        loops.update(alike[most - 1 : -1] if len(alike) > most else ())
+        if fold:
+            loops.update({*alike} - {next((loop for loop in alike if loop in read), alike[0])})
+        else:
+            loops.update(alike[most - 1 : -1] if len(alike) > most else ())
     return _with_dependents(plan, {vertex for vertex, loop in plan.loop_of.items() if loop in loops})
+
+
+def counts(plan: Plan, hidden: Collection[int]) -> dict[int, int]:
+    """For each phase with a loop that stands for others, which are left out: how many there are of its kind."""
+    shown = {loop for vertex, loop in plan.loop_of.items() if vertex not in hidden}
+    kinds = [alike for alike in _alike(plan) if not shown.issuperset(alike)]
+    return {
+        plan.loops[loop].phase: len(alike) for alike in sorted(kinds, key=len) for loop in shown.intersection(alike)
+    }
+
+
+def _read_by_typical_steps(plan: Plan, repeated: set[int]) -> set[int]:
+    """The repeated loops whose results the typical steps of the other loops read, also by values outside of loops."""
+    hidden = {vertex for vertex, loop in plan.loop_of.items() if loop in repeated}
+    steps = {(column.phase, column.step) for column in plan.typical_columns(hidden)}
+    found = set[int]()
+    for own, loop in plan.loop_of.items():
+        step = plan.vertices[own].step
+        waiting = [own] if loop not in repeated and (plan.loops[loop].phase, step) in steps else []
+        for vertex in waiting:  # grows during the loop
+            track, sources = plan.tracks.get(vertex), plan.vertices[vertex].made_of
+            if track and step in track.steps and len(sources) == len(track.steps):  # joined from all steps
+                sources = sources[(place := track.steps.index(step)) : place + 1]
+            found.update(plan.loop_of[source] for source in sources if source in plan.loop_of)
+            waiting += [source for source in sources if source not in plan.loop_of]
+    return found & repeated
 
 
 def _alike(plan: Plan) -> list[list[int]]:
