@@ -7,7 +7,7 @@
   };
   const shown = ({ group }) => {
     const { width, height } = group.getBoundingClientRect();
-    return getComputedStyle(group).visibility === "visible" && width + height > 0;
+    return getComputedStyle(group).visibility === "visible" && width + height > 0 && !group.closest(`[transform="${AWAY}"]`);
   };
   const shape = ({ group }) =>
     group.querySelector(":scope > :is(rect, path, polygon, ellipse), :scope > g :is(rect, path, polygon, ellipse)");
@@ -18,7 +18,7 @@
   const all = [...boxes.values()].filter(shown);
   const open = columns.map(id => frames.get(id)).filter(shown);
   return {
-    scale: svg.getScreenCTM().a,
+    scale: root.getScreenCTM().a,
     boxes: Object.fromEntries(all.filter(shape).map(box => [box.name, rectangle(shape(box))])),
     shapeless: all.filter(box => !shape(box)).map(box => box.name),
     covers: [...covers.querySelectorAll("rect")].map(rectangle),

@@ -31,7 +31,7 @@ PLACES = """(() => {
 })()"""
 GO = "new Promise(done => (go({}), afterFrame(done)))"  # to a moment, and to where the picture then comes
 LETTERS = """Math.min(...[...root.querySelectorAll('text')]
-  .map(text => text.getAttribute('font-size') * svg.getScreenCTM().a).filter(size => size))"""
+  .map(text => text.getAttribute('font-size') * root.getScreenCTM().a).filter(size => size))"""
 COVERED = """(name => {
   const box = part(name);
   reveal(box);

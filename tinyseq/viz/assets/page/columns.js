@@ -53,4 +53,4 @@ for (const [around, within, on] of wraps.values()) {
   root.append(on);
 }
 root.append(covers);
-const origin = svg.getScreenCTM().inverse().multiply(root.getScreenCTM()); // the offset of the picture's group
+const origin = root.transform.baseVal.consolidate().matrix; // the offset of the picture's group

@@ -1,10 +1,9 @@
 // The page: themes, global keys, and start-up.
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const paper = matchMedia("print");
 let chosenNight = null; // the user's choice, if any
 function setTheme() {
-  const night = !paper.matches && (chosenNight ?? dark.matches);
+  const night = !onPaper && (chosenNight ?? dark.matches);
   document.documentElement.classList.toggle("night", night);
   byId("night").setAttribute("aria-pressed", String(night));
   showSums(now());
@@ -14,14 +13,17 @@ byId("night").addEventListener("click", () => {
   setTheme();
 });
 dark.addEventListener("change", setTheme);
-paper.addEventListener("change", () => {
+/** Get ready for paper, on which all of the picture is seen, or for the screen. */
+function print(begins) {
+  onPaper = begins;
+  if (onPaper) setAll(svg, { viewBox: home.join(" ") });
+  else svg.removeAttribute("viewBox");
   setTheme();
-  if (paper.matches) fit();
-});
-window.addEventListener("beforeprint", () => { // not every browser fires both events
   fit();
-  cull(true);
-});
+}
+matchMedia("print").addEventListener("change", ({ matches }) => print(matches));
+window.addEventListener("beforeprint", () => print(true)); // not every browser fires both
+window.addEventListener("afterprint", () => print(false));
 
 /** Fold the panel away, or show it. */
 function togglePanel(folded = !document.body.classList.contains("panel-folded")) {
@@ -60,6 +62,8 @@ reserve();
 window.addEventListener("resize", reserve);
 document.body.classList.toggle("bare", byId("steps-section").hidden && byId("modules-section").hidden && !parameters.size);
 setTheme();
+const { width, height } = measured(() => picture.getBoundingClientRect());
+room = [width, height];
 arrange();
 fit();
 comeCloser();

@@ -1,6 +1,7 @@
 // Drawing an arrangement: boxes, lines, frames and covers.
 
 const TITLE = 24; // the height of the label below a run
+const AWAY = "translate(0 -1e6)"; // where hidden parts are: to make them small would have their letters laid out again
 const FAR = 0.3; // below this scale, text in long pictures is hidden
 const AT_ONCE = { columns: Math.ceil((200 * columns.length) / boxes.size), lines: 100 }; // how many are drawn in one frame when they come into view
 const late = []; // functions that draw the remaining lines
@@ -188,7 +189,7 @@ function paint(now) {
   const moves = findMoves(now);
   const unchanged = findUnchanged(now);
   for (const nest of nests.values()) {
-    const transform = nest.cover ? "scale(0)" : nest.parent ? null : translation([movedBy(nest.id, now), 0]);
+    const transform = nest.cover ? AWAY : nest.parent ? null : translation([movedBy(nest.id, now), 0]);
     for (const group of nest.groups) transformBy(group, transform);
   }
   for (const [name, [right, down]] of moves) {
@@ -205,7 +206,7 @@ function paint(now) {
 }
 
 /** In long pictures, draw only the columns in view, or all columns without text; their frames at once, and the rest soon. */
-function cull(all = paper.matches) {
+function cull() {
   if (!large || !current) return;
   const reach = room[0] / scaleNow(); // with a margin of half a window on either side
   svg.classList.toggle("far", scaleNow() < FAR);
@@ -219,8 +220,8 @@ function cull(all = paper.matches) {
     else if (within[0].classList.contains("away")) coming.push([Math.abs(low + high), within]);
   }
   coming.sort(([one], [other]) => one - other);
-  for (const [, within] of coming.splice(0, all ? Infinity : AT_ONCE.columns)) for (const part of within) part.classList.remove("away");
-  for (const drawLate of late.splice(0, all ? Infinity : AT_ONCE.lines)) drawLate();
+  for (const [, within] of coming.splice(0, onPaper ? Infinity : AT_ONCE.columns)) for (const part of within) part.classList.remove("away");
+  for (const drawLate of late.splice(0, onPaper ? Infinity : AT_ONCE.lines)) drawLate();
   cancelAnimationFrame(culling);
   if (coming.length || late.length) culling = requestAnimationFrame(() => setTimeout(cull)); // after this frame
 }

@@ -1,7 +1,13 @@
-// Panning and zooming, with the SVG's view box.
+// Panning and zooming: the picture's group is moved within an SVG that keeps its size. If that changed, or its view box,
+// browsers would lay out all of its letters again.
 
-const view = svg.viewBox.baseVal;
-let home = [view.x, view.y, view.width, view.height]; // the whole picture
+let home = svg.getAttribute("viewBox").split(" ").map(Number); // the whole picture: x, y, width, height
+svg.removeAttribute("viewBox");
+const camera = draw("g");
+root.replaceWith(camera);
+camera.append(root);
+const view = { x: 0, y: 0, width: 1, height: 1 }; // the part of it that is seen
+let onPaper = false; // where the whole picture is shown, with a view box
 let fitted = true; // whether the whole picture is kept in view
 let dragged = false; // whether the pointer has moved since it was pressed: if so, there is no click
 const whole = [...home];
@@ -11,13 +17,16 @@ new ResizeObserver(([{ contentRect: { width, height } }]) => {
   const [scale, [x, y]] = [scaleNow(), middle().map((at, axis) => at - room[axis] / scaleNow() / 2)];
   room = [width, height];
   const [wide, high] = [width / scale, height / scale]; // letters keep their size
-  if (fitted) seen();
+  if (fitted) show(...home);
   else show(within(x, wide, home[0], home[2]), within(y, high, home[1], home[3]), wide, high);
 }).observe(picture);
 /** Pixels per point of the picture. */
 const scaleNow = () => Math.min(room[0] / view.width, room[1] / view.height);
 function show(x, y, width, height) {
   Object.assign(view, { x, y, width, height });
+  const scale = scaleNow();
+  const [right, down] = middle().map((at, axis) => room[axis] / 2 - scale * at);
+  setAll(camera, { transform: onPaper ? "" : `translate(${right} ${down}) scale(${scale})` });
   seen();
 }
 function fit() {
@@ -53,17 +62,15 @@ function measured(measure) {
 }
 /** If the whole picture is too small to read, show where it begins: at the left, below for a computation and above for a trellis. */
 function comeCloser() {
-  const { width, height } = measured(() => picture.getBoundingClientRect());
-  room = [width, height];
-  if (!fitted || paper.matches || scaleNow() >= LEGIBLE) return;
+  if (!fitted || onPaper || scaleNow() >= LEGIBLE) return;
   fitted = false;
-  const [wide, high] = [width / LEGIBLE, height / LEGIBLE];
+  const [wide, high] = room.map(length => length / LEGIBLE);
   const start = moments.length && !story.fills ? home[1] + home[3] - high : home[1];
   show(within(home[0], wide, home[0], home[2]), within(start, high, home[1], home[3]), wide, high);
 }
 /** The point of the picture under the pointer. */
 const place = ({ clientX, clientY }) => {
-  const point = new DOMPoint(clientX, clientY).matrixTransform(svg.getScreenCTM().inverse());
+  const point = new DOMPoint(clientX, clientY).matrixTransform(camera.getScreenCTM().inverse());
   return [point.x, point.y];
 };
 const middle = () => [view.x + view.width / 2, view.y + view.height / 2];
