@@ -1,4 +1,4 @@
-"""Whatever students write is drawn right: fifty networks in eight views, the HMMs' drawings, and their geometry."""
+"""Whatever students write is drawn right: seventy networks in eight views, the HMMs' drawings, and their geometry."""
 
 import numpy as np
 import pytest
@@ -17,8 +17,8 @@ from tinyseq.viz.computation.values import Values
 
 
 def test_there_are_thirty_networks_and_more_than_forty_drawings():
-    assert len(ZOO) >= 57
-    assert len(GALLERY) >= 591
+    assert len(ZOO) >= 74
+    assert len(GALLERY) >= 727
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -99,7 +99,9 @@ NAMES = {
     "tree_of_lstms": {"U 0", "W x′₀", "× → h₁", "+ → c₁"},
     "window_over_time": {"[x₀; x₁; x₂]", "W [x₂; x₃; x₄]"},
     "embedding_handed_on": {"V 0", "V ·", "×"},
-    "memory_of_constants": {"y ·", "· y", "W h₋₁"},
+    "memory_of_constants": {"y ·", "· y", "W start", "start"},
+    "begins_with_a_function_of_a_constant": {"W start", "start", "W ·"},
+    "fed_with_right_letters_at_even_steps": {"W x₀", "W h′₀", "W x₂", "W h′₂"},
     "attention_over_its_own_past": {"[h₋₁; h₀]", "[h₋₁; h₀; h₁]", "A h₋₁"},
     "crf_on_an_lstm": {"+ → α₁", "+ → L₂", "W h₀ + b", "W h₂ + b"},
     "soft_stack": {"P h′₋₁", "y′ ·", "y × ·"},

@@ -4,7 +4,7 @@ The graph does not say what a constant is. Its *role* tells: the op that takes i
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
 from heapq import merge
 from itertools import product
 from typing import Any
@@ -28,6 +28,7 @@ class Constants:
         boxes: those of ops.
         timed: the slot of the state that each role takes; it gets those of states that were changed before their use.
         delays: how many steps later that is.
+        fed: roles that take a state at some steps, and data at others.
 
     Attributes:
         first: each constant's role, and the first role that takes the same array in all columns, as x[t] twice.
@@ -37,20 +38,25 @@ class Constants:
     """
 
     def __init__(
-        self, sheet: Sheet, boxes: Sequence[Box], timed: dict[Role, Hashable], delays: dict[Role, int]
+        self,
+        sheet: Sheet,
+        boxes: Sequence[Box],
+        timed: dict[Role, Hashable],
+        delays: dict[Role, int],
+        fed: Set[Role],
     ) -> None:
-        self.sheet, self.boxes, self.timed, self.delays = sheet, boxes, timed, delays
+        self.sheet, self.boxes, self.timed, self.delays, self.fed = sheet, boxes, timed, delays, fed
         self.values = Values(sheet)
         self.within: dict[Role, list[Role]] = {}
-        self._follow_states()
         self.arrays = {(box, number): self.values.kept(argument) for box, number, argument in self._taken()}
+        self.computed = self._follow_states()
         self.first = self._first()
         self.begun = self._begun()
         leading = self._leading()
         roles = {
             (box.slot, number)
             for box, number, argument in self._taken()
-            if (box.slot, number) not in timed and not self.state(box, number)
+            if (box.slot, number) in fed or not ((box.slot, number) in timed or self.state(box, number))
             if self._meets_weight(box, argument) or (box.slot in leading and self._is_fed(box, argument))
         }
         self.inputs = {self.first[role] for role in roles}
@@ -69,10 +75,15 @@ class Constants:
                 if not argument.ends and not argument.weights:
                     yield box, number, argument
 
-    def _follow_states(self) -> None:
-        """Find constants in whose place other steps take what they made of a state and constants: a masked state."""
+    def _follow_states(self) -> set[Role]:
+        """The roles of constants in whose place other steps take what they compute, as a memory that has been read.
+
+        Zeros where others take what they made of a state and constants, as of a state and a mask, are the zeros that
+        the state begins with.
+        """
         made: dict[tuple[Hashable, Column | None], tuple[Role, list[Role]]] = {}
         found: dict[Role, tuple[Role, list[Role]]] = {}
+        computed = set[Role]()
         slots = self.sheet.grouping.slots
         for box in self.boxes:  # parents come first
             states, others, plain = set[Role](), list[Role](), True
@@ -87,16 +98,19 @@ class Constants:
                     found[role] = made[next(iter(sources))]
                 elif argument.ends or argument.weights:
                     plain = False
+                    computed |= {role} if argument.ends else set()
                 else:
                     others.append(role)
             if plain and len({self.timed[state] for state in states}) == 1:
                 made[box.slot, box.column] = states.pop(), others
-        for box, number, _ in self._taken():
-            if (role := (box.slot, number)) in found and role not in self.timed:
+        others_than_zeros = {(box.slot, n) for (box, n), array in self.arrays.items() if array is None or np.any(array)}
+        for role in {(box.slot, number) for box, number in self.arrays} & found.keys() - others_than_zeros:
+            if role not in self.timed:
                 state, self.within[role] = found[role]
                 self.timed[role] = self.timed[state]
                 if state in self.delays:
                     self.delays[role] = self.delays[state]
+        return computed | found.keys() - self.timed.keys()
 
     def _first(self) -> dict[Role, Role]:
         taken: dict[Role, dict[Column | Zone, Hashable]] = {}
@@ -144,10 +158,11 @@ class Constants:
     def _begun(self) -> dict[tuple[int, Identity], dict[Hashable, tuple[int, int]]]:
         """The states that each array begins, for each phase: how many steps before its first use, and at which step."""
         begun = defaultdict[tuple[int, Identity], dict[Hashable, tuple[int, int]]](dict)
+        states = self.timed.keys() - self.fed
         for box in self.boxes:
             for number, argument in enumerate(box.arguments):
                 role = box.slot, number
-                for use in self.sheet.alike(box, argument)[:MOST_COMPARED] if role in self.timed and box.column else ():
+                for use in self.sheet.alike(box, argument)[:MOST_COMPARED] if role in states and box.column else ():
                     if box.column and (array := self.values.kept(use)) is not None:
                         delay, known = self.delays.get(role, 1), begun[box.column.phase, identity(array)]
                         found = abs(delay), (self.sheet.record.vertices[use.vertex].step or 0) - delay

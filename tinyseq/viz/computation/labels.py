@@ -216,6 +216,8 @@ class Wording:
     def _operand(self, box: Box) -> str:
         """The name of what a weight is applied to."""
         arrows = [arrow for arrow in self.into[box] if arrow.kind != "weight"]
+        if not arrows:
+            return next((self.constant(box, a) for a in box.arguments if not (a.ends or a.weights)), "·")
         if len(arrows) != 1:
             return "·"
         tail = arrows[0].tail

@@ -6,7 +6,10 @@ Every parameter is drawn once, however often it is used. Parameters that are alw
 from collections.abc import Collection, Hashable, Iterable
 from itertools import product
 
+import numpy as np
+
 from tinyseq.autograd.ops.moves.joined import owner
+from tinyseq.backend import to_numpy
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
 from tinyseq.viz.computation.constants import Constants, Role
 from tinyseq.viz.computation.grouping import End, Grouping, arguments_of
@@ -74,7 +77,8 @@ class _Maker:
             self._connect(box)
         self._find_detached(made)
         self._recall_states(made)
-        self.constants = Constants(self.sheet, made, self.timed, self.delays)
+        self.fed = self._fed_with_data(made)
+        self.constants = Constants(self.sheet, made, self.timed, self.delays, self.fed)
         for box in made:
             self._supply_constants(box)
         name_states(self.sheet, recurrent(self.sheet, {*self.timed.values()}, self.detached), self.cells, self.computed)
@@ -240,6 +244,24 @@ class _Maker:
                     self.timed[box.slot, number] = self.slots[found.id]
                     self.delays.setdefault((box.slot, number), box.step - found.step)
 
+    def _fed_with_data(self, boxes: list[Box]) -> set[Role]:
+        """The roles that take a state at some steps and other data at others, as a decoder that is fed right letters.
+
+        Such data is known by its numbers, which are not those of the state that the step before has computed.
+        """
+        made = {(slot, self.record.vertices[vertex].step): vertex for vertex, slot in self.slots.items()}
+        values, fed = Values(self.sheet), set[Role]()
+        for box in (box for box in boxes if box.step is not None and not self.sheet.folded):
+            for number, argument in enumerate(box.arguments):
+                role, taken = (box.slot, number), values.kept(argument)
+                if role in self.timed and role in self.delays and taken is not None:
+                    at = (box.step or 0) - self.delays[role]
+                    state = made.get((self.timed[role], at))
+                    known = None if state is None else values.at((state, 0), at)
+                    if known is not None and not np.array_equal(known, to_numpy(taken)):
+                        fed.add(role)
+        return fed
+
     def _recall_states(self, boxes: list[Box]) -> None:
         """The states of loops of one step, which no line to another step shows."""
         found, cells = states_of_single_steps(self.plan, self.grouping, Values(self.sheet))
@@ -319,7 +341,7 @@ class _Maker:
     def _supply_constants(self, box: Box) -> None:
         """Add boxes for constants that are initial states, or data: operands of a weight, or joined with a state."""
         for number, argument in enumerate(box.arguments):
-            state = self.timed.get((box.slot, number))
+            state = self.timed.get((box.slot, number)) if argument.ends or (box.slot, number) not in self.fed else None
             if argument.weights or box.kind == "input":
                 continue
             if not box.column or box.column.kind != "step":
@@ -355,6 +377,15 @@ class _Maker:
     def _supply_input(self, box: Box, number: int, role: Role) -> None:
         """Add a box for a constant if its role is that of an input."""
         if (first := self.constants.first[role]) in self.constants.inputs:
+            if first in self.constants.computed:  # known to be what the loop begins with, and no more
+                if (
+                    box.column
+                    and box.column.kind == "step"
+                    and abs((start := self._start(box)).step - box.column.step) == 1
+                ):
+                    before = self._extra("initial", self._added(start), ("begins", *first), box.arguments[number])[0]
+                    self.sheet.arrows.append(Arrow(before, box))
+                return
             slot = "data", *first
             data, _ = self._extra("input", box.column or box.zone, slot, box.arguments[number])
             if box.step is not None and first in self.constants.shifted:

@@ -1,0 +1,218 @@
+"""More networks as students write them, each with something that a drawing could name wrongly."""
+
+import numpy as np
+import zoo
+from zoo import data, letters, network
+
+import tinyseq as ts
+
+
+def weights(**shapes):
+    """Weights of these names."""
+    return [zoo.weight(*shape, name=name) for name, shape in shapes.items()]
+
+
+@network(inputs=0)
+def fed_with_right_letters_at_even_steps():
+    """Teacher forcing at some steps: the others read what the network has predicted."""
+    w, u, v = weights(W=(3, 4), U=(3, 3), V=(4, 3))
+    right, h, y, loss = np.eye(4)[letters(4)], ts.zeros(3), None, 0
+    for t in range(4):
+        with ts.step(t):
+            h = ts.tanh(w @ (y if t % 2 else right[t]) + u @ h)
+            y = ts.softmax(v @ h)
+            loss = loss - ts.log(y[0])
+    return loss
+
+
+@network()
+def begins_with_a_function_of_a_constant():
+    """What the first step reads is 1 everywhere, the cosine of zeros, and no state."""
+    w, u = weights(W=(3, 3), U=(3, 2))
+    x, h = data(zoo.STEPS, 2), ts.zeros(3)
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ ts.cos(h) + u @ x[t])
+    return ts.sum(h * h)
+
+
+@network(initial=2)
+def input_feeding():
+    """Luong's decoder: the context of the step before is read, too. Keys do not change."""
+    w, u, c, a = weights(W=(3, 2), U=(3, 3), C=(3, 3), A=(3, 3))
+    keys, x, h, context, losses = data(5, 3, seed=4), data(zoo.STEPS, 2), ts.zeros(3), ts.zeros(3), []
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + u @ h + c @ context)
+            context = ts.softmax(keys @ (a @ h)) @ keys
+            losses.append(ts.sum(h * h))
+    return sum(losses)
+
+
+@network(initial=2)
+def memory_that_is_written():
+    """A Turing machine's memory: read and written by attention, and read again."""
+    w, u, k = weights(W=(3, 2), U=(3, 3), K=(3, 3))
+    x, memory, read = data(zoo.STEPS, 2), data(4, 3, seed=7), ts.zeros(3)
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + u @ read)
+            share = ts.softmax(memory @ (k @ h))
+            memory = memory + share[:, None] * h[None, :]
+            read = share @ memory
+    return ts.sum(read * read)
+
+
+@network()
+def mixture_of_experts():
+    """Two experts with a state in common, mixed by a gate that sees the input."""
+    g, *experts = weights(G=(2, 2), W_1=(3, 2), U_1=(3, 3), W_2=(3, 2), U_2=(3, 3))
+    x, h = data(zoo.STEPS, 2), ts.zeros(3)
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            share = ts.softmax(g @ x[t])
+            first, second = (ts.tanh(w @ x[t] + u @ h) for w, u in (experts[:2], experts[2:]))
+            h = share[0] * first + share[1] * second
+    return ts.sum(h * h)
+
+
+@network(inputs=0)
+def differential_equation():
+    """Euler's steps from a point that is no zero."""
+    (u,), h = weights(U=(3, 3)), data(3)
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            h = h + 0.1 * ts.tanh(u @ h)
+    return ts.sum(h * h)
+
+
+@network()
+def leaky_units():
+    """A part of the state stays."""
+    (u,), x, h = weights(U=(3, 3)), data(zoo.STEPS, 3), ts.zeros(3)
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            h = 0.9 * h + 0.1 * ts.tanh(u @ h + x[t])
+    return ts.sum(h * h)
+
+
+@network(initial=2)
+def slow_layer():
+    """A second layer moves at every other step."""
+    w, u, v, s = weights(W=(3, 2), U=(3, 3), V=(3, 3), S=(3, 3))
+    x, h, slow = data(4, 2), ts.zeros(3), ts.zeros(3)
+    for t in range(4):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + u @ h)
+            slow = ts.tanh(v @ slow + s @ h) if t % 2 else slow
+    return ts.sum(slow * slow)
+
+
+@network(inputs=0)
+def tied_weights():
+    """One table for the words that are read and the scores of those that follow."""
+    table, u = weights(E=(4, 3), U=(3, 3))
+    ids, h, losses = letters(zoo.STEPS + 1), ts.zeros(3), []
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            h = ts.tanh(table[int(ids[t])] + u @ h)
+            losses.append(ts.nn.cross_entropy((table @ h)[None], [int(ids[t + 1])]))
+    return sum(losses)
+
+
+@network(initial=0)
+def learned_start():
+    """The first state is a parameter."""
+    start, w, u = weights(h0=(3,), W=(3, 2), U=(3, 3))
+    x, h = data(zoo.STEPS, 2), start
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + u @ h)
+    return ts.sum(h * h)
+
+
+@network(initial=2)
+def two_layers_by_hand():
+    w_1, u_1, w_2, u_2 = weights(W_1=(3, 2), U_1=(3, 3), W_2=(3, 3), U_2=(3, 3))
+    x, below, above = data(zoo.STEPS, 2), ts.zeros(3), ts.zeros(3)
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            below = ts.tanh(w_1 @ x[t] + u_1 @ below)
+            above = ts.tanh(w_2 @ below + u_2 @ above)
+    return ts.sum(above * above)
+
+
+@network(initial=2)
+def coupled_gates():
+    """An LSTM whose input gate is 1 - f."""
+    w, u = weights(W=(9, 2), U=(9, 3))
+    x, h, c = data(zoo.STEPS, 2), ts.zeros(3), ts.zeros(3)
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            f, g, o = ts.split(w @ x[t] + u @ h, 3)
+            f = ts.sigmoid(f)
+            c = f * c + (1 - f) * ts.tanh(g)
+            h = ts.sigmoid(o) * ts.tanh(c)
+    return ts.sum(h * h)
+
+
+@network()
+def padded_batch():
+    """A sequence that has ended keeps its state: a mask of each step."""
+    w, u = weights(W=(2, 3), U=(3, 3))
+    x, h, mask = data(zoo.STEPS, 2, 2), ts.zeros(2, 3), np.ones((zoo.STEPS, 2))
+    mask[1:, 1] = 0
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            m = mask[t][:, None]
+            h = m * ts.tanh(x[t] @ w + h @ u) + (1 - m) * h
+    return ts.sum(h * h)
+
+
+@network()
+def fed_with_its_own_best_letters():
+    """Each step reads the best letter of the step before, through which no gradient flows."""
+    w, u, v = weights(W=(3, 4), U=(3, 3), V=(4, 3))
+    x, h, losses = np.eye(4)[0], ts.zeros(3), []
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ x + u @ h)
+            scores = v @ h
+            losses.append(ts.nn.cross_entropy(scores[None], [1]))
+            x = np.eye(4)[int(np.argmax(scores.numpy()))]
+    return sum(losses)
+
+
+@network()
+def two_rounds_in_each_step():
+    """Adaptive computation: the state is updated twice with the same input."""
+    w, u = weights(W=(3, 2), U=(3, 3))
+    x, h = data(zoo.STEPS, 2), ts.zeros(3)
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            for _ in range(2):
+                h = ts.tanh(w @ x[t] + u @ h)
+    return ts.sum(h * h)
+
+
+@network(initial=2)
+def state_of_two_steps_before():
+    """A copy of the state is kept for one step longer."""
+    w, u = weights(W=(3, 2), U=(3, 3))
+    x, h, before = data(zoo.STEPS, 2), ts.zeros(3), ts.zeros(3)
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            h, before = ts.tanh(w @ x[t] + u @ h + before), h
+    return ts.sum(h * h)
+
+
+@network(initial=2)
+def looks_back_at_even_steps():
+    """At the other steps, a constant stands for what was found in the memory."""
+    w, u, c = weights(W=(3, 2), U=(3, 3), C=(3, 3))
+    keys, nothing, x, h = data(5, 3, seed=4), data(3, seed=6), data(4, 2), ts.zeros(3)
+    for t in range(4):
+        with ts.step(t):
+            found = nothing if t % 2 else ts.softmax(keys @ h) @ keys
+            h = ts.tanh(w @ x[t] + u @ h + c @ found)
+    return ts.sum(h * h)
