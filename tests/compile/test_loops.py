@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import tinyseq as ts
 from tests.loops import LAYERS, SETTINGS, layer, normal
-from tinyseq.compiler import loops
+from tinyseq.compiler import listing
+from tinyseq.compiler.listing import Listing
 from tinyseq.compiler.loops import Folding
 from tinyseq.compiler.steps import Ref, mapped
 
@@ -38,28 +39,36 @@ def run(program):
     return values
 
 
+class Turns(dict):
+    """The values of a step by turn; those before its first turn as the listing says."""
+
+    def __init__(self, before, names):
+        super().__init__()
+        self.before, self.names = before, names
+
+    def __missing__(self, turn):
+        return eval(self.before[turn], self.names)
+
+
 def run_listing(program):
     """All values of a program, by running its listing as Python."""
-    lines = []
+    names = {getattr(step.function, "__name__", ""): step.function for step in program.steps}
+    names |= {f"v{number}": value for number, value in given_values(program).items()} | {"dtype": np.dtype}
+    lines, before = [], {}
     for line in str(program).splitlines():
         code, _, comment = line.removeprefix("  ").partition("  # ")
         if line.endswith("ward:"):
             continue
-        if code.startswith("for"):
-            lines += [entry.replace(" is ", " = ") for entry in comment.split(", ") if comment]
+        for name, turn, value in re.findall(r"v(\d+)\[(-?\d+)\] is (\S+?)(?=,|$)", comment):
+            before.setdefault(name, {})[int(turn)] = value
         lines.append(re.sub(r"(?<=[( ])(\d*):(\d*)(?=[,)])", lambda m: f"slice({m[1] or None}, {m[2] or None})", code))
     code = "\n".join(lines)
-    names = {getattr(step.function, "__name__", ""): step.function for step in program.steps}
-    names |= {f"v{number}": value for number, value in given_values(program).items()}
-    names |= {f"v{number}": {} for number in re.findall(r"v(\d+)\[", code)} | {"dtype": np.dtype}
+    names |= {f"v{number}": Turns(before.get(number, {}), names) for number in re.findall(r"v(\d+)\[", code)}
     exec(code, names)
-    places = Folding([program.steps[: program.forward], program.steps[program.forward :]], program.values)
-    found = {}
+    places, found = Folding(program.halves, program.values).made.places, {}
     for step in program.steps:
-        place = places.places.get(step.out)
-        first = step.out if place is None else places.loops[place.loop].turns[0][place.step].out
-        value = names[f"v{first}"]
-        found[step.out] = value if place is None else value[place.turn]
+        place = places.get(step.out)
+        found[step.out] = names[f"v{step.out}"] if place is None else names[f"v{place.row}"][place.turn]
     return found
 
 
@@ -72,11 +81,11 @@ def assert_listing_is_right(program):
 @pytest.fixture(autouse=True)
 def every_value(monkeypatch):
     """Long lists are written whole, so that they can be run."""
-    monkeypatch.setattr(loops, "FEW", 1000)
+    monkeypatch.setattr(listing, "FEW", 1000)
 
 
 @settings(max_examples=15)
-@given(steps=st.integers(1, 9), **SETTINGS)
+@given(steps=st.integers(1, 9) | st.integers(15, 60), **SETTINGS)
 def test_the_listing_of_a_layer_does_what_its_steps_do(steps, name, num_layers, bidirectional, seed):
     model = layer(name, 3, 2, seed=seed, num_layers=num_layers, bidirectional=bidirectional)
     assert_listing_is_right(compiled(lambda x: (model(x)[0] ** 2).mean(), ts.tensor(normal(seed, steps, 2, 3))))
@@ -103,8 +112,31 @@ def test_the_listing_of_a_loop_by_hand_does_what_its_steps_do(data, steps):
     assert_listing_is_right(compiled(loss, x, w))
 
 
+@settings(max_examples=50)
+@given(data=st.data(), steps=st.integers(3, 40), every=st.integers(1, 8), start=st.integers(0, 9))
+def test_the_listing_of_a_loop_with_steps_at_some_turns_does_what_its_steps_do(data, steps, every, start):
+    # now and then, in the middle of a turn or at its end, something is added up, or else what a turn takes is changed
+    when = data.draw(st.sampled_from([range(start, steps, every), data.draw(st.sets(st.integers(0, steps - 1)))]))
+    middle, changed = data.draw(st.booleans()), data.draw(st.booleans())
+
+    def loss(x, w):
+        h, total, states = x[0], x[0], []
+        for t in range(steps):
+            h = w * h
+            if middle and t in when:
+                total = ts.sin(total) + h
+            h = states[-changed] if changed and states and t in when else ts.tanh(h + x[t])
+            states.append(h)
+            if not middle and t in when:
+                total = total * ts.stack(states[-every:]).sum(axis=0)
+        return (total + h).sum()
+
+    x, w = ts.tensor(normal(0, steps, 2), requires_grad=True), ts.tensor(normal(1, 2), requires_grad=True)
+    assert_listing_is_right(compiled(loss, x, w))
+
+
 def loop_lines(program):
-    return [line.strip() for line in str(program).splitlines() if "for t in" in line]
+    return [line.strip() for line in str(program).splitlines() if re.search("(for|if) t ", line)]
 
 
 def test_a_recurrence_is_one_loop():
@@ -129,6 +161,85 @@ def test_a_recurrence_is_one_loop():
     ]
     assert "for t in range(8):  # v6[-1] is v1" in forward
     assert re.search(r"multiply\(v\d+\[t\], v6\[\d-t\]\)", backward)
+    assert_listing_is_right(program)
+
+
+def listed(program):
+    """The forward pass of a listing, without comments."""
+    forward = str(program).partition("backward:")[0]
+    return [line.partition("  # ")[0] for line in forward.splitlines()[1:]]
+
+
+def test_what_is_done_at_every_fourth_turn_is_in_the_loop_under_a_condition():
+    def loss(x):
+        h = total = x[0]
+        for t in range(1, 15):
+            h = ts.tanh(h + x[t])
+            if t % 4 == 0:
+                total = ts.exp(total) * h
+        return total
+
+    program = compiled(loss, ts.tensor(normal(0, 15)))
+    assert listed(program) == [
+        "  v1 = gathered(v0, 0)",
+        "  for t in range(12):",
+        "    v2[t] = gathered(v0, t+1)",
+        "    v3[t] = add(v4[t-1], v2[t])",
+        "    v4[t] = tanh(v3[t])",
+        "    if t in range(3, 12, 4):",
+        "      v14[t] = exp(v15[t-4])",
+        "      v15[t] = multiply(v14[t], v4[t])",
+    ]
+    assert "    if t in range(3, 12, 4):  # v15[-1] is v1" in str(program)
+    assert_listing_is_right(program)
+
+
+def test_a_step_that_one_turn_has_is_in_the_loop_too():
+    def loss(x):
+        h, noted = x[0], []
+        for t in range(1, 15):
+            h = ts.tanh(h + x[t])
+            noted += [ts.exp(h)] if t == 7 else []
+        return h + noted[0]
+
+    program = compiled(loss, ts.tensor(normal(0, 15)))
+    assert listed(program)[1:] == [
+        "  for t in range(14):",
+        "    v2[t] = gathered(v0, t+1)",
+        "    v3[t] = add(v4[t-1], v2[t])",
+        "    v4[t] = tanh(v3[t])",
+        "    if t == 6:",
+        "      v23[t] = exp(v4[6])",
+        "  v45 = add(v4[13], v23[6])",
+    ]
+    assert_listing_is_right(program)
+
+
+def test_what_is_alike_in_shape_does_not_end_a_loop():
+    def loss(x, w):
+        h, total = x[0], w
+        for t in range(1, 15):
+            h = ts.tanh(w @ h)
+            if t % 4 == 0:
+                total = total @ x[t]  # of the same shape as the product of the next turn
+        return (h + total).sum()
+
+    program = compiled(loss, ts.tensor(normal(0, 15, 2, 2)), ts.tensor(normal(1, 2, 2)))
+    assert [line.partition(":")[0] for line in loop_lines(program)] == ["for t in range(14)", "if t in range(3, 12, 4)"]
+    assert_listing_is_right(program)
+
+
+def test_turns_with_as_many_other_steps_as_their_own_are_no_loop():
+    def loss(x):
+        h, kept = x[0], []
+        for t in range(1, 15):
+            h = ts.tanh(h + x[t])
+            if t > 3:
+                kept.append(ts.exp(h[: t % 5 + 1]).sum())  # of another shape at each turn
+        return sum(kept) + h.sum()
+
+    program = compiled(loss, ts.tensor(normal(0, 15, 6)))
+    assert not [line for line in loop_lines(program) if "if t" in line]
     assert_listing_is_right(program)
 
 
@@ -193,7 +304,7 @@ def test_a_listing_is_as_long_for_long_sequences(name):
     def lines(steps):
         return len(str(compiled(lambda x: (model(x)[0] ** 2).mean(), ts.tensor(normal(0, steps, 2, 3)))).splitlines())
 
-    assert lines(100) < 3 * lines(10)
+    assert lines(100) <= lines(50) <= lines(10) + 20  # of which the blocks of weight gradients are a few
 
 
 def test_notes_follow_the_turns():
@@ -203,8 +314,15 @@ def test_notes_follow_the_turns():
     assert re.search(r"v(\d+)\[t\] = add\(v\d+\[t\], v(\d+)\[t\]\)  # float64\(2, 2\), in place of v\2\[t\]", added)
 
 
+def test_a_note_that_names_another_turn_in_each_block_names_any():
+    model = layer("GRU", 3, 2)
+    text = str(compiled(lambda x: (model(x)[0] ** 2).mean(), ts.tensor(normal(0, 60, 2, 3))))
+    block = re.search(r"if t in range.*\n +v(\d+)\[t\] = concatenate", text).group(1)
+    assert re.search(rf"v\d+\[t\] = concatenate.*written beside the others of v{block}\[\.\.\.\]\n", text)
+
+
 def test_the_middle_of_long_lists_is_left_out(monkeypatch):
-    monkeypatch.setattr(loops, "FEW", 4)
+    monkeypatch.setattr(listing, "FEW", 4)
     model = layer("RNN", 3, 2)
     text = str(compiled(lambda x: model(x)[0].sum(), ts.tensor(normal(0, 50, 2, 3))))
     assert re.search(r"concatenate\(\(v(\d+)\[0\], \.\.\., v\1\[49\]\), axis=0\)", text)
@@ -212,7 +330,7 @@ def test_the_middle_of_long_lists_is_left_out(monkeypatch):
 
 @pytest.mark.parametrize("pick", [slice(None, None, 2), slice(3, None, 4)])
 def test_lists_that_skip_turns_are_written_whole(monkeypatch, pick):
-    monkeypatch.setattr(loops, "FEW", 4)
+    monkeypatch.setattr(listing, "FEW", 4)
 
     def some(x):
         states = [x[0]]
@@ -228,8 +346,9 @@ def test_lists_that_skip_turns_are_written_whole(monkeypatch, pick):
 def test_what_is_said_of_few_turns_is_left_out():
     model = layer("RNN", 3, 2)
     program = compiled(lambda x: (model(x)[0] ** 2).mean(), ts.tensor(normal(0, 6, 2, 3)))
-    folding = Folding([program.steps[: program.forward]], program.values)
-    turns = max(folding.loops, key=lambda loop: len(loop.turns[0])).turns
-    for count, shown in ((1, False), (len(turns) // 2, False), (len(turns) - 1, True)):
-        said = {step.out: "said" for turn in turns[:count] for step in turn}
-        assert any("said" in line for line in folding.lines(folding.items[0], said)) is shown
+    folding = Folding(program.halves, program.values)
+    loop = max((each for each in folding.passes[0] if each.turns > 1), key=lambda each: len(each.rows))
+    for count, shown in ((1, False), (loop.turns // 2, False), (loop.turns - 1, True)):
+        said = {step.out: "said" for row in loop.rows for step in row.steps[:count]}
+        lines = Listing(folding, program.values, said).lines(folding.passes[0])
+        assert any("said" in line for line in lines) is shown

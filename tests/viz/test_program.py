@@ -46,7 +46,7 @@ KINDS = [("RNN", {}), ("GRU", {"num_layers": 2}), ("LSTM", {"bidirectional": Tru
 
 
 @pytest.mark.parametrize(("kind", "settings"), KINDS)
-@pytest.mark.parametrize("steps", [3, 9])
+@pytest.mark.parametrize("steps", [3, 9, 40])
 def test_every_step_that_is_printed_is_in_a_box(kind, settings, steps, monkeypatch):
     monkeypatch.setattr("tinyseq.viz.programs.MOST_LINES", 100)
     fast = recurrent(kind, steps, **settings)
@@ -57,25 +57,22 @@ def test_every_step_that_is_printed_is_in_a_box(kind, settings, steps, monkeypat
     assert len(calls) > 20
     for call in calls:
         assert (clean(call, limit=60) in dot) == (int(re.match(r"v(\d+)", call).group(1)) not in views), call
-    loops = [line.rstrip(":") for line in printed if line.startswith("for ")]
-    drawn = re.findall(r'label="(for [^"]*)"', dot)
+    loops = [line.rstrip(":") for line in printed if line.startswith(("for ", "if "))]
+    drawn = re.findall(r'label="((?:for|if) [^"]*)"', dot)
     assert bool(drawn) == (steps > 3)
+    assert any(frame.startswith("if ") for frame in drawn) == (steps > 16)
     assert set(drawn) <= set(loops)  # loops of views have no box
     assert dot.count("{") == dot.count("}")
 
 
 @pytest.mark.parametrize(("kind", "settings"), KINDS)
-@pytest.mark.parametrize("steps", [3, 9])
+@pytest.mark.parametrize("steps", [3, 9, 40])
 def test_the_arrows_are_those_of_all_turns(kind, settings, steps):
     fast = recurrent(kind, steps, **settings)
     found, picture = fast.program, _Picture(fast.program)
     views = {step.out: step.view.number for step in found.steps if step.view is not None}
     names = {number: f"v{number}" for number in (*found.inputs, *found.seeds)}
-    for box in picture.boxes:
-        for step in box.steps:
-            place = picture.folding.places.get(step.out)
-            turns = [] if place is None else picture.folding.loops[place.loop].turns
-            names |= {turn[place.step].out: box.name for turn in turns} | {step.out: box.name}
+    names |= {step.out: box.name for box in picture.boxes for row in box.rows for step in row.steps}
     wanted = set()
     for step in found.steps:
         for number in step.reads if step.out in names else ():

@@ -1,64 +1,187 @@
-"""Loops: steps of a program that repeat, found and written as a loop.
+"""Loops: steps of a program that repeat, found and shown once.
 
 A recurrent network repeats its steps at each time step, and so does its program. The turns of the loop differ only in
-whole numbers and in the values that they take, which follow the turns, up or down. So one of them shows all.
+whole numbers and in the values that they take, which follow the turns, up or down. So one of them shows all. Some steps
+may come at some turns only, at equal distances: a weight's gradient, for example, is added up in blocks of time steps.
 """
 
-import re
-from collections import ChainMap, Counter
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise, product, takewhile
+from dataclasses import dataclass
+from itertools import chain, groupby, pairwise
 from typing import Any, NamedTuple
 
 from tinyseq.compiler.steps import Ref, Step, key, mapped, of_type
 
-LEAST = 3  # turns that make a loop
+LEAST = 3  # turns that make a loop; nothing comes between these first ones
 SAVED = 4  # lines by which a loop must be shorter than its steps
 LONGEST = 1000  # steps in one turn
 TRIED = 12  # lengths of a turn that are tried at each step
-FEW = 4  # values that are written out in a join
-
-
-class Word(str):
-    """Text that stands for an argument."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
 
 
 class Place(NamedTuple):
-    """Where a value is made: in which loop, at which of its turns, and by which step of it."""
+    """Where a value is made: by which row of a loop, at which turn."""
 
-    loop: int
+    row: int
     turn: int
-    step: int
 
 
-class Along(NamedTuple):
-    """A value that follows the turns: at turn t, what a step of a loop makes at turn ``start + slope * t``."""
+@dataclass(frozen=True)
+class Along:
+    """What follows the turns: at turn t the number ``start + slope * t``, or what a row makes at that turn."""
 
-    loop: int
-    step: int
+    row: int | None
     start: int
     slope: int
 
-    def at(self, turn: int) -> Place:
-        """Where it is made for one turn."""
-        return Place(self.loop, self.start + self.slope * turn, self.step)
+    def at(self, turn: int) -> int:
+        """The number at a turn."""
+        return self.start + self.slope * turn
+
+    def __repr__(self) -> str:
+        turns = {0: "", 1: "t", -1: "-t"}.get(self.slope, f"{self.slope}*t")
+        if self.slope > 0:
+            text = f"{turns}{self.start:+}" if self.start else turns
+        else:
+            text = f"{self.start}{turns}" if self.start or not turns else turns
+        return text if self.row is None else f"v{self.row}[{text}]"
+
+
+class Row:
+    """A step of a loop, at each turn that has it. A step outside of loops is a row of one turn.
+
+    Attributes:
+        turns: these turns.
+        steps: the step at each.
+        rules: how each value and each whole number in the arguments follows the turns.
+        before: what the result is taken to be at turns before the first, by turn.
+    """
+
+    def __init__(self, turns: range, steps: list[Step]) -> None:
+        self.turns, self.steps = turns, steps
+        self.rules: list[Any] = []
+        self.before: dict[int, int] = {}
+
+    @property
+    def name(self) -> int:
+        """The number of the first result, which stands for all."""
+        return self.steps[0].out
+
+    def at(self, turn: int) -> int | None:
+        """The number of the result at a turn."""
+        return self.steps[self.turns.index(turn)].out if turn in self.turns else self.before.get(turn)
 
 
 class Loop(NamedTuple):
-    """Steps that repeat.
+    """Steps that repeat: how often, and the rows of a turn in their order. Other steps are a loop of one turn."""
 
-    Attributes:
-        turns: for each turn its steps.
-        before: what the results of its steps are before the first turn, by step and (negative) turn.
+    turns: int
+    rows: list[Row]
+
+    @property
+    def parts(self) -> list[list[Row]]:
+        """Rows one after another that are there at the same turns."""
+        return [list(rows) for _, rows in groupby(self.rows, lambda row: row.turns)]
+
+    @property
+    def size(self) -> int:
+        """How many steps of the program it shows."""
+        return sum(len(row.turns) for row in self.rows)
+
+    @property
+    def saved(self) -> int:
+        """By how many lines it is shorter than these steps."""
+        return self.size - len(self.rows) - len(self.parts)
+
+
+class Made:
+    """The values of loops: the row and the turn that make each, and the rows by name.
+
+    Args:
+        known: those of other loops, if these are the values of a loop that is being found.
     """
 
-    turns: list[list[Step]]
-    before: dict[tuple[int, int], int]
+    def __init__(self, known: "Made | None" = None) -> None:
+        self.places: ChainMap[int, Place] = known.places.new_child() if known else ChainMap()
+        self.rows: ChainMap[int, Row] = known.rows.new_child() if known else ChainMap()
+        self._leaves: dict[int, list[Any]] = known._leaves if known else {}
+
+    def keep(self, found: "Made") -> None:
+        """Add the values of a loop that was found."""
+        self.places.update(found.places.maps[0])
+        self.rows.update(found.rows.maps[0])
+
+    def leaves(self, step: Step) -> list[Any]:
+        """The values in a step's arguments, and then the whole numbers."""
+        if step.out not in self._leaves:
+            tree = [*step.args, step.settings]
+            self._leaves[step.out] = [*of_type(tree, Ref), *of_type(_blank(tree), int)]
+        return self._leaves[step.out]
+
+    def row(self, turns: range, steps: list[Step]) -> Row:
+        """A new row of the loop that is being found."""
+        row = self.rows[steps[0].out] = Row(turns, steps)
+        self.places.update((step.out, Place(row.name, turn)) for turn, step in zip(turns, steps, strict=True))
+        return row
+
+    def settle(self, row: Row, turns: range, steps: Sequence[Step]) -> bool:
+        """Find how the arguments follow these turns, if they do."""
+        rules, before = [], dict[Place, int]()
+        for slot in zip(*map(self.leaves, steps), strict=True):
+            rules.append(self._rule(turns, slot))
+            if not all(self._holds(rules[-1], leaf, turn, before) for leaf, turn in zip(slot, turns, strict=True)):
+                return False
+        row.rules = rules
+        for place, number in before.items():
+            self.rows[place.row].before[place.turn] = number
+        return True
+
+    def take(self, row: Row, turn: int, step: Step) -> bool:
+        """Add a turn to a row, if the step goes on with it."""
+        turns = range(row.turns[0], turn + 1, turn - row.turns[-1])
+        if len(turns) != len(row.turns) + 1:
+            return False
+        if len(turns) > LEAST:
+            good = all(self._holds(rule, leaf, turn) for rule, leaf in zip(row.rules, self.leaves(step), strict=True))
+        else:
+            good = self.settle(row, turns, [*row.steps, step])
+        if good:
+            row.turns = turns
+            row.steps.append(step)
+            self.places[step.out] = Place(row.name, turn)
+        return good
+
+    def give_back(self, row: Row) -> None:
+        """Remove the last turn of a row."""
+        row.turns = row.turns[:-1]
+        del self.places[row.steps.pop().out]
+
+    def _rule(self, turns: range, slot: Sequence[Any]) -> Any:
+        """How an argument may follow the turns, judged by the second and the third."""
+        last = min(len(slot), LEAST) - 1
+        one, two = slot[max(last - 1, 0)], slot[last]
+        if type(two) is int:
+            row, start, end = None, one, two
+        else:
+            place, earlier = self.places.get(two.number), self.places.get(one.number)
+            if place is None:
+                return two
+            row, end = place
+            start = end - turns.step if earlier is None or earlier.row != row else earlier.turn
+            start = end if one == two else start
+        slope = (end - start) // turns.step
+        return Along(row, end - slope * turns[last], slope)
+
+    def _holds(self, rule: Any, leaf: Any, turn: int, before: dict[Place, int] | None = None) -> bool:
+        """Whether an argument is what a rule says; what is read before its first turn is noted."""
+        if type(rule) is Ref or rule.row is None:
+            return bool(leaf == (rule if type(rule) is Ref else rule.at(turn)))
+        row, place = self.rows[rule.row], Place(rule.row, rule.at(turn))
+        number = row.at(place.turn)
+        early = place.turn < row.turns[0] <= turn
+        if number is None and before is not None and early and row.name in self.rows.maps[0]:
+            number = before.setdefault(place, leaf.number)
+        return bool(leaf.number == number)
 
 
 class Folding:
@@ -69,184 +192,127 @@ class Folding:
         kinds: the `Kind` of each value, by number.
 
     Attributes:
-        items: steps and loops, in order, of each pass.
-        places: where the values of loops are made.
-        loops: all loops.
+        passes: the loops of each pass, in order.
+        made: the values of loops of several turns.
     """
 
     def __init__(self, passes: Sequence[Sequence[Step]], kinds: Mapping[int, Any]) -> None:
-        self.kinds = kinds
-        self.places: dict[int, Place] = {}
-        self.loops: list[Loop] = []
-        self._found: dict[int, list[Any]] = {}
-        self.items = [list(self._folded(steps)) for steps in passes]
-
-    def _folded(self, steps: Sequence[Step]) -> Iterator[Step | Loop]:
+        self.made = Made()
         known: dict[Any, int] = {}  # equal patterns as equal numbers, which are compared faster
-        patterns = [known.setdefault((_pattern(step), self.kinds[step.out]), len(known)) for step in steps]
-        later = _next_alike(patterns)
+        self.passes = list[list[Loop]]()
+        for steps in passes:
+            patterns = [known.setdefault((_pattern(step), kinds[step.out]), len(known)) for step in steps]
+            self.passes.append(list(_Pass(steps, patterns, self.made).folded()))
 
-        def with_most_turns(start: int, most: int = LONGEST) -> Loop | None:
-            tried = [self._loop(steps, patterns, start, length) for length in _distances(later, start, most)]
-            return max((loop for loop in tried if loop and _saved(loop) >= SAVED), key=_turns, default=None)
 
-        def has_another_inside(loop: Loop, start: int) -> bool:
-            """Whether a loop with more turns begins within one turn: there is one level of loops."""
-            size = len(loop.turns[0])
-            inner = (with_most_turns(at, size // LEAST) for at in range(start + 1, start + size))
-            return any(each is not None and _turns(each) > _turns(loop) for each in inner)
+class _Pass:
+    """The steps of a pass, in which loops are found."""
 
-        start = 0
-        while start < len(steps):
-            loop = with_most_turns(start)
-            if loop is None or has_another_inside(loop, start):
-                yield steps[start]
+    def __init__(self, steps: Sequence[Step], patterns: list[int], made: Made) -> None:
+        self.steps, self.patterns, self.made = steps, patterns, made
+        self.later = _next_alike(patterns)
+        self.pattern = {step.out: pattern for step, pattern in zip(steps, patterns, strict=True)}
+
+    def folded(self) -> Iterator[Loop]:
+        """The loops, in order."""
+        start, others = 0, list[Row]()
+        while start < len(self.steps):
+            found = self._with_most_turns(start)
+            if found is None or self._has_another_inside(found[0], start):
+                others.append(Row(range(1), [self.steps[start]]))
+                self.made.settle(others[-1], range(1), others[-1].steps)
                 start += 1
-            else:
-                self.places |= _places(loop.turns, len(self.loops))
-                self.loops.append(loop)
-                yield loop
-                start += sum(map(len, loop.turns))
+                continue
+            if others:
+                yield Loop(1, others)
+                others = []
+            loop, made = found
+            self.made.keep(made)
+            yield loop
+            start += loop.size
+        if others:
+            yield Loop(1, others)
 
-    def _loop(self, steps: Sequence[Step], patterns: Sequence[int], start: int, length: int) -> Loop | None:
-        """As many turns as one of them can show, if they make a loop."""
-        starts = range(start, len(steps) - length + 1, length)
-        alike = takewhile(lambda at: patterns[at : at + length] == patterns[start : start + length], starts)
-        turns = [steps[at : at + length] for at in alike]
-        few = self._shown_by_one(turns[:LEAST])  # which is often enough to see that there is no loop
-        return few and self._shown_by_one(turns)
+    def _with_most_turns(self, start: int, most: int = LONGEST) -> tuple[Loop, Made] | None:
+        tried = [self._loop(start, size) for size in _distances(self.later, start, most)]
+        good = [each for each in tried if each and each[0].saved >= SAVED]
+        return max(good, key=lambda each: each[0].turns, default=None)
 
-    def _shown_by_one(self, turns: Sequence[Sequence[Step]]) -> Loop | None:
-        """As many of the first turns as one of them can show, if they are enough."""
-        if len(turns) < LEAST:
+    def _has_another_inside(self, loop: Loop, start: int) -> bool:
+        """Whether a loop with more turns begins within one turn: loops have no loops in them."""
+        size = sum(len(row.turns) == loop.turns for row in loop.rows)
+        inner = (self._with_most_turns(at, size // LEAST) for at in range(start + 1, start + size))
+        return any(each is not None and each[0].turns > loop.turns for each in inner)
+
+    def _loop(self, start: int, size: int, between: int | None = None) -> tuple[Loop, Made] | None:
+        """As many turns as one of them can show, if they are enough; other steps may come between their steps."""
+        ends = range(start, start + (LEAST + 1) * size, size)
+        first, *more = (self.patterns[at:end] for at, end in pairwise(ends))
+        if any(patterns != first for patterns in more):
             return None
-        own, good, before = len(self.loops), len(turns), dict[tuple[int, int], int]()
-        places = ChainMap(_places(turns, own), self.places)
-        for slot in zip(*map(self._leaves, turns), strict=True):
-            good = min(good, _even(slot) if type(slot[0]) is int else _followed(slot, places, own, before))
-            if good < LEAST:
-                return None
-        return Loop([list(turn) for turn in turns[:good]], before)
+        made, turns = Made(self.made), range(LEAST)
+        body = [made.row(turns, list(self.steps[start + i : ends[-1] : size])) for i in range(size)]
+        if not all(made.settle(row, turns, row.steps) for row in body):
+            return None
+        place, turn, others = ends[-1], LEAST, dict[tuple[int, int], list[int]]()
+        while found := self._turn(made, body, place, turn, size if between is None else between):
+            for i, at in enumerate(found):
+                where = (turn, i) if i else (turn - 1, size)
+                others[where] = list(range(place, at))
+                place = at + 1
+            turn += 1
+        rows = self._between(made, others, size)
+        if sum(map(len, rows)) > size:  # too many for a turn that can be read
+            return self._loop(start, size, between=0)
+        for row in rows[size]:
+            place += self._taken(made, row, turn - 1, place)
+        for some, row in zip(rows, body, strict=False):
+            some.append(row)
+        return Loop(turn, list(chain(*rows))), made
 
-    def _leaves(self, steps: Sequence[Step]) -> list[Any]:
-        """For each step the values in its arguments, and then the whole numbers."""
-        for step in steps:
-            if step.out not in self._found:
-                self._found[step.out] = _leaves(step)
-        return [leaf for step in steps for leaf in self._found[step.out]]
+    def _turn(self, made: Made, body: Sequence[Row], place: int, turn: int, between: int) -> list[int]:
+        """The places of the steps of one more turn; none if it is not there."""
+        end, found = min(place + len(body) + between, len(self.steps)), list[int]()
+        for row in body:
+            while place < end and not self._taken(made, row, turn, place):
+                place += 1
+            if place == end:
+                for taken in body[: len(found)]:
+                    made.give_back(taken)
+                return []
+            found.append(place)
+            place += 1
+        return found
 
-    def lines(self, items: Sequence[Step | Loop], notes: Mapping[int, str]) -> Iterator[str]:
-        """The steps and loops of a pass in words.
+    def _taken(self, made: Made, row: Row, turn: int, place: int) -> bool:
+        """Whether a step goes on with a row."""
+        alike = place < len(self.steps) and self.patterns[place] == self.pattern[row.name]
+        return alike and made.take(row, turn, self.steps[place])
 
-        Args:
-            items: one of `items`.
-            notes: what is said of values, by number.
-        """
-        for item in items:
-            if isinstance(item, Step):
-                yield self._line(self.calls(item)[0], self._noted(notes.get(item.out, "")), item)
-            else:
-                known = [
-                    f"v{item.turns[0][i].out}[{turn}] is {self._name(Ref(number))}"
-                    for (i, turn), number in item.before.items()
-                ]
-                yield f"for t in range({len(item.turns)}):" + ("  # " if known else "") + ", ".join(known)
-                yield from (f"  {line}" for line in self._body(item, notes))
-
-    def calls(self, item: Step | Loop) -> list[str]:
-        """A step in words; of a loop, each step of its turn t."""
-        if isinstance(item, Step):
-            short = item._replace(args=self._abridged(item.args))
-            return [f"v{item.out} = {_called(short, map(self._name, _leaves(short)))}"]
-        return [
-            f"v{steps[0].out}[t] = {_called(steps[0], map(self._word, zip(*map(_leaves, steps), strict=True)))}"
-            for steps in zip(*item.turns, strict=True)
-        ]
-
-    def _line(self, call: str, note: str, step: Step) -> str:
-        kind = self.kinds[step.out]
-        told = f"{len(kind)} arrays" if type(kind) is tuple else f"{kind.dtype}{kind.shape}"
-        return f"{call}  # {told}{note and ', '}{note}"
-
-    def _body(self, loop: Loop, notes: Mapping[int, str]) -> Iterator[str]:
-        for call, steps in zip(self.calls(loop), zip(*loop.turns, strict=True), strict=True):
-            yield self._line(call, self._noted_in(steps, notes), steps[0])
-
-    def _name(self, leaf: Any) -> str:
-        """A value or a number outside of loops."""
-        if type(leaf) is not Ref:
-            return str(leaf)
-        place = self.places.get(leaf.number)
-        return f"v{leaf.number}" if place is None else self._turn(place, str(place.turn))
-
-    def _turn(self, place: Place | Along, turn: str) -> str:
-        return f"v{self.loops[place.loop].turns[0][place.step].out}[{turn}]"
-
-    def _word(self, slot: Sequence[Any]) -> str:
-        """An argument of a loop, given those of all turns."""
-        if type(slot[0]) is int:
-            return _counted(slot[0], _gap(slot))
-        rule = _rule(slot, self.places) if slot[1] != slot[2] else None
-        return self._name(slot[2]) if rule is None else self._turn(rule, _counted(rule.start, rule.slope))
-
-    def _abridged(self, tree: Any) -> Any:
-        """Arguments without the middle of lists of values that a loop makes at turns one after another."""
-        if type(tree) not in (list, tuple):
-            return tree
-        runs: list[list[Any]] = []
-        for part in tree:
-            if runs and self._goes_on(runs[-1], part):
-                runs[-1].append(part)
-            else:
-                runs.append([self._abridged(part)])
-        short = [run if len(run) <= FEW else [run[0], Word("..."), run[-1]] for run in runs]
-        return type(tree)([part for run in short for part in run])
-
-    def _goes_on(self, run: list[Any], part: Any) -> bool:
-        found = [self.places.get(ref.number) for ref in (*run[-2:], part) if type(ref) is Ref]
-        if len(found) < min(len(run), 2) + 1 or None in found:
-            return False
-        gaps = {(b.loop - a.loop, b.step - a.step, b.turn - a.turn) for a, b in pairwise(found) if a and b}
-        return gaps in ({(0, 0, 1)}, {(0, 0, -1)})
-
-    def _noted(self, note: str) -> str:
-        return re.sub(r"v(\d+)", lambda found: self._name(Ref(int(found[1]))), note)
-
-    def _noted_in(self, steps: Sequence[Step], notes: Mapping[int, str]) -> str:
-        """What is said of a value at most turns."""
-        told = Counter(
-            said for turn, step in enumerate(steps) for said in self._sayings(notes.get(step.out, ""), turn, step)
-        )
-        said, times = told.most_common(1)[0]
-        return said if times > len(steps) / 2 else ""
-
-    def _sayings(self, note: str, turn: int, step: Step) -> set[str]:
-        """A note at one turn, with its values named in each way that may hold at the other turns."""
-        home = self.places[step.out].loop
-        words = []
-        for number in map(int, re.findall(r"v(\d+)", note)):
-            place = self.places.get(number)
-            if place is None:
-                words.append([f"v{number}"])
-            else:
-                slopes = (1,) if place.loop == home else (1, -1)
-                words.append([self._turn(place, _counted(place.turn - slope * turn, slope)) for slope in slopes])
-        gaps = re.sub(r"v\d+", "%s", note.replace("%", "%%"))
-        return {gaps % choice for choice in product(*words)}
-
-
-def _turns(loop: Loop) -> int:
-    return len(loop.turns)
-
-
-def _saved(loop: Loop) -> int:
-    return (len(loop.turns) - 1) * len(loop.turns[0]) - 1
+    def _between(self, made: Made, others: Mapping[tuple[int, int], Sequence[int]], size: int) -> list[list[Row]]:
+        """Rows of the steps that not every turn has: those before each step of a turn, and those after the last."""
+        rows: list[list[Row]] = [[] for _ in range(size + 1)]
+        for (turn, i), places in others.items():
+            after = 0
+            for place in places:
+                while after < len(rows[i]) and not self._taken(made, rows[i][after], turn, place):
+                    after += 1
+                if after == len(rows[i]):
+                    turns, steps = range(turn, turn + 1), [self.steps[place]]
+                    rows[i].append(made.row(turns, steps))
+                    made.settle(rows[i][-1], turns, steps)
+                after += 1
+        return rows
 
 
 def _pattern(step: Step) -> Any:
     """What is the same in all turns of a step."""
     arguments = [*step.args, step.settings]
     return step.function, key(mapped(_blank(arguments), int, lambda _: "number"))
+
+
+def _blank(tree: Any) -> Any:
+    return mapped(tree, Ref, lambda _: "value")
 
 
 def _next_alike(patterns: Sequence[Any]) -> list[int]:
@@ -267,71 +333,3 @@ def _distances(later: Sequence[int], start: int, most: int) -> Iterator[int]:
             return
         yield place - start
         place = later[place]
-
-
-def _places(turns: Sequence[Sequence[Step]], loop: int) -> dict[int, Place]:
-    return {step.out: Place(loop, turn, i) for turn, steps in enumerate(turns) for i, step in enumerate(steps)}
-
-
-def _leaves(step: Step) -> list[Any]:
-    """The values in a step's arguments, and then the whole numbers."""
-    tree = [*step.args, step.settings]
-    return [*of_type(tree, Ref), *of_type(_blank(tree), int)]
-
-
-def _blank(tree: Any) -> Any:
-    return mapped(tree, Ref, lambda _: "value")
-
-
-def _called(step: Step, words: Iterator[str]) -> str:
-    """A step's call, with words for the values and numbers that `_leaves` finds."""
-    tree: Any = [*step.args, step.settings]
-    for kind in (Ref, int):
-        tree = mapped(tree, kind, lambda _: Word(next(words)))
-    return step._replace(args=tuple(tree[:-1]), settings=tree[-1]).call
-
-
-def _counted(start: int, slope: int) -> str:
-    """``start + slope * t``."""
-    if slope == 0:
-        return str(start)
-    turns = {1: "t", -1: "-t"}.get(slope, f"{slope}*t")
-    if start == 0:
-        return turns
-    return f"{start}{turns}" if slope < 0 else f"{turns}{start:+}"
-
-
-def _followed(slot: Sequence[Ref], places: Mapping[int, Place], own: int, before: dict[tuple[int, int], int]) -> int:
-    """For how many of the first turns an argument is the same, or follows the turns of this loop or another."""
-    if slot[1] == slot[2]:
-        return sum(1 for _ in takewhile(lambda ref: ref == slot[2], slot))
-    rule = _rule(slot, places)
-    if rule is None:
-        return 0
-    for turn, ref in enumerate(slot):
-        wanted = rule.at(turn)
-        if rule.loop == own and wanted.turn < 0:
-            if before.setdefault((rule.step, wanted.turn), ref.number) != ref.number:
-                return 0
-        elif places.get(ref.number) != wanted:
-            return turn
-    return len(slot)
-
-
-def _even(slot: Sequence[int]) -> int:
-    """How many of the first numbers are evenly spaced."""
-    return sum(1 for _ in takewhile(lambda turn: slot[turn] == slot[0] + turn * _gap(slot), range(len(slot))))
-
-
-def _gap(slot: Sequence[int]) -> int:
-    return slot[1] - slot[0] if len(slot) > 1 else 0
-
-
-def _rule(slot: Sequence[Ref], places: Mapping[int, Place]) -> Along | None:
-    """How an argument follows the turns, judged by the second and the third."""
-    one, two = places.get(slot[1].number), places.get(slot[2].number)
-    if two is None:
-        return None
-    alike = one is not None and (one.loop, one.step) == (two.loop, two.step)
-    slope = two.turn - one.turn if one is not None and alike else 1
-    return Along(two.loop, two.step, two.turn - 2 * slope, slope)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from tinyseq.compiler.listing import Listing
 from tinyseq.compiler.loops import Folding
 from tinyseq.compiler.steps import Ref, Step, blank, kind_of
 
@@ -72,11 +73,11 @@ class Program:
         self.forward, self.steps = len(halves[0]), halves[0] + halves[1]
 
     def __str__(self) -> str:
-        folding = Folding(self.halves, self.values)
-        notes, lines = self.notes(), []
-        for heading, items in zip(("forward:", "backward:"), folding.items, strict=True):
-            if items:
-                lines += [heading, *(f"  {line}" for line in folding.lines(items, notes))]
+        folding, lines = Folding(self.halves, self.values), []
+        listing = Listing(folding, self.values, self.notes())
+        for heading, loops in zip(("forward:", "backward:"), folding.passes, strict=True):
+            if loops:
+                lines += [heading, *(f"  {line}" for line in listing.lines(loops))]
         return "\n".join([*lines, *self.fused])
 
     def value(self, kind: Any) -> int:

@@ -8,7 +8,8 @@ import numpy as np
 
 from tinyseq.compiler.compiled import Compiled
 from tinyseq.compiler.fusion import Group, fuse
-from tinyseq.compiler.loops import Folding, Loop, Place
+from tinyseq.compiler.listing import Listing, at_turns
+from tinyseq.compiler.loops import Folding, Loop, Place, Row
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Step, shown
 from tinyseq.viz.rendering.dark_theme import in_theme
@@ -82,20 +83,30 @@ def program(
         return drawing(lambda: (drawing(), {}))
 
 
+class Frame(NamedTuple):
+    """A frame around boxes: a loop, or steps that only some of its turns have."""
+
+    name: str
+    heading: str
+
+
+Frames = tuple[Frame, ...]
+
+
 class _Box(NamedTuple):
-    """Steps in one box.
+    """Steps in one box, and the frames around it from the outermost to the innermost."""
 
-    Attributes:
-        steps: of a loop, those of the turn that is drawn.
-        loop: its number; None outside of loops.
-    """
-
-    steps: tuple[Step, ...]
-    loop: int | None
+    rows: tuple[Row, ...]
+    frames: Frames
 
     @property
     def name(self) -> str:
-        return f"b{self.steps[-1].out}"
+        return f"b{self.rows[-1].name}"
+
+    @property
+    def steps(self) -> list[Step]:
+        """The steps of the turn that is drawn."""
+        return [row.steps[_drawn(row)] for row in self.rows]
 
 
 class _Picture:
@@ -103,26 +114,29 @@ class _Picture:
 
     def __init__(self, found: Program) -> None:
         self.found = found
-        self.folding = Folding([found.steps[: found.forward], found.steps[found.forward :]], found.values)
-        self.views: dict[int, int] = {}  # values -> what they are views of
-        self.words: dict[int, str] = {}
-        self.passes = [[box for part in _parts(items) for box in self._boxes(part)] for items in self.folding.items]
+        folding = Folding(found.halves, found.values)
+        self.made, self.listing = folding.made, Listing(folding, found.values)
+        rows = [(loop.rows[0].name, row) for loops in folding.passes for loop in loops for row in loop.rows]
+        self.loops = {row.name: loop for loop, row in rows}
+        self.first = {Place(row.name, turn): number for _, row in rows for turn, number in row.before.items()}
+        self.views: dict[int, int] = {}  # rows -> the values that they are views of
+        self.passes = [
+            [box for loop in loops for rows in loop.parts for box in self._boxes(rows, _frames(loop, rows))]
+            for loops in folding.passes
+        ]
         self.boxes = [box for boxes in self.passes for box in boxes]
-        self.home = {step.out: box.name for box in self.boxes for step in box.steps}
+        self.home = {row.name: box.name for box in self.boxes for row in box.rows}
         self.home |= {number: f"v{number}" for number in (*found.inputs, *found.seeds)}
 
-    def _boxes(self, part: Loop | list[Step]) -> Iterator[_Box]:
-        """The boxes of a loop, or of the steps between two loops."""
-        steps, loop = (part.turns[_drawn(part)], self._number(part)) if isinstance(part, Loop) else (part, None)
-        calls = self.folding.calls(part) if isinstance(part, Loop) else [self.folding.calls(step)[0] for step in part]
-        self.words |= {step.out: call for step, call in zip(steps, calls, strict=True)}
-        self.views |= {step.out: step.view.number for step in steps if step.view is not None}
+    def _boxes(self, rows: Sequence[Row], frames: Frames) -> Iterator[_Box]:
+        """The boxes of rows that are done one after another."""
+        shown = {row.steps[_drawn(row)].out: row for row in rows}
+        steps = [row.steps[_drawn(row)] for row in rows]
+        self.views |= {row.name: step.view.number for row, step in zip(rows, steps, strict=True) if step.view}
         for item in _fused(self.found, steps):
             if isinstance(item, Group) or item.view is None:
-                yield _Box(item.steps if isinstance(item, Group) else (item,), loop)
-
-    def _number(self, loop: Loop) -> int:
-        return self.folding.places[loop.turns[0][0].out].loop
+                parts = item.steps if isinstance(item, Group) else (item,)
+                yield _Box(tuple(shown[step.out] for step in parts), frames)
 
     def dot(self, title: str, legend: bool) -> str:
         """The picture in Graphviz's language."""
@@ -135,14 +149,7 @@ class _Picture:
                 told = f"{name} v{number}\\n{self._kind(number)}"
                 lines.append(f'  v{number} [label="{told}" shape=ellipse color="{STATE.outline}"]')
         for heading, boxes in zip(("forward", "backward"), self.passes, strict=True):
-            lines.append(f'  subgraph cluster_{heading} {{ label="{heading}"; color={line}')
-            for loop, inside in groupby(boxes, lambda box: box.loop):
-                drawn = [f"    {box.name} [{self._look(box)}]" for box in inside]
-                if loop is not None:
-                    turns = f"for t in range({len(self.folding.loops[loop].turns)})"
-                    drawn = [f'    subgraph cluster_loop{loop} {{ label="{turns}"; color={line}', *drawn, "    }"]
-                lines += drawn
-            lines.append("  }")
+            lines += self._framed(f"cluster_{heading}", heading, boxes, 0)
         arrows = [f"  {arrow}" for box in self.boxes for arrow in self._arrows(box)]
         for name, numbers in (("output", self.found.outputs), ("gradient", self.found.gradients)):
             for place, number in enumerate(numbers):
@@ -151,56 +158,66 @@ class _Picture:
                     arrows.append(f"  {tail} -> {name}{place}")
         return "\n".join([*lines, *arrows, "}"])
 
+    def _framed(self, name: str, heading: str, boxes: Sequence[_Box], depth: int) -> list[str]:
+        """A frame with its boxes, and with the frames in it."""
+        lines = [f'subgraph {name} {{ label="{heading}"; color="{LINE}"']
+        for frame, inside in groupby(boxes, lambda box: box.frames[depth : depth + 1]):
+            if frame:
+                lines += self._framed(f"cluster_{frame[0].name}", frame[0].heading, list(inside), depth + 1)
+            else:
+                lines += [f"  {box.name} [{self._look(box)}]" for box in inside]
+        return [f"  {line}" for line in (*lines, "}")]
+
     def _arrows(self, box: _Box) -> Iterator[str]:
         """The arrows to a box; dashed ones from earlier turns of its loop."""
-        plain, dashed = dict.fromkeys([""]), dict[str, None]()
-        for number in (number for step in box.steps for number in step.reads):
-            tail, earlier = self._source(number, box.loop)
-            if earlier is not None:
-                dashed[tail] = None
-                loop = self.folding.loops[earlier.loop]
-                first = loop.before.get((earlier.step, earlier.turn - _drawn(loop)))
-                tail = "" if first is None else self._source(first)[0]
-            plain[tail] = None
+        plain, dashed = dict[str, None](), dict[str, None]()
+        for row, step in zip(box.rows, box.steps, strict=True):
+            for number in step.reads:
+                tail, earlier = self._source(number, row)
+                (plain if earlier is None else dashed)[tail] = None
+                if earlier is not None and earlier in self.first:
+                    plain[self._source(self.first[earlier])[0]] = None
         yield from (f"{tail} -> {box.name}" for tail in plain if tail not in ("", box.name))
         yield from (f"{tail} -> {box.name} [style=dashed constraint=false]" for tail in dashed if tail)
 
-    def _source(self, number: int, loop: int | None = None) -> tuple[str, Place | None]:
-        """The box that makes a value, and where it is made if that is in another turn of this loop."""
-        earlier = None
+    def _source(self, number: int, reader: Row | None = None) -> tuple[str, Place | None]:
+        """The box that makes a value, and what its first reader reads if it is of an earlier turn of the same loop."""
+        earlier, turn = None, reader.turns[_drawn(reader)] if reader else 0
         while True:
-            if (place := self.folding.places.get(number)) is not None:
-                home = self.folding.loops[place.loop]
-                earlier = place if place.loop == loop and place.turn != _drawn(home) else earlier
-                number = home.turns[_drawn(home)][place.step].out
+            if (place := self.made.places.get(number)) is not None:
+                row = self.made.rows[place.row]
+                same = reader is not None and self.loops.get(reader.name) == self.loops[row.name]
+                if reader and same and place.turn != turn and earlier is None:
+                    earlier = Place(row.name, place.turn - turn + reader.turns[0])
+                number, turn = row.name, row.turns[_drawn(row)]
             if number not in self.views:
                 return self.home.get(number, ""), earlier
             number = self.views[number]
 
     def _look(self, box: _Box) -> str:
         """The attributes of a box: its steps, one in a line."""
-        lines = [clean(self.words[step.out], limit=60) for step in box.steps[:MOST_LINES]]
-        if len(box.steps) > MOST_LINES:
-            lines.append(f"... {len(box.steps) - MOST_LINES} more")
-        label = "\\l".join(map(_escaped, [*lines, self._kind(box.steps[-1].out), ""]))
-        return f'label="{label}" color="{ACCENT if len(box.steps) > 1 else LINE}"'
+        lines = [clean(self.listing.call(row), limit=60) for row in box.rows[:MOST_LINES]]
+        if len(box.rows) > MOST_LINES:
+            lines.append(f"... {len(box.rows) - MOST_LINES} more")
+        label = "\\l".join(map(_escaped, [*lines, self._kind(box.rows[-1].name), ""]))
+        return f'label="{label}" color="{ACCENT if len(box.rows) > 1 else LINE}"'
 
     def _kind(self, number: int) -> str:
         value = self.found.values[number]
         return f"{len(value)} arrays" if type(value) is tuple else f"{value.dtype}{shown(value.shape)}"
 
 
-def _parts(items: Sequence[Step | Loop]) -> Iterator[Loop | list[Step]]:
-    """The loops of a pass, and the steps between them."""
-    for _, alike in groupby(items, type):
-        run = list(alike)
-        steps = [item for item in run if isinstance(item, Step)]
-        yield from [steps] if steps else [item for item in run if isinstance(item, Loop)]
+def _frames(loop: Loop, rows: Sequence[Row]) -> Frames:
+    """The frames around rows of a loop that are done at the same turns."""
+    frames = [Frame(f"loop{loop.rows[0].name}", f"for t in range({loop.turns})")] if loop.turns > 1 else []
+    if len(rows[0].turns) < loop.turns:
+        frames.append(Frame(f"part{rows[0].name}", at_turns(rows[0].turns)))
+    return tuple(frames)
 
 
-def _drawn(loop: Loop) -> int:
-    """The turn that is drawn: in the middle, where what it reads is as in most."""
-    return max(len(loop.turns) // 2, 2)
+def _drawn(row: Row) -> int:
+    """Which of its turns is drawn: in the middle, where what it reads is as in most."""
+    return max(len(row.turns) // 2, min(2, len(row.turns) - 1))
 
 
 def _fused(found: Program, steps: Sequence[Step]) -> list[Step | Group]:
