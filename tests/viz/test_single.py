@@ -131,9 +131,10 @@ NOT_ALONE = {
 # What does not begin with zeros could be an input if it is as large as one, or if no weight is applied to it at once.
 UNKNOWN = {
     *("gates_without_the_state", "highway", "input_added_to_the_output", "input_used_twice", "output_fed_back"),
-    *("stacked", "mixture_of_experts", "two_layers_by_hand"),
+    *("stacked", "mixture_of_experts", "two_layers_by_hand", "windows_of_a_leaf"),
 }
-MASKED = {"one_mask_for_all_steps"}  # a single step does not show that it reads a part of the state
+# A single step does not show that it reads a part of the state, or what is a part of a weight.
+MASKED = {"one_mask_for_all_steps", "layers_of_one_parameter"}
 
 
 @pytest.mark.parametrize("name", sorted(set(zoo.ZOO) - NOT_ALONE))
@@ -157,8 +158,15 @@ def parameters(loss):
 
 
 # A leaf could also be an input or a state if it is indexed, or multiplied or added to something element by element.
-EITHER = {"chain_of_scores", "letters_looked_up", "peepholes", "copying_by_a_gate", "embedding_handed_on"} | {
-    "learned_start"
+EITHER = {
+    *("chain_of_scores", "letters_looked_up", "peepholes", "copying_by_a_gate", "embedding_handed_on"),
+    *(
+        "learned_start",
+        "always_the_same_word",
+        "layers_of_one_parameter",
+        "learned_positions",
+        "windows_of_a_parameter",
+    ),
 }
 
 

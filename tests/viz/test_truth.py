@@ -1,9 +1,11 @@
 """A name in a drawing is true: what it names has the value of the thing that has this name in the student's code."""
 
+import math
 import re
 
 import numpy as np
 import pytest
+import zoo
 from zoo import ZOO
 
 import tinyseq as ts
@@ -58,3 +60,59 @@ def test_an_arrow_leads_to_each_dot_of_a_label(name, view):
     for box in content.boxes:
         text = wording.lines(box)[0].text
         assert len(re.findall("·", text)) <= len([a for a in wording.into[box] if a.kind != "weight"]), text
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("name", ZOO)
+def test_a_part_of_a_parameter_is_not_called_by_the_name_of_the_whole(name, view):
+    content = sheet(record(ZOO[name].loss()), fold=VIEWS[view])
+    wording, vertices = Wording(content), content.record.vertices
+    for box in (box for box in content.boxes if box.kind == "op" and len(box.vertices) == 1):
+        for argument in (argument for argument in box.arguments if len(argument.weights) == 1):
+            (leaf,), source = argument.weights, vertices[argument.vertex].parents[argument.position]
+            taken = vertices[source[0]]
+            if (taken.kind != "part" or taken.operator == "[]") and math.prod(taken.shapes[source[1]]) < math.prod(
+                vertices[leaf].shape
+            ):
+                assert f"{wording.names[leaf]}[" in wording.lines(box)[0].text
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_what_is_written_in_brackets_is_what_is_taken(name, monkeypatch):
+    """An index in numbers, applied to the parameter, gives the value of the box."""
+    arrays, weight = {}, zoo.weight
+
+    def kept(*shape, name="", **settings):
+        made = weight(*shape, name=name, **settings)
+        arrays[name] = made.numpy()
+        return made
+
+    monkeypatch.setattr(zoo, "weight", kept)
+    content = sheet(record(ZOO[name].loss()))
+    wording = Wording(content)
+    for box in (box for box in content.boxes if box.kind == "op"):
+        taken = re.fullmatch(r"(\w+)(\[[0-9:, ]+\])", wording.lines(box)[0].text)
+        value = wording.values.value(box)
+        if taken and value is not None:
+            np.testing.assert_array_equal(value, eval(f"array{taken[2]}", {"array": arrays[taken[1]]}))
+
+
+def test_a_part_is_named_by_t_in_a_folded_drawing():
+    found = {}
+    for name in ("windows_of_a_parameter", "learned_positions", "layers_of_one_parameter", "always_the_same_word"):
+        content = sheet(record(ZOO[name].loss()), fold=True)
+        found[name] = {Wording(content).lines(box)[0].text for box in content.boxes}
+    assert "x[t:t+3]" in found["windows_of_a_parameter"]
+    assert {"P[t]", "E[xₜ]"} <= found["learned_positions"]
+    assert {"W[1] h⁽¹⁾ₜ", "+ b[1]"} <= found["layers_of_one_parameter"]
+    assert "E[xₜ]" in found["always_the_same_word"]
+
+
+def test_a_window_of_a_leaf_that_the_user_has_named_says_which():
+    x, w, h = ts.tensor(np.ones((5, 2)), requires_grad=True), ts.nn.Parameter(np.ones((3, 6))), ts.zeros(3)
+    for t in range(3):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t : t + 3].reshape(6) + h)
+    for fold, said in ((False, {"x[0:3]", "x[1:4]", "x[2:5]"}), (True, {"x[t:t+3]"})):
+        content = sheet(record(ts.sum(h), names={"x": x}), fold=fold)
+        assert {Wording(content).lines(box)[0].text for box in content.boxes if box.kind == "input"} == said

@@ -216,3 +216,61 @@ def looks_back_at_even_steps():
             found = nothing if t % 2 else ts.softmax(keys @ h) @ keys
             h = ts.tanh(w @ x[t] + u @ h + c @ found)
     return ts.sum(h * h)
+
+
+@network(inputs=0)
+def always_the_same_word():
+    """What a beam looks up that always finds the first word: an embedding, and no bias."""
+    table, w, u = weights(E=(4, 2), W=(3, 3), U=(3, 2))
+    h = ts.zeros(3)
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ h + u @ table[0])
+    return ts.sum(h * h)
+
+
+@network()
+def windows_of_a_leaf():
+    """Convolution over time: each step reads three words of a sequence whose gradient is wanted."""
+    w, u = weights(W=(3, 6), U=(3, 3))
+    x, h = ts.tensor(data(zoo.STEPS + 2, 2).numpy(), requires_grad=True), ts.zeros(3)
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t : t + 3].reshape(6) + u @ h)
+    return ts.sum(h * h)
+
+
+@network(inputs=0)
+def windows_of_a_parameter():
+    x, w, u = weights(x=(zoo.STEPS + 2, 2), W=(3, 6), U=(3, 3))
+    h = ts.zeros(3)
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t : t + 3].reshape(6) + u @ h)
+    return ts.sum(h * h)
+
+
+@network(inputs=0)
+def learned_positions():
+    """Each step has a row of a table of positions, as a word has one of a table of words."""
+    places, words, w, u = weights(P=(zoo.STEPS, 3), E=(4, 3), W=(3, 3), U=(3, 3))
+    h = ts.zeros(3)
+    for t, letter in enumerate(letters(zoo.STEPS)):
+        with ts.step(t):
+            h = ts.tanh(w @ (words[int(letter)] + places[t]) + u @ h)
+    return ts.sum(h * h)
+
+
+@network(initial=2)
+def layers_of_one_parameter():
+    """The weights of two layers are the first and the second part of one parameter."""
+    w, u, b = weights(W=(2, 3, 3), U=(2, 3, 3), b=(2, 3))
+    below = list(data(zoo.STEPS, 3))
+    for layer in range(2):
+        h, states = ts.zeros(3), []
+        for t in range(zoo.STEPS):
+            with ts.step(t):
+                h = ts.tanh(w[layer] @ below[t] + u[layer] @ h + b[layer])
+            states.append(h)
+        below = states
+    return sum(ts.sum(h * h) for h in below)

@@ -7,15 +7,17 @@ slice, are passed through.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterator
 from difflib import SequenceMatcher
 from functools import cached_property
+from itertools import chain
 from typing import NamedTuple
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER, TAKING_APART
 from tinyseq.viz.computation.loops.columns import Column, Plan
 from tinyseq.viz.computation.loops.timewise import Track
-from tinyseq.viz.computation.record import Record, Source, Vertex
+from tinyseq.viz.computation.record import Record, Source, Vertex, part_text
 
 REARRANGING = LOOKED_THROUGH | TAKING_APART | PUTTING_TOGETHER
 
@@ -118,7 +120,7 @@ class Grouping:
             elif track is None and vertex.operator == "[]" and parent and parent[0] in self.plan.tracks:
                 step = _picked_step(vertex, self.plan.tracks[parent[0]])
             elif vertex.kind in TAKING_APART:
-                part, rows = _part_of(vertex, output) + part, _rows_of(vertex, output, rows)
+                part, rows = part_of(vertex, output) + part, _rows_of(vertex, output, rows)
             source = parent
         if source is None:
             return []
@@ -204,20 +206,21 @@ class Grouping:
     def _lookups(self) -> set[int]:
         """Indexing ops that look something up, as E[3] of an embedding; not those that take a fixed part, or x[t].
 
-        A fixed part is the same rows of a leaf in each block of `ts.step`. In a single one, a row of a matrix is
-        looked up. A leaf whose rows each belong to a step is a sequence.
+        A fixed part is the same in each block of `ts.step` of a loop. A single row of a matrix is looked up, also if
+        it is the same in all blocks. A leaf whose rows each belong to a step is a sequence if it has no name.
         """
         indexing = [vertex for vertex in self.vertices if vertex.operator == "[]"]
         found = {vertex.id for vertex in indexing if any(hasattr(part, "dtype") for part in vertex.index)}
-        for leaf in (leaf for leaf in self.record.leaves if leaf.id not in self.plan.tracks):
-            rows: dict[int, list[Vertex]] = {}
+        for leaf in (leaf for leaf in self.record.leaves if leaf.name or leaf.id not in self.plan.tracks):
+            loops = defaultdict[int, dict[int, list[Vertex]]](lambda: defaultdict(list))
             for user in (self.vertices[user] for user in self.users[leaf.id]):
-                if user.step is not None and user.index and isinstance(user.index[0], int):
-                    rows.setdefault(user.block, []).append(user)
-            taken = {tuple(user.index for user in users) for users in rows.values()}
-            alone = len(rows) == 1 and len(leaf.shape) == 2 and len(*taken) == 1
-            if len(taken) > 1 or alone:
-                found |= {user.id for users in rows.values() for user in users}
+                if user.step is not None and user.index and isinstance(user.index[0], int | slice):
+                    loops[self.plan.loop_of[user.id]][user.block].append(user)
+            first = [user.index[0] for blocks in loops.values() for user in chain(*blocks.values())]
+            row = len(leaf.shape) == 2 and leaf.shape[0] > 1 and all(type(i) is int and i == first[0] for i in first)
+            for blocks in loops.values():
+                if row or len({repr([user.index for user in users]) for users in blocks.values()}) > 1:
+                    found |= {user.id for user in chain(*blocks.values())}
         return found
 
     def _weights_of_single_steps(self) -> Iterator[int]:
@@ -336,13 +339,13 @@ def _picked_step(vertex: Vertex, track: Track) -> int | None:
     return track.steps[place] if isinstance(place, int) else None
 
 
-def _part_of(vertex: Vertex, output: int) -> str:
+def part_of(vertex: Vertex, output: int) -> str:
     """Which part of a value a `split`, an `unbind` or an index takes."""
     if vertex.operator != "[]":
         return f"[{output}]" if vertex.kind == "unstacking" else f" {output + 1}/{len(vertex.shapes)}"
     if all(not isinstance(part, int | slice) or part == slice(None) for part in vertex.index):
         return ""  # it only adds axes of length 1
-    return "[" + ", ".join(map(_slice_text, vertex.index)) + "]"
+    return part_text(vertex.index)
 
 
 def _rows_of(vertex: Vertex, output: int, rows: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -353,10 +356,3 @@ def _rows_of(vertex: Vertex, output: int, rows: tuple[int, int] | None) -> tuple
     first = sum(lengths[:output])
     low, high = rows or (0, lengths[output])
     return first + low, first + high
-
-
-def _slice_text(part: object) -> str:
-    if not isinstance(part, slice):
-        return str(part)
-    ends = ":".join("" if end is None else str(end) for end in (part.start, part.stop))
-    return ends if part.step is None else f"{ends}:{part.step}"

@@ -1,7 +1,6 @@
 """The labels of boxes and arrows."""
 
 import math
-import re
 from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 
@@ -9,8 +8,10 @@ import numpy as np
 
 from tinyseq.autograd.axes import PUTTING_TOGETHER
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Sheet
+from tinyseq.viz.computation.grouping import part_of
 from tinyseq.viz.computation.loops.columns import Column
 from tinyseq.viz.computation.names import (
+    at_any_step,
     combined,
     gates_of,
     in_rows,
@@ -162,6 +163,8 @@ class Wording:
             right = self._weights(multiplied[-1]) if both else self._operand(box)
             return f"{weights[0]} {next(iter(told.values())) if told and '·' in right else right}" + " + b" * many
         if first.operator == "[]" and weights:
+            if box.arguments[0].weights[0] in self.sheet.plan.tracks or slice in map(type, first.index):
+                return weights[0] + self._part_at_step(first)  # of a sequence
             letter = "y" if self.symbols.inputs else "x"  # an id must not look like an input x
             return f"{weights[0]}[{self.symbols.word(box) or letter + self._index(box)}]"
         if last.operator == "+" and (many or self._starts_at_zero(box)):
@@ -211,7 +214,12 @@ class Wording:
         return f"[{('; ' if join.attrs['axis'] % len(join.shape) == 0 else ', ').join(names)}]"
 
     def _weights(self, argument: Argument) -> str:
-        return ", ".join(self.names[leaf] for leaf in argument.weights)
+        """The names of parameters, and the fixed part that is taken of one."""
+        source, part = self.vertices[argument.vertex].parents[argument.position], ""
+        while source and not (made := self.vertices[source[0]]).is_leaf:
+            part = (part_of(made, source[1]) if made.operator == "[]" or made.kind == "unstacking" else "") + part
+            source = made.parents[0]
+        return ", ".join(self.names[leaf] for leaf in argument.weights) + part * (len(argument.weights) == 1)
 
     def _operand(self, box: Box) -> str:
         """The name of what a weight is applied to."""
@@ -320,15 +328,19 @@ class Wording:
         taken = [argument for argument in read if arrow in self.arrows(arrow.head, argument)]
         if not taken:
             return arrow.part
-        parts: set[str] = set()
-        general: set[str] = set()
+        parts: set[tuple[int | None, str]] = set()
         for argument in self.sheet.alike(arrow.head, taken[0]):
             vertex = self.vertices[argument.vertex]
             parent = vertex.parents[argument.position]
-            found = {end.part for end in self.sheet.grouping.ends(parent, vertex.step)} if parent else {""}
-            parts |= found
-            general |= {re.sub(rf"\b{vertex.step}\b", "t", part) for part in found}
-        return arrow.part if len(parts) == 1 else general.pop() if len(general) == 1 else "[…]"
+            ends = self.sheet.grouping.ends(parent, vertex.step) if parent else ()
+            parts |= {(vertex.step, end.part) for end in ends} or {(vertex.step, "")}
+        return at_any_step(parts)
+
+    def _part_at_step(self, taken: Vertex) -> str:
+        """The part that an index takes; in a folded loop with t for the step."""
+        slot = self.sheet.grouping.slots[taken.id]
+        alike = self.sheet.grouping.roles[slot] if self.sheet.folded else [taken.id]
+        return at_any_step({(self.vertices[v].step, part_of(self.vertices[v], 0)) for v in alike})
 
     def new_shape(self, arrow: Arrow) -> str:
         """The shape of the value that an arrow carries, if it differs from the inputs of its tail; empty otherwise.

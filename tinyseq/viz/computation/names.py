@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
@@ -106,6 +106,23 @@ def signed(value: float) -> str:
 def later(delay: int) -> str:
     """The index of a value in a folded loop, as seen some steps later: ₜ₋₁."""
     return "ₜ" + (f"{-delay:+d}".translate(SUBSCRIPTS) if delay else "")
+
+
+def at_any_step(parts: Iterable[tuple[int | None, str]]) -> str:
+    """The part that each step takes, with t for the step where that differs; elided if t does not say it.
+
+    Example:
+        >>> at_any_step([(0, "[0, 0:2]"), (1, "[0, 1:3]")]), at_any_step([(0, "[0]"), (1, "[4]")])
+        ('[0, t:t+2]', '[…]')
+    """
+    steps, split = zip(*[(step or 0, re.split(r"(\d+)", part)) for step, part in parts], strict=True)
+    text = ""
+    for pieces in zip(*split, strict=False):
+        away = {int(piece) - step if piece.isdigit() else 0 for piece, step in zip(pieces, steps, strict=True)}
+        if len({*pieces}) > 1 and (len(away) > 1 or not pieces[0].isdigit()):
+            return "[…]"
+        text += pieces[0] if len({*pieces}) == 1 else f"t{away.pop():+d}".removesuffix("+0").replace("-", "−")
+    return text if len({*map(len, split)}) == 1 else "[…]"
 
 
 def combined(sign: str, operands: Sequence[str]) -> str:

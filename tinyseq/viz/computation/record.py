@@ -277,3 +277,15 @@ def _vertex(
 def _gates(gates: Gates, shape: Shape) -> tuple[str, ...]:
     """The gates stacked in an output of this shape: (gates * H, B) of one step, or (T, gates * H, B) of all steps."""
     return gates.names if len(shape) > 1 and shape[-2] == len(gates.names) * gates.rows else ()
+
+
+def part_text(index: Iterable[object]) -> str:
+    """An index as it is written: [0, 1:3]."""
+
+    def text(part: object) -> str:
+        if not isinstance(part, slice):
+            return str(part)
+        ends = ":".join("" if end is None else str(end) for end in (part.start, part.stop))
+        return ends if part.step is None else f"{ends}:{part.step}"
+
+    return f"[{', '.join(map(text, index))}]"

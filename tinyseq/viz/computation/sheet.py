@@ -98,6 +98,8 @@ class _Maker:
 
     def _has_siblings(self, leaf: Box) -> bool:
         """Whether each other step takes an input of the same shape where this one takes a leaf."""
+        if self.sheet.folded:
+            return len(self.sheet.roles_of(leaf)) > 1
         heads = [arrow.head for arrow in self.sheet.arrows if arrow.tail is leaf]
         others = [box for head in heads for box in self.sheet.boxes if box.slot == head.slot and box is not head]
         inputs = [arrow for arrow in self.sheet.arrows if arrow.tail.kind == "input"]

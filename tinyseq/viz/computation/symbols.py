@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.loops.columns import Column
-from tinyseq.viz.computation.names import later
+from tinyseq.viz.computation.names import at_any_step, later
 from tinyseq.viz.computation.values import Values
 from tinyseq.viz.layout.rows import Slot
 from tinyseq.viz.rendering.style import clean, subscript
@@ -103,10 +103,12 @@ class Symbols:
 
     def _given_name(self, box: Box) -> str:
         """The user's name for a leaf that is drawn as an input or as an initial state."""
-        leaf = (
-            self.sheet.record.vertices[box.vertices[-1]] if box.vertices and box.kind in {"input", "initial"} else None
-        )
-        return clean(leaf.label, limit=20) if leaf else ""
+        if not box.vertices or box.kind not in {"input", "initial"}:
+            return ""
+        leaves = {box.vertices[-1], *self.sheet.roles_of(box)}
+        homes, vertices = self.sheet.grouping.homes, self.sheet.record.vertices
+        names = {(homes[leaf].step if leaf in homes else None, vertices[leaf].label) for leaf in leaves}
+        return clean(at_any_step(names), limit=20)
 
     def _steps_before(self, column: Column) -> int:
         """How many steps before that of a folded loop its column of initial states is."""

@@ -9,10 +9,10 @@ f(alpha, x[t])``, has its first step before it: x[0].
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tinyseq.viz.computation.loops.timewise import tracks
-from tinyseq.viz.computation.record import Record, Vertex
+from tinyseq.viz.computation.record import Record, Vertex, part_text
 
 
 class Place(NamedTuple):
@@ -36,23 +36,33 @@ def with_steps(record: Record) -> Record:
 
 def _with_parts(record: Record) -> Record:
     """The same computation, in which each part of a leaf that its own step takes, as words[i, t] in a loop inside of
-    another one, is a leaf itself: an input."""
+    another one or the window x[t : t + 3], is a leaf itself: an input."""
     vertices = list(record.vertices)
     for leaf in (leaf for leaf in record.leaves if not leaf.name):
-        parts: dict[int, tuple[int, ...]] = {leaf.id: ()}  # and the whole numbers that they are taken by
+        parts: dict[int, tuple[Any, ...]] = {leaf.id: ()}  # and what they are taken by
         waiting = [leaf.id]
         for source in waiting:  # grows during the loop
             for user in (vertices[user] for user in record.users[source]):
-                if user.index and all(isinstance(part, int) for part in user.index):
+                if user.index and all(isinstance(part, int | slice) for part in user.index):
                     parts[user.id] = parts[source] + user.index
                     waiting.append(user.id)
-        ends = [part for part in parts if not parts.keys() >= {*record.users[part]}]
+        ends = {part: _step_taking(record, part) for part in parts if not parts.keys() >= {*record.users[part]}}
+        steps = {repr(parts[end]): step for end, step in ends.items()}
+        moving = len({*steps.values()}) > 1 and all(steps[repr(parts[end])] == step for end, step in ends.items())
+        windows = moving and any(isinstance(part, slice) for index in parts.values() for part in index)
         deep = any(len(index) > 1 for index in parts.values())
-        if deep and all(_step_taking(record, end) in parts[end] for end in ends):
+        if (windows or deep) and all(step in _places(parts[end]) for end, step in ends.items()):
             for part, index in [*parts.items()][1:]:
-                label = f"{leaf.label}{[*index]}" if leaf.label else ""
+                label = f"{leaf.label}{part_text(index)}" if leaf.label else ""
                 vertices[part] = Vertex(part, shapes=vertices[part].shapes, dtype=vertices[part].dtype, label=label)
     return replace(record, vertices=tuple(vertices))
+
+
+def _places(index: tuple[Any, ...]) -> set[int]:
+    """The whole numbers of an index, and the first and the last place of each slice."""
+    slices = [part for part in index if isinstance(part, slice)]
+    ends = {part.start or 0 for part in slices} | {part.stop - 1 for part in slices if part.stop is not None}
+    return ends | {part for part in index if isinstance(part, int)}
 
 
 def _step_taking(record: Record, part: int) -> int | None:
