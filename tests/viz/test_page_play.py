@@ -331,6 +331,8 @@ def test_parameters_of_the_same_name_are_told_apart(opened):
     browser = opened(graph((a * a).sum() + (b * b).sum()))
     browser.run("go(moments.length)")
     assert browser.run("[...parameters.values()].map(p => summed(p, arrived(p, now())).length)") == [2, 3]
+    names = browser.run("[...parameters.keys()]")
+    assert names[1] == names[0] + "′"  # as in the drawing
 
 
 def test_a_gradient_that_explodes_is_shown_as_such(opened):

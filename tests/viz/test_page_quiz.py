@@ -7,7 +7,7 @@ import tinyseq as ts
 
 pytestmark = pytest.mark.browser
 
-STATE = """({ asking, hidden: byId('quiz').hidden, formula: byId('equation').textContent, now: now(),
+STATE = """({ asking, hidden: byId('question').hidden, formula: byId('equation').textContent, now: now(),
   verdict: byId('verdict').textContent, asked: byId('asked').textContent })"""
 
 
@@ -89,6 +89,21 @@ def test_the_play_waits_for_the_answer(quiz):
     answer(quiz, str(quiz.run("moments[now() - 1].answer")))
     quiz.run("beat()")
     assert quiz.run("now()") == before + 1
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_picture_stays_in_its_place_while_questions_come_and_go(width, quiz):
+    quiz.size(width, 844)
+    quiz.wait_for(f"innerWidth === {width} && Math.abs(room[0] - picture.clientWidth) < 1")
+    high = "byId('play').getBoundingClientRect().height"
+    asked = quiz.run(high)
+    assert quiz.run("byId('asked').clientHeight") < 30  # in one line
+    answer(quiz, "-1234")
+    assert quiz.run(high) == asked
+    quiz.click("#give")
+    assert quiz.run(high) == asked
+    quiz.run("go(moments.findLastIndex(moment => !moment.asked) + 1)")
+    assert quiz.run(high) == asked
 
 
 def test_without_the_quiz_nothing_is_asked(quiz):

@@ -115,6 +115,24 @@ def test_a_page_opens_in_letters_that_can_be_read_with_a_button_for_the_rest(nam
     assert min(browser.run(small)) >= 13
 
 
+BEGINNING = """((box, all, button) => box.left >= all.left && box.right <= all.right
+  && box.top >= all.top && box.bottom <= all.bottom
+  && !(button.width && box.right > button.left && box.bottom > button.top))
+  (rectangleOf(boxes.get(moments.flatMap(m => m.boxes).find(name => columnOf(name) === columns[0]))),
+   picture.getBoundingClientRect(), byId('whole').getBoundingClientRect())"""
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_a_page_opens_where_the_sequence_begins(name, opened):
+    browser = opened(ts.viz.graph(ZOO[name].loss(), gradients=True))
+    for size in SIZES.values():
+        browser.size(*size)
+        browser.wait_for(f"innerWidth === {size[0]} && Math.abs(room[0] - picture.clientWidth) < 1")
+        browser.run("(fit(), comeCloser())")
+        assert browser.run(LETTERS) >= 7.99
+        assert browser.run(BEGINNING), size
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", ["rnn", "lstm", "trellis"])
 def test_letters_can_be_read_while_the_page_plays_until_the_whole_picture_is_asked_for(name, size, opened):

@@ -178,10 +178,13 @@ class Ledger:
 
 
 def _told_apart(leaves: Mapping[int, Vertex]) -> dict[int, str]:
-    """A unique name for each leaf."""
-    names = {number: leaf_name(leaf) for number, leaf in leaves.items()}
-    often = {name for name, count in Counter(names.values()).items() if count > 1}
-    return {number: f"{name}, leaf {number}" if name in often else name for number, name in names.items()}
+    """A unique name for each leaf: the second of several alike has a prime, as its symbol in the drawing has."""
+    names = {key: leaf_name(leaf) for key, leaf in leaves.items()}
+    seen = Counter[str]()
+    for key, name in names.items():
+        names[key] += "′" * seen[name]
+        seen[name] += 1
+    return names
 
 
 def _norm(array: Array) -> float | None:

@@ -126,7 +126,7 @@ function say(acting) {
 function sayParts({ parts, total, given, additions }) {
   const shown = parts.map(({ origin, numbers, strip }) => partOf(`from ${origin}`, numbers, strip));
   if (shown.length && total && !asking) shown.push(partOf("sum", "", total));
-  shown.forEach((part, i) => byId("parts").append(...(i ? [i < parts.length ? "+" : "="] : []), part));
+  shown.forEach((part, i) => byId("parts").append(...(i ? [i < parts.length ? "+ " : "= "] : []), part));
   if (given.length) byId("parts").append(make("span", { class: "given" }, "with ", typeset(given.join(", "))));
   const added = additions.slice(0, 3).map(({ parameter, rule }) => `${parameter}.grad += ${rule || "its term"}`);
   if (added.length) {

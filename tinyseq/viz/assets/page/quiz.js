@@ -12,8 +12,7 @@ const isAsking = () => Boolean(now() && quizzing && moments[now() - 1].asked && 
 /** Ask for the number of this moment, if it has one. */
 function ask() {
   asking = isAsking();
-  byId("quiz").hidden = !asking;
-  byId("verdict").textContent = quizzing ? byId("verdict").textContent : "";
+  byId("question").hidden = !asking;
   if (!asking) return;
   byId("asked").replaceChildren("What is ", typeset(moments[now() - 1].asked), "? ");
   byId("answer").value = "";
@@ -32,8 +31,8 @@ function reply(given) {
   answered += Number(right);
   done.add(now());
   asking = false;
-  if (byId("quiz").contains(document.activeElement)) picture.focus();
-  byId("quiz").hidden = true;
+  if (byId("question").contains(document.activeElement)) picture.focus();
+  byId("question").hidden = true;
   byId("verdict").textContent = `${right ? "Right" : "It is"}: ${shortly(answer, 4)}. ${answered} of ${posed} right.`;
   stage();
 }
@@ -49,9 +48,10 @@ byId("give").addEventListener("click", () => reply(null));
 function quiz() {
   quizzing = !quizzing;
   byId("quizzing").setAttribute("aria-pressed", String(quizzing));
+  byId("quiz").hidden = !quizzing;
   [answered, posed] = [0, 0];
   done.clear();
-  byId("verdict").textContent = quizzing ? "Step forward: you are asked for each number before it is shown." : "";
+  byId("verdict").textContent = "Step forward: you are asked for each number before it is shown.";
   if (quizzing && now() >= moments.length) slider.value = "0";
   ask();
   stage();
