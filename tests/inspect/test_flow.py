@@ -106,3 +106,17 @@ def test_a_gradient_whose_square_is_too_small_for_float32_is_not_shown_as_nothin
     norms = ts.inspect.gradient_flow(output[-1].sum()).states["h"]
     np.testing.assert_array_equal(norms, 0.5 ** np.arange(120, -1, -1))
     np.testing.assert_array_equal(ts.inspect.influence([output[-1].sum()], x), [norms])
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
+def test_the_first_state_of_a_loop_that_begins_outside_has_its_gradient(order):
+    """The sum over paths begins with the first step's scores: its gradient is the posterior of the first label."""
+    scores, moves = (ts.tensor(normal(seed, 3, 3), requires_grad=True) for seed in (1, 2))
+    alpha = scores[order[0]]
+    for t in order[1:]:
+        with ts.step(t):
+            alpha = ts.logsumexp(alpha[:, None] + moves, axis=0) + scores[t]
+    loss = ts.logsumexp(alpha)
+    (norms,) = ts.inspect.gradient_flow(loss).states.values()
+    posterior = ts.grad(loss, [scores])[0].numpy()
+    np.testing.assert_allclose(norms[order[0]], np.linalg.norm(posterior[order[0]]), rtol=1e-12)

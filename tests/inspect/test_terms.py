@@ -174,3 +174,49 @@ def test_a_use_outside_of_every_step_is_named():
         ts.inspect.grad_by_step(loss, weight)
     with pytest.raises(ValueError, match=r"losses\[1\] uses W"):
         ts.inspect.grad_by_lag([losses[0], loss], weight)
+
+
+BEGINNINGS = {  # what a loop begins with, of the first scores
+    "as they are": lambda scores, start: scores,
+    "with an axis": lambda scores, start: scores[None].reshape(3),
+    "and of another parameter": lambda scores, start: ts.tanh(scores + start) * start,
+}
+
+
+@pytest.mark.parametrize("backward", [False, True])
+@pytest.mark.parametrize("begins", BEGINNINGS)
+def test_what_a_loop_begins_with_is_the_first_step_s_also_outside_of_it(begins, backward):
+    """As in a conditional random field: the sum over paths begins with the first scores. Difference quotients."""
+    steps, x, moves, start = 4, normal(1, 4, 2), normal(2, 3, 3), ts.tensor(normal(3, 3), requires_grad=True)
+    order = [*range(steps)][:: -1 if backward else 1]
+
+    def loss(scores):
+        alpha = BEGINNINGS[begins](scores[order[0]], start)
+        for t in order[1:]:
+            with ts.step(t):
+                alpha = ts.logsumexp(alpha[:, None] + moves, axis=0) + scores[t]
+        return ts.logsumexp(alpha)
+
+    shared = ts.tensor(normal(4, 2, 3), requires_grad=True)
+    terms = ts.inspect.grad_by_step(loss(x @ shared), shared).numpy()
+    assert terms.shape == (steps, 2, 3)
+    for t, row, column in itertools.product(range(steps), range(2), range(3)):
+        moved = []
+        for way in (1e-6, -1e-6):
+            copies = np.stack([shared.numpy()] * steps)
+            copies[t, row, column] += way
+            moved.append(loss(ts.stack([ts.tensor(x[i] @ copies[i]) for i in range(steps)])).item())
+        np.testing.assert_allclose(terms[t, row, column], (moved[0] - moved[1]) / 2e-6, rtol=1e-5, atol=1e-8)
+    whole = ts.inspect.grad_by_step(loss(x @ shared), start).numpy() if "other" in begins else None
+    assert whole is None or np.flatnonzero(np.abs(whole).sum(axis=1)).tolist() == [order[0]]
+
+
+def test_what_a_loop_reads_at_other_steps_than_its_own_is_no_first_state():
+    """The rows of a table are no sequence: one that is read outside of the loop belongs to the step that uses it."""
+    table, w, h = ts.tensor(normal(1, 4, 3), requires_grad=True), ts.tensor(normal(2, 3, 3)), None
+    h = table[0]
+    for t, row in ((1, 3), (2, 1)):
+        with ts.step(t):
+            h = ts.tanh(w @ h + table[row])
+    terms = ts.inspect.grad_by_step(h.sum(), table).numpy()
+    assert np.abs(terms).sum(axis=(1, 2)).astype(bool).tolist() == [False, True, True]

@@ -77,7 +77,8 @@ def gradient_flow(loss: Tensor) -> GradientFlow:
             "no state is passed from one time step to another in this graph; "
             "run the loop under `with ts.step(t):`, as ts.nn.RNN, LSTM and GRU do"
         )
-    steps = steps_of(nodes)
+    handed_on = (by_step for _, loop in found for by_step in loop.states.values())
+    steps = max([steps_of(nodes), *(1 + step for by_step in handed_on for step in by_step)])
     states: dict[str, Norms] = {}
     gates: dict[str, Norms] = {}
     wanted: dict[Leaf | Node, list[tuple[int | None, slice, Norms, int]]] = defaultdict(list)

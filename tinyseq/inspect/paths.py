@@ -1,5 +1,6 @@
 """Paths through the recorded graph, and backward passes that leave the graph unchanged."""
 
+from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.backward import Visit, walk
 from tinyseq.autograd.declare import OPS
-from tinyseq.autograd.graph import Node, Parent, owner, readable
+from tinyseq.autograd.graph import Node, Output, Parent, owner, readable
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import NUMPY, Array, namespace_of, to_numpy
 
@@ -91,6 +92,41 @@ def steps_of(nodes: Iterable[Parent]) -> int:
 def labels_of(nodes: Iterable[Parent]) -> set[int]:
     """The time steps that nodes carry."""
     return {node.label.step for node in nodes if isinstance(node, Node) and node.label.step is not None}
+
+
+def first_steps(nodes: list[Node]) -> dict[Parent, int]:
+    """The values outside of every time step that belong to one: what a loop begins with, as scores[0] before a loop
+    whose steps 1, 2, ... take scores[1], scores[2], ..., belongs to step 0.
+
+    Args:
+        nodes: a whole graph, newest first.
+    """
+    taken: dict[Parent | None, list[tuple[int, Node]]] = defaultdict(list)  # the parts of each sequence
+    users: dict[Parent | None, list[Node]] = defaultdict(list)
+    for node in nodes:
+        for edge in node.edges:
+            users[edge].append(node)
+        index = node.attrs["index"] if node.op.operator == "[]" else ()
+        first = index[0] if isinstance(index, tuple) and index else index
+        if isinstance(first, int):
+            taken[node.edges[0]].append((first, node))
+    found: dict[Parent, int] = {}
+    for parts in taken.values():
+        inside = [(place, node.label.step) for place, node in parts if node.label.step is not None]
+        if inside and all(place == step for place, step in inside):
+            ends = {min(inside)[0] - 1, max(inside)[0] + 1}
+            found |= {node: place for place, node in parts if node.label.step is None and place in ends}
+    for node in reversed(nodes) if found else ():  # and what is computed from these before the loop
+        steps = {found.get(edge) for edge in node.edges if edge in found or isinstance(edge, Node | Output)}
+        if node not in found and node.label.step is None and len(steps) == 1 and (step := steps.pop()) is not None:
+            found[node] = step
+    for node in nodes:  # as far as it leads to the loop's first step
+        if node in found and not any(
+            found.get(user) == found[node] or user.label.step in {found[node] - 1, found[node] + 1}
+            for user in users[node]
+        ):
+            del found[node]
+    return found
 
 
 def made_of(loss: Tensor) -> list[Node]:

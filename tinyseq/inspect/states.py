@@ -15,6 +15,7 @@ from typing import TypeVar
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
 from tinyseq.autograd.op import Op
+from tinyseq.inspect.paths import first_steps
 
 Reader = TypeVar("Reader")
 Place = tuple[tuple[str, ...], int]  # a module path and a time step
@@ -47,7 +48,7 @@ def loops(nodes: list[Node]) -> list[Loop]:
     uses = _uses(nodes)
     begin = beginnings(nodes)
     found: dict[tuple[str, ...], Loop] = {}
-    for scope, step, name, state in _handed_on(uses):
+    for scope, step, name, state in _handed_on(uses, first_steps(nodes)):
         found.setdefault(scope, Loop(scope)).states[name][step] = state
     for loop in found.values():
         _complete(loop, nodes, begin)
@@ -99,20 +100,22 @@ def _uses(nodes: list[Node]) -> dict[Parent, list[Node]]:
     return uses
 
 
-def _handed_on(uses: dict[Parent, list[Node]]) -> Iterator[tuple[tuple[str, ...], int, str, Parent]]:
+def _handed_on(
+    uses: dict[Parent, list[Node]], first: dict[Parent, int]
+) -> Iterator[tuple[tuple[str, ...], int, str, Parent]]:
     """The values that another step reads, with their names: scope, step, name, state."""
     ranks: dict[tuple[Place, str], int] = defaultdict(int)
     for parent in sorted((parent for parent in uses if not isinstance(parent, Leaf)), key=lambda p: p.seq):
-        label = parent.label
-        if label.step is None or parent.shape == ():  # a running total is not a state
+        scope, step = parent.label.scope, first.get(parent, parent.label.step)
+        if step is None or parent.shape == ():  # a running total is not a state
             continue
-        readers = [node for node in uses[parent] if node.label.step not in (None, label.step)]
+        readers = [node for node in uses[parent] if node.label.step not in (None, step)]
         if readers:
             name = "h" if is_multiplied(readers, attrgetter("op"), partial(_users_in_step, uses)) else "c"
-            place = (label.scope, label.step)
+            place = (scope, step)
             ranks[place, name] += 1
             rank = ranks[place, name]
-            yield label.scope, label.step, name if rank == 1 else f"{name}{rank}", parent
+            yield scope, step, name if rank == 1 else f"{name}{rank}", parent
 
 
 def _users_in_step(uses: dict[Parent, list[Node]], node: Node) -> list[Node]:

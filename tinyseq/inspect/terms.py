@@ -19,7 +19,7 @@ from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
 from tinyseq.autograd.ops.moves.parts import stack
 from tinyseq.autograd.tensor import Index, Tensor, as_node
 from tinyseq.backend import Array, namespace_of
-from tinyseq.inspect.paths import add, labels_of, leading_to, made_of, ones, scalar_root, size_of, visits
+from tinyseq.inspect.paths import add, first_steps, labels_of, leading_to, made_of, ones, scalar_root, size_of, visits
 from tinyseq.inspect.shares import shares
 
 Norms = np.ndarray[Any, np.dtype[np.float64]]
@@ -236,13 +236,14 @@ def _terms(loss: Tensor, W: Tensor, name: str) -> Terms | None:
     on_the_way = leading_to(target, nodes)
     if owner(root) not in on_the_way:
         return None
-    _check_used_in_steps(root, target, nodes, name)
-    prologue = leading_to(target, [node for node in nodes if node.label.step is None])
+    first = first_steps(nodes)
+    _check_used_in_steps(root, target, nodes, first, name)
+    prologue = leading_to(target, [node for node in nodes if node.label.step is None and node not in first])
 
     terms: dict[int, Array] = {}
     sent: dict[int, dict[Parent, Array]] = {}
     for node, _, contributions in visits(ones(loss), on_the_way):
-        step = node.label.step
+        step = first.get(node, node.label.step)
         if step is None:
             continue
         for parent, g in contributions:
@@ -252,14 +253,15 @@ def _terms(loss: Tensor, W: Tensor, name: str) -> Terms | None:
                 add(sent.setdefault(step, {}), parent, g)
     for step, g in shares(sent, prologue, target).items():
         add(terms, step, g)
-    return Terms(terms, max(labels_of(on_the_way), default=-1))
+    last = labels_of(on_the_way) | {step for node, step in first.items() if node in on_the_way}
+    return Terms(terms, max(last, default=-1))
 
 
-def _check_used_in_steps(root: Parent, target: Parent, nodes: list[Node], name: str) -> None:
+def _check_used_in_steps(root: Parent, target: Parent, nodes: list[Node], first: dict[Parent, int], name: str) -> None:
     """Raise unless every path from the loss to the weight passes through a step."""
     outside = {owner(root)}
     for node in nodes:
-        if node not in outside or node.label.step is not None:
+        if node not in outside or first.get(node, node.label.step) is not None:
             continue
         if target in node.edges:
             raise ValueError(
