@@ -54,6 +54,29 @@ def test_the_browsers_gradients_are_the_librarys(page):
 
 
 @pytest.mark.browser
+def test_the_page_says_the_factors_of_the_command(page):
+    for forget, start in (-0.5, "LSTM"), (1, "LSTM, forget bias 1"), (2, "LSTM, forget bias 2"):
+        page.run(f"(byId('forget').value = {forget}, update())")
+        said = page.run("['rnn', 'lstm'].map(kind => byId(`${kind}-said`).textContent.match(/(?<=by )[\\d.]+\\d/g))")
+        told = factors(8, 3)
+        expected = [[told["RNN"]], [told[start], told[f"{start}, direct path"]]]
+        assert [[float(number) for number in numbers] for numbers in said] == [
+            pytest.approx(numbers, rel=2e-3) for numbers in expected
+        ]
+
+
+@pytest.mark.browser
+def test_ratios_are_written_as_a_person_would_and_the_floor_of_the_chart_is_named(page):
+    said = "wordsOf({}, 'h').match(/is (.*) times/)[1]"
+    for norms, written in [([0.7, 1], "0.7"), ([13, 1], "13"), ([2e-6, 1], "2.0 · 10⁻⁶"), ([5e7, 1], "5.0 · 10⁷")]:
+        assert page.run(said.format(norms)) == written
+    ticks = "[...document.querySelectorAll('#rnn-chart .tick')].map(tick => tick.textContent)"
+    assert not any("≤" in tick for tick in page.run(ticks))
+    page.run("(byId('scale').value = 0.1, byId('steps').value = 100, update())")
+    assert page.run(ticks)[0] == "≤ 10⁻³⁰"
+
+
+@pytest.mark.browser
 def test_the_direct_path_is_the_product_of_the_forget_gates(page):
     shown = page.run("lstmNorms({ steps: 12, scale: 1, forget: 1, all: false })")
     found = networks(8, 3)

@@ -75,12 +75,14 @@ const LSTM = {
 };
 /** The norms of dL/dh_t in an RNN. */
 const rnnNorms = settings => ({ h: throughTime(layers.rnn, settings, RNN).map(({ dh }) => norm(dh)) });
-/** The norms of dL/dc_t in an LSTM, and of what the last of them becomes on the direct path. */
+/** The norms of dL/dc_t in an LSTM, and of what the last of them becomes on the direct path; and the geometric mean of the gates there. */
 function lstmNorms(settings) {
   const { forget } = settings;
   const b = layers.lstm.b.map((bias, row) => (forget !== null && row >= H && row < 2 * H ? forget : bias));
   const found = throughTime({ ...layers.lstm, b }, settings, LSTM);
-  return { c: found.map(({ dc }) => norm(dc)), path: found.map(({ path }) => norm(path)) };
+  const gates = found.slice(1).flatMap(({ f }) => [...f]);
+  const gate = Math.exp(gates.reduce((sum, f) => sum + Math.log(f), 0) / gates.length);
+  return { c: found.map(({ dc }) => norm(dc)), path: found.map(({ path }) => norm(path)), gate };
 }
 
 // -- display -----------------------------------------------------------------------------------------------------------
@@ -113,7 +115,8 @@ function chartOf(svg, norms, [low, high], names) {
   setAll(svg, { viewBox: `0 0 ${width} ${height}` });
   for (let exponent = low; exponent <= high; exponent += Math.max(1, Math.ceil((high - low) / 6))) {
     svg.append(draw("line", { class: "grid", x1: left, x2: width - right, y1: Y(10 ** exponent), y2: Y(10 ** exponent) }));
-    svg.append(draw("text", { class: "tick", x: left - 6, y: Y(10 ** exponent) + 4, "text-anchor": "end" }, power(exponent)));
+    const least = 10 ** exponent > FLOOR ? "" : "≤ ";
+    svg.append(draw("text", { class: "tick", x: left - 6, y: Y(10 ** exponent) + 4, "text-anchor": "end" }, least + power(exponent)));
   }
   for (const t of new Set([0, Math.floor((steps - 1) / 2), steps - 1])) {
     svg.append(draw("text", { class: "tick", x: X(t), y: height - bottom + 16, "text-anchor": "middle" }, String(t)));
@@ -135,22 +138,21 @@ function chartOf(svg, norms, [low, high], names) {
   });
 }
 function wordsOf(norms, name) {
-  const last = norms.length - 1;
-  const [from, to] = [norms[last], norms[0]];
-  const grows = to > from;
-  const share = mathematical((to / from).toExponential(1).replace("e+0", ""));
-  return `‖dL/d${name}₀‖ is ${share} of ‖dL/d${name}‖ at the last step: ${grows ? "it grows" : "it shrinks"} by a factor of ${shortly(perStep(norms), 3)} per step.`;
+  const ratio = norms[0] / norms.at(-1);
+  const share = ratio > 0.001 && ratio < 1000 ? shortly(ratio, 2) : mathematical(ratio.toExponential(1).replace("+", ""));
+  return `‖dL/d${name}₀‖ is ${share} times ‖dL/d${name}‖ at the last step: on average, each step back multiplies it by ${shortly(perStep(norms), 3)}.`;
 }
 function update() {
   const settings = settingsNow();
-  const [rnn, lstm] = [rnnNorms(settings), lstmNorms(settings)];
+  const rnn = rnnNorms(settings);
+  const { gate, ...lstm } = lstmNorms(settings);
   const everything = [...rnn.h, ...lstm.c, ...lstm.path].filter(value => value > 0 && Number.isFinite(value)).map(Math.log10);
   const range = [Math.max(Math.floor(Math.min(...everything)), -30), Math.ceil(Math.max(...everything, -29))];
   if (range[1] - range[0] < 1) range[1] = range[0] + 1;
   chartOf(byId("rnn-chart"), { h: rnn.h }, range, ["‖dL/dh‖"]);
   chartOf(byId("lstm-chart"), lstm, range, ["‖dL/dc‖", "direct path"]);
   byId("rnn-said").textContent = wordsOf(rnn.h, "h");
-  byId("lstm-said").textContent = `${wordsOf(lstm.c, "c")} On the direct path, the factor is ${shortly(perStep(lstm.path), 3)}.`;
+  byId("lstm-said").textContent = `${wordsOf(lstm.c, "c")} On the direct path, the forget gates multiply by ${shortly(gate, 3)}.`;
   byId("steps-said").textContent = String(settings.steps);
   byId("scale-said").textContent = `× ${settings.scale.toFixed(1)}`;
   byId("forget-said").textContent = settings.forget === null ? "as by default" : settings.forget.toFixed(1);
