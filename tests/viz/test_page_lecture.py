@@ -96,7 +96,7 @@ def test_the_gradient_of_a_state_is_what_its_output_and_the_next_step_send_back(
     gradients, both = played.gradients(), 0
     for event in played.backward:
         box = played.box[event.boxes[0]]
-        if box.kind != "state" or not event.parts:
+        if box.kind != "state" or not event.parts or played.loop(box) is None:  # what a loop begins with
             continue
         later = {"t": 1, "backward": -1}["backward" if played.content.plan.loops[played.loop(box)].backward else "t"]
         origins = {part.origin for part in event.parts}

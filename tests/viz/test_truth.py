@@ -116,3 +116,32 @@ def test_a_window_of_a_leaf_that_the_user_has_named_says_which():
     for fold, said in ((False, {"x[0:3]", "x[1:4]", "x[2:5]"}), (True, {"x[t:t+3]"})):
         content = sheet(record(ts.sum(h), names={"x": x}), fold=fold)
         assert {Wording(content).lines(box)[0].text for box in content.boxes if box.kind == "input"} == said
+
+
+def scan_in_parallel():
+    """Linear recurrences by doubling: the steps are levels, which hand on products of gates and sums."""
+    f, w = zoo.weight(3, 2, name="F"), zoo.weight(3, 2, name="W")
+    x, width, level = zoo.data(4, 2), 1, 0
+    gates, sums = [ts.sigmoid(f @ part) for part in x], [ts.tanh(w @ part) for part in x]
+    while width < len(x):
+        with ts.step(level):
+            pairs = [(i, i - width) for i in range(width, len(x))]
+            sums = sums[:width] + [gates[i] * sums[before] + sums[i] for i, before in pairs]
+            gates = gates[:width] + [gates[i] * gates[before] for i, before in pairs]
+        width, level = 2 * width, level + 1
+    return sum(ts.sum(part * part) for part in sums)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("name", [*ZOO, "scan_in_parallel"])
+def test_no_state_has_more_primes_than_can_be_told_apart_and_a_cell_is_a_state_beside_h(name, view):
+    loss = ZOO[name].loss() if name in ZOO else scan_in_parallel()
+    names = {letter for letters in sheet(record(loss), fold=VIEWS[view]).states.values() for letter in letters}
+    assert not [state for state in names if "′′′" in state]
+    assert "c" not in {state[0] for state in names} or "h" in {state[0] for state in names}
+
+
+def test_the_states_of_a_scan_are_no_cells_and_as_many_as_are_handed_on():
+    states = {letter for letters in sheet(record(scan_in_parallel())).states.values() for letter in letters}
+    assert states == {f"h⁽{i}⁾" for i in "¹²³⁴⁵"}
+    assert {*ts.inspect.gradient_flow(scan_in_parallel()).states} == {"state", *(f"state{i}" for i in range(2, 6))}

@@ -274,3 +274,14 @@ def layers_of_one_parameter():
             states.append(h)
         below = states
     return sum(ts.sum(h * h) for h in below)
+
+
+@network(initial=4)
+def slots_of_one_cell():
+    """Recurrent independent mechanisms: each step updates four states with the same weights."""
+    w, u = weights(W=(3, 2), U=(3, 3))
+    x, states = data(zoo.STEPS, 2), [ts.zeros(3) for _ in range(4)]
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            states = [ts.tanh(w @ x[t] + u @ h) for h in states]
+    return sum(ts.sum(h * h) for h in states)

@@ -40,7 +40,7 @@ class Names:
             for node, gate in blocks.items():
                 self._known[node] = _name(gate, node.label.step, prefix[loop.scope])
             for state, states in loop.states.items():
-                if state != "state":
+                if not state.startswith("state"):
                     for step, parent in states.items():
                         self._known[parent] = _name(state, step, prefix[loop.scope])
         for i, node in enumerate(sorted((n for n in nodes if n.label.step is None), key=lambda n: n.seq), 1):

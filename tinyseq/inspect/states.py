@@ -52,8 +52,8 @@ def loops(nodes: list[Node]) -> list[Loop]:
         found.setdefault(scope, Loop(scope)).states[name][step] = state
     for loop in found.values():
         _complete(loop, nodes, begin)
-        if set(loop.states) == {"c"}:
-            loop.states["state"] = loop.states.pop("c")
+        if not any(name.startswith("h") for name in loop.states):  # a cell is a state beside h
+            loop.states = {name.replace("c", "state"): by_step for name, by_step in loop.states.items()}
     for place, node in stepped(nodes):
         if place[0] in found:
             for name, block in _gates(node):

@@ -9,6 +9,7 @@ from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.record import Vertex
 from tinyseq.viz.rendering.style import SUBSCRIPTS, SUPERSCRIPTS, clean, number, subscript, superscript
 
+MOST_PRIMES = 2  # more cannot be told apart at a glance
 OPPOSITE = {"+": "−", "−": "+"}
 Gates = tuple[str, ...]  # their names
 
@@ -44,11 +45,19 @@ def short_names(leaves: Sequence[Vertex]) -> dict[int, str]:
     for leaf, kind in kinds.items():
         layer = superscript(int(kind[3]) + 1) if len(layers) > 1 else ""
         names[leaf] += layer + (("←" if kind[4] else "→") if len(ways) > 1 else "")
-    seen = Counter[str]()
-    for leaf, name in names.items():  # as they were made: W, W′, W″ of three modules
-        names[leaf] += "′" * seen[name]
-        seen[name] += 1
+    for name, count in Counter(names.values()).items():  # as they were made: W, W′, W″ of three modules
+        names |= zip((leaf for leaf, known in names.items() if known == name), told_apart(name, count), strict=True)
     return names
+
+
+def told_apart(letter: str, count: int) -> list[str]:
+    """Names for several things of one letter: with primes, or if there are many, with a number for each.
+
+    Example:
+        >>> told_apart("h", 3), told_apart("h", 4)
+        (['h', 'h′', 'h′′'], ['h⁽¹⁾', 'h⁽²⁾', 'h⁽³⁾', 'h⁽⁴⁾'])
+    """
+    return [letter + ("′" * i if count <= MOST_PRIMES + 1 else superscript(i + 1)) for i in range(count)]
 
 
 def gates_of(sheet: Sheet, into: Mapping[Box, Sequence[Arrow]], is_sign: Callable[[Box], bool]) -> dict[Box, Gates]:

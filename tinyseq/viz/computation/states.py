@@ -6,6 +6,7 @@ the step, if the step has another input, too.
 """
 
 import math
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.grouping import Grouping
 from tinyseq.viz.computation.loops.columns import Plan
+from tinyseq.viz.computation.names import MOST_PRIMES, told_apart
 from tinyseq.viz.computation.record import Shape, Vertex
 from tinyseq.viz.computation.values import Values
 from tinyseq.viz.rendering.style import superscript
@@ -265,9 +267,10 @@ def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[
     totals = {box for box in carriers if box.slot in sums}
     others = slots - {box.slot for box in totals}
     carrying = {loop for box, loop in loops.items() if box not in totals}
+    beside = {loop for box, loop in loops.items() if box.slot in hidden}  # a cell is a state beside h
     for box, loop in sorted(loops.items(), key=lambda item: sheet.plan.loops[item[1]].phase):
         box.kind = box.kind if box in totals and box.kind == "result" else "state"
-        alone = len(others) == 1 and box.slot not in cells
+        alone = (len(others) == 1 or loop not in beside) and box.slot not in cells
         letter, alike = "h" if box.slot in hidden or alone else "c", carrying - summing
         if box in totals:
             letter, alike = "L", {loop}
@@ -277,6 +280,11 @@ def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[
             sheet.states[box.slot] = (distinct(sheet, letter, loop, alike),)
     for box in computed:
         box.kind = "state"
+    names = {slot: letters[0].rstrip("′") for slot, letters in sheet.states.items() if len(letters) == 1}
+    for name, count in Counter(names.values()).items():
+        if count > MOST_PRIMES + 1:
+            of_letter = [slot for slot in names if names[slot] == name]
+            sheet.states |= {slot: (new,) for slot, new in zip(of_letter, told_apart(name, count), strict=True)}
 
 
 def recurrent(sheet: Sheet, slots: set[Slot], detached: Mapping[Slot, Slot]) -> set[Slot]:
