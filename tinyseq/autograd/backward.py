@@ -221,7 +221,8 @@ def walk(
         g = sums.pop(node, None)
         if g is None:
             continue
-        op, edges, saved, attrs = node.op, node.edges, node.saved, node.attrs
+        op, saved = node.op, node.saved
+        edges: tuple[Any, ...] = node.edges
         if op.outputs or node.hooks or node in kept:
             g = gradients.finished(node, g)
         if path is not None and path.isdisjoint(edges):
@@ -232,41 +233,43 @@ def walk(
             xp = namespace_of(next(part for part in g if part is not None) if op.outputs else g)
         if create_graph:
             saved = _reattached(node)
+        takes, summed = op.takes, op.summed
         for i, parent in enumerate(edges):
             if parent is None:
                 continue
-            if type(parent) is Leaf and parent.mutated > node.seq and _reads(node, i, path):
+            kind = type(parent)
+            if kind is Leaf and parent.mutated > node.seq and _reads(node, i, path):
                 raise mutated(node, i)
             if path is not None and parent not in path:
                 continue
             rule = op.rules[i]
-            if type(rule) is Summed:
-                if defers and type(parent) is Leaf:
+            if summed and type(rule) is Summed:
+                if kind is Leaf and defers:
                     if gradients.defer(parent, op, i, (g, *saved)):
                         _settle(gradients, xp, parent, op, i)
                     continue
                 rule = rule.one
-            if attrs or len(saved) > 2:
-                gi = rule(xp, g, *saved, **attrs)
-            elif len(saved) == 2:  # by hand, as most ops save two values or none, and unpacking costs as much as a call
+            if takes == 2:  # by hand, as most ops save two values or none, and unpacking costs as much as a call
                 gi = rule(xp, g, saved[0], saved[1])
+            elif takes == 1:
+                gi = rule(xp, g, saved[0])
             else:
-                gi = rule(xp, g, saved[0]) if saved else rule(xp, g)
+                gi = rule(xp, g, *saved, **node.attrs) if takes else rule(xp, g)
             if gi is None:  # a compiled function: this input is not used by the outputs that gradients arrived at
                 continue
             if gi.shape != parent.shape or gi.dtype is not parent.dtype:
-                if defers and type(parent) is Leaf and gradients.spread(parent, gi, op):
+                if defers and kind is Leaf and gradients.spread(parent, gi, op):
                     continue
                 gi = _fitted(xp, gi, parent.shape, parent.dtype, op, i)
             if anomaly:
                 check_backward(op.name, g if op.outputs else [g], gi, node.label)
             if watched:
                 shares.append((parent, gi))
-            if type(parent) is Node and parent not in sums:  # `add`, inlined for the three most common cases
+            if kind is Node and parent not in sums:  # `add`, inlined for the three most common cases
                 sums[parent] = gi
-            elif type(parent) is Leaf and parent in owned:
+            elif kind is Leaf and parent in owned:
                 sums[parent] += gi
-            elif type(parent) is Output and (table := sums.get(parent.node)) is not None and parent not in table:
+            elif kind is Output and (table := sums.get(parent.node)) is not None and parent not in table:
                 table[parent] = gi
             else:
                 gradients.add(parent, gi)

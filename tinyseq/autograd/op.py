@@ -156,9 +156,11 @@ class Op:
         annotated = {p.name: inspect.formatannotation(p.annotation) for p in parameters if _says_type(p)}
         self.types = annotated | (types or {})
         self.vjp = vjp
-        given: Any = vjp
-        self.rules: Any = ForEach(given) if self.variadic else given if type(given) is tuple else (given,)
+        given: tuple[Any, ...] = vjp if type(vjp) is tuple else (vjp,)
+        self.rules: Any = ForEach(given[0]) if self.variadic else given
+        self.summed = any(type(rule) is Summed for rule in given)
         self.saves = saves = saves if with_slope is None else ("out", "slope")
+        self.takes = 3 if self.defaults else len(saves)  # how many saved values a rule takes; 3: more, or settings too
         self.broadcasts = broadcasts
         self.outputs = outputs
         self.tex = tex
