@@ -218,7 +218,7 @@ ZEROS = np.full((4, 2, 3), np.log(1 / 3))
         ),
         (lambda: ts.nn.ctc_loss(ZEROS, [[1]]), ValueError, r"with B = 2, .* got 1 rows of shapes \[\(1,\)\]"),
         (lambda: ts.nn.ctc_loss(ZEROS, [[1], [1]], [4, 5]), ValueError, r"input_lengths\[1\] is 5.* between 0 and 4"),
-        (lambda: ts.nn.ctc_loss(ZEROS, [[1], [1]], [4]), ValueError, r"input_lengths must be 2 whole .* \(1,\)"),
+        (lambda: ts.nn.ctc_loss(ZEROS, [[1], [1]], [4]), ValueError, r"input_lengths must .* \(2,\).* \(1,\)"),
         (lambda: ts.nn.ctc_loss(ZEROS, [[1], [1]], None, [1, 2]), ValueError, r"target_lengths\[1\] is 2, but"),
         (
             lambda: ts.nn.ctc_loss(ZEROS, [[1], [1, 2]], None, [2, 2]),

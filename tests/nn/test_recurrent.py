@@ -169,7 +169,7 @@ def test_dropout_between_layers_only_while_training():
         (lambda: ts.nn.LSTM(2, 3)(ts.ones(4, 1, 2), ts.ones(1, 1, 3)), r"pair \(h, c\)"),
         (lambda: ts.nn.GRU(2, 3)(ts.ones(4, 1, 2), ts.ones(1, 2, 3)), r"must have shape \(1, 1, 3\).*got \(1, 2, 3\)"),
         (lambda: ts.nn.RNN(2, 3)(ts.ones(4, 2, 2), lengths=[4, 5]), r"lengths\[1\] is 5.*between 1 and T = 4"),
-        (lambda: ts.nn.RNN(2, 3)(ts.ones(4, 2, 2), lengths=[4]), r"2 integers.*got shape \(1,\)"),
+        (lambda: ts.nn.RNN(2, 3)(ts.ones(4, 2, 2), lengths=[4]), r"whole numbers of shape \(2,\).*got shape \(1,\)"),
         (lambda: ts.nn.RNN(2, 0), r"hidden_size must be at least 1, got 0"),
         (lambda: ts.nn.GRU(2, 3, reset="never"), r'"after" or "before"'),
         (lambda: ts.nn.LSTMCell(2, 0), r"hidden_size must be at least 1, got 0"),
