@@ -162,7 +162,7 @@ def test_a_page_of_sixty_steps_is_small_and_unfolds(opened, char_loss, tmp_path)
 def test_the_first_frame_after_a_click_is_as_much_work_for_any_number_of_steps_and_paper_shows_all(opened, char_loss):
     frames = "columns.filter(id => wraps.get(id)[0].classList.contains('away')).length"
     boxes = "columns.filter(id => !wraps.get(id)[2].classList.contains('away')).length"
-    drawn = []
+    drawn, closed = [], []
     for steps in (40, 70):
         browser = opened(graph(char_loss(steps, ts.nn.LSTM), steps=range(steps), gradients=True))
         browser.run("fit()")
@@ -178,7 +178,16 @@ def test_the_first_frame_after_a_click_is_as_much_work_for_any_number_of_steps_a
         drawn.append(lines)
         browser.run("window.dispatchEvent(new Event('beforeprint'))")
         assert browser.run(f"{boxes} === columns.length && !late.length")
+        browser.run("window.dispatchEvent(new Event('afterprint'))")
+        browser.run("(fit(), watch.takeRecords())")
+        inside = "watch.takeRecords().filter(({ target }) => target.matches('.nest path')).length"
+        shown, lines = browser.run(f"(document.querySelector('[data-module]').click(), [{boxes}, {inside}])")
+        assert shown == browser.run("AT_ONCE.columns")
+        closed.append(lines)
+        browser.wait_for(f"{boxes} === columns.length && !late.length")
+        check(browser.run(SEEN))
     assert 0 < drawn[1] <= drawn[0]
+    assert 0 < closed[1] <= 1.1 * closed[0]  # by rounding
 
 
 def test_a_click_shows_its_effect_at_once(opened, lstm_page):

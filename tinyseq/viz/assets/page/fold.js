@@ -15,7 +15,7 @@ function arrange(kept = null) {
   paint(after);
   if (fitted) show(...home);
   else lookAt([middle()[0] + after.X(kept[0]) - before.X(kept[0]), middle()[1] + after.Y(kept[1]) - before.Y(kept[1])]);
-  stage();
+  markFolds();
 }
 
 const flip = (set, item) => { if (!set.delete(item)) set.add(item); };

@@ -64,7 +64,7 @@ function transformBy(group, transform) {
 }
 
 /** The points of a line between the current places of its boxes, clipped at covers; null if it is hidden. */
-function rerouted(line, { X, Y }, moves) {
+function rerouted(line, { X, Y, moves }) {
   const before = [...line.points];
   let points = before.map(([x, y]) => [X(x), Y(y)]);
   for (const name of line.ends) {
@@ -84,9 +84,9 @@ const seenRectangle = (cover, X, Y) => ({
   low: X(cover.low), high: X(cover.high), top: Y(cover.top), bottom: Y(cover.bottom) - (cover.bars && cover.words ? TITLE : 0),
 });
 
-function drawLine(line, now, moves) {
+function drawLine(line, now) {
   const aside = movedBy(line.column, now);
-  const points = rerouted(line, now, moves)?.map(([x, y]) => [x - aside, y]);
+  const points = rerouted(line, now)?.map(([x, y]) => [x - aside, y]);
   line.group.classList.toggle("hidden", !points);
   if (!points) return;
   if (line.tip) {
@@ -102,25 +102,24 @@ function drawLine(line, now, moves) {
 }
 
 /** Draw lines; of several between the same two parts, one of which is a cover, only the first. */
-function drawLines(now, moves, unchanged) {
+function drawLines(some, now) {
   const drawn = new Set();
-  late.length = 0;
-  for (const line of lines) {
-    if (unchanged.has(line.column) || line.nest?.cover) continue;
+  for (const line of some) {
+    if (line.nest?.cover) continue;
     const [from, to] = line.ends.map(coverOver);
     const way = from || to ? line.ends.map((name, i) => ([from, to][i]?.key || name)).join("|") : "";
     const superfluous = (from && from === to) || (way && drawn.has(way));
     if (superfluous) line.group.classList.add("hidden");
     if (superfluous) continue;
     if (way) drawn.add(way);
-    if (large && line.group.matches(".hidden")) late.push(() => drawLine(line, now, moves));
-    else drawLine(line, now, moves);
+    if (large && line.group.matches(".hidden")) late.push(() => drawLine(line, now));
+    else drawLine(line, now);
   }
 }
 
-function drawFrames({ X, Y }, unchanged) {
+function drawFrames({ X, Y }, changed) {
   for (const { id, column, nest, shape, low, high, top: from, bottom: to, texts } of frames.values()) {
-    if (unchanged.has(column) || nest?.cover) continue;
+    if ((column && !changed.has(column)) || nest?.cover) continue;
     const module = story.frames[id];
     const aside = movedBy(column, { X });
     const place = { x: X(low) - aside, y: Y(from), width: X(high) - X(low), height: Y(to) - Y(from) };
@@ -178,31 +177,43 @@ function coverOf(key, { x, y, width, height }, words, told, act, upright = false
 }
 
 const painted = new Map(columns.map(id => [id, ALL_OPEN])); // the look of each column when it was last painted
-/** The columns that look the same as before, apart from their place, or are not visible. */
-function findUnchanged({ looks }) {
-  const same = new Set(columns.filter(id => folded.has(id) || painted.get(id) === looks));
-  for (const id of columns) if (!same.has(id)) painted.set(id, looks);
-  return same;
+const contents = new Map([null, ...columns].map(column => [column, { // what is in each column, and in none
+  boxes: [...boxes.values()].filter(box => box.column === column),
+  lines: lines.filter(line => line.column === column),
+}]));
+
+/** Draw what is in a column, or in none: not only moved with it. */
+function paintColumn(column, now) {
+  if (column) painted.set(column, now.looks);
+  for (const { name, group } of contents.get(column).boxes) {
+    const [right, down] = now.moves.get(name) ?? [];
+    if (down !== undefined) transformBy(group, translation([right - movedBy(column, now), down]));
+  }
+  drawLines(contents.get(column).lines, now);
 }
 
 function paint(now) {
-  const moves = findMoves(now);
-  const unchanged = findUnchanged(now);
+  now.moves = findMoves(now);
+  for (const [name, [right, down]] of now.moves) {
+    const box = boxes.get(name);
+    box.at = [box.x + right, box.y + down];
+  }
   for (const nest of nests.values()) {
     const transform = nest.cover ? AWAY : nest.parent ? null : translation([movedBy(nest.id, now), 0]);
     for (const group of nest.groups) transformBy(group, transform);
   }
-  for (const [name, [right, down]] of moves) {
-    const box = boxes.get(name);
-    box.at = [box.x + right, box.y + down];
-    if (!unchanged.has(box.column)) transformBy(box.group, translation([right - movedBy(box.column, now), down]));
+  late.length = 0;
+  paintColumn(null, now);
+  const changed = columns.filter(id => !folded.has(id) && painted.get(id) !== now.looks);
+  drawFrames(now, new Set(changed));
+  for (const id of changed) {
+    if (large) for (const part of wraps.get(id).slice(1)) part.classList.add("away"); // until `cull` comes to it
+    else paintColumn(id, now);
   }
-  drawLines(now, moves, unchanged);
-  drawFrames(now, unchanged);
   covers.replaceChildren();
   shut.clear();
   for (const cover of now.covers) drawCover(cover, now);
-  home = extent(moves, now);
+  home = extent(now.moves, now);
 }
 
 /** In long pictures, draw only the columns in view, or all columns without text; their frames at once, and the rest soon. */
@@ -212,15 +223,18 @@ function cull() {
   svg.classList.toggle("far", scaleNow() < FAR);
   const coming = [];
   for (const id of columns) {
-    const [around, ...within] = wraps.get(id);
+    const [around, ...others] = wraps.get(id);
     const [low, high] = [current.X(frames.get(id).low), current.X(frames.get(id).high)].map(x => x + origin.e - view.x - view.width / 2);
     const away = folded.has(id) || high < -reach || low > reach;
     around.classList.toggle("away", away);
-    if (away) for (const part of within) part.classList.add("away");
-    else if (within[0].classList.contains("away")) coming.push([Math.abs(low + high), within]);
+    if (away) for (const part of others) part.classList.add("away");
+    else if (others[0].classList.contains("away")) coming.push([Math.abs(low + high), id, others]);
   }
   coming.sort(([one], [other]) => one - other);
-  for (const [, within] of coming.splice(0, onPaper ? Infinity : AT_ONCE.columns)) for (const part of within) part.classList.remove("away");
+  for (const [, id, others] of coming.splice(0, onPaper ? Infinity : AT_ONCE.columns)) {
+    if (painted.get(id) !== current.looks) paintColumn(id, current);
+    for (const part of others) part.classList.remove("away");
+  }
   for (const drawLate of late.splice(0, onPaper ? Infinity : AT_ONCE.lines)) drawLate();
   cancelAnimationFrame(culling);
   if (coming.length || late.length) culling = requestAnimationFrame(() => setTimeout(cull)); // after this frame

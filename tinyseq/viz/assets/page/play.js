@@ -65,7 +65,7 @@ function stage() {
     group.classList.toggle("now", Boolean(arriving && shown && !path));
     group.classList.toggle("early", early(tail));
   }
-  markFolds(lit);
+  markFolds();
   say(acting);
   showSums(asking ? now() - 1 : now());
   hush();
@@ -92,9 +92,10 @@ function dimNests(acting, reached) {
   return touched;
 }
 /** Highlight the folded steps and the buttons of the current step. */
-function markFolds(lit) {
-  const steps = new Set([...lit].map(name => story.columns[name]));
-  const shutIn = new Set([...lit].map(name => coverOver(name)?.key));
+function markFolds() {
+  const lit = now() ? moments[now() - 1].boxes : [];
+  const steps = new Set(lit.map(name => story.columns[name]));
+  const shutIn = new Set(lit.map(name => coverOver(name)?.key));
   for (const bar of covers.children) {
     const acts = steps.has(bar.dataset.cover) || shutIn.has(bar.id.replace("cover-", ""));
     bar.classList.toggle("now", acts);
