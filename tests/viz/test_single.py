@@ -121,6 +121,7 @@ NOT_ALONE = {
     *("begins_with_a_function_of_a_constant", "input_feeding"),  # what other steps compute in a constant's place
     *("chain_of_scores", "quasi_recurrent", "soft_stack"),  # no weight is applied to the state
     *("leaky_units", "padded_batch", "state_of_two_steps_before", "memory_that_is_written"),  # by itself, at each use
+    *("picture_at_every_step", "hops_over_a_memory"),  # that an input is the same in all steps
     "differential_equation",  # its only constant could be an input
     *("window_over_time", "embedding_handed_on", "weights_for_two_steps_back"),  # that x_1 is the next step's x, say
     *("zoneout", "input_that_is_only_added"),  # another sum as large as the state is made of it

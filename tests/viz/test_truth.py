@@ -12,6 +12,7 @@ import tinyseq as ts
 from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
+from tinyseq.viz.rendering.style import SUBSCRIPTS
 
 VIEWS = {"unrolled": False, "folded": True}
 
@@ -50,6 +51,19 @@ def test_an_input_with_the_name_of_a_state_is_that_state(name):
     for box in content.boxes:
         if box.kind == "input" and isinstance(box.slot, tuple) and box.slot[0] == "detached":
             np.testing.assert_array_equal(values.value(box), values.value(made[box.slot[1], box.of_step]))
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_an_input_with_the_index_of_a_step_is_not_the_same_in_all_steps(name):
+    content = sheet(record(ZOO[name].loss()))
+    wording, slots = Wording(content), {}
+    for box in content.boxes:
+        if box.kind == "input" and box.step is not None and not box.vertices:
+            slots.setdefault(box.slot, []).append((wording.symbols.of(box), wording.values.value(box)))
+    for (text, value), *others in slots.values():
+        if others and value is not None and np.ptp(value):
+            same = all(np.array_equal(value, other) for _, other in others)
+            assert same == (ord(text[-1]) not in SUBSCRIPTS.values()), text
 
 
 @pytest.mark.parametrize("view", VIEWS)

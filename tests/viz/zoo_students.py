@@ -285,3 +285,37 @@ def slots_of_one_cell():
         with ts.step(t):
             states = [ts.tanh(w @ x[t] + u @ h) for h in states]
     return sum(ts.sum(h * h) for h in states)
+
+
+@network(inputs=2)
+def picture_at_every_step():
+    """A caption: each step reads the last word and the same picture."""
+    w, u, v = weights(W=(3, 2), U=(3, 3), V=(3, 4))
+    x, picture, h = data(zoo.STEPS, 2), data(4, seed=9), ts.zeros(3)
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + u @ h + v @ picture)
+    return ts.sum(h * h)
+
+
+@network(initial=0)
+def hops_over_a_memory():
+    """A memory network: each hop asks the same sentences, with a question that becomes clearer."""
+    a, b, c = weights(A=(4, 3), B=(3, 4), C=(4, 3))
+    sentences, q = data(5, 4), b @ data(4, seed=3)
+    for hop in range(zoo.STEPS):
+        with ts.step(hop):
+            q = q + ts.softmax((sentences @ a) @ q) @ (sentences @ c)
+    return ts.sum(q * q)
+
+
+@network()
+def copied_state():
+    """A state that is handed on as a copy of its numbers, through which no gradient flows."""
+    w, u = weights(W=(3, 2), U=(3, 3))
+    x, h, losses = data(zoo.STEPS, 2), ts.zeros(3), []
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + u @ ts.tensor(h.numpy().copy()))
+            losses.append(ts.sum(h * h))
+    return sum(losses)

@@ -5,6 +5,7 @@ Every parameter is drawn once, however often it is used. Parameters that are alw
 
 from collections.abc import Collection, Hashable, Iterable
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from tinyseq.viz.computation.loops.columns import Column, Plan, Zone, zones
 from tinyseq.viz.computation.loops.repeats import counts, left_out
 from tinyseq.viz.computation.record import Record, Vertex
 from tinyseq.viz.computation.states import distinct, name_states, recurrent, states_of_single_steps
-from tinyseq.viz.computation.values import Values
+from tinyseq.viz.computation.values import Values, identity
 
 Use = tuple[int, int | None]  # a vertex, and a step or None outside the columns
 
@@ -232,19 +233,21 @@ class _Maker:
         return next((box for box in self.sheet.boxes if box.slot == self.slots[end.vertex]), None)
 
     def _find_detached(self, boxes: list[Box]) -> None:
-        """The states that other steps take as constants: the very arrays that a step has computed."""
+        """The states that other steps take as constants: the arrays that a step has computed, or copies of them."""
         near = {box.step + way for box in boxes if box.step is not None for way in (-1, 0, 1)}
+        places = [(box, n, a) for box in boxes if box.step is not None for n, a in enumerate(box.arguments)]
+        constants = [(box, n, self.record.constant(a.vertex, a.position)) for box, n, a in places]
+        arrays = [(box, number, taken) for box, number, taken in constants if hasattr(taken, "dtype")]
+        shapes = {taken.shape for _, _, taken in arrays}
         made: dict[Hashable, Vertex] = {}
         for vertex in (vertex for vertex in self.grouping.boxed if vertex.op and vertex.step in near):
-            if hasattr(value := self.record.value((vertex.id, 0)), "dtype"):
-                made[id(owner(value)), value.shape] = vertex
-        for box in (box for box in boxes if box.step is not None):
-            for number, argument in enumerate(box.arguments):
-                taken = self.record.constant(argument.vertex, argument.position)
-                found = made.get((id(owner(taken)), taken.shape)) if hasattr(taken, "dtype") else None
-                if found and found.step is not None and box.step is not None and found.step != box.step:
-                    self.timed[box.slot, number] = self.slots[found.id]
-                    self.delays.setdefault((box.slot, number), box.step - found.step)
+            value = self.record.value((vertex.id, 0)) if vertex.shape in shapes else None
+            made |= dict.fromkeys(_signs(value), vertex) if hasattr(value, "dtype") else {}
+        for box, number, taken in arrays:
+            found = next((made[sign] for sign in _signs(taken) if sign in made), None)
+            if found and found.step is not None and box.step is not None and found.step != box.step:
+                self.timed[box.slot, number] = self.slots[found.id]
+                self.delays.setdefault((box.slot, number), box.step - found.step)
 
     def _fed_with_data(self, boxes: list[Box]) -> set[Role]:
         """The roles that take a state at some steps and other data at others, as a decoder that is fed right letters.
@@ -430,3 +433,9 @@ class _Maker:
         made = self.extra[place, slot] = Box(f"{kind}{len(self.extra)}", kind, zone, slot, (), column, arguments)
         self.sheet.boxes.append(made)
         return made, True
+
+
+def _signs(value: Any) -> list[Hashable]:
+    """What an array is known by: which one it is, and if its numbers differ from each other, these."""
+    numbers = identity(value)
+    return [(id(owner(value)), value.shape), *([] if numbers.array else [numbers])]

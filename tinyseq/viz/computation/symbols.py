@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinyseq.viz.computation.boxes import Box, Sheet
+from tinyseq.viz.computation.constants import MOST_COMPARED
 from tinyseq.viz.computation.loops.columns import Column
 from tinyseq.viz.computation.names import at_any_step, later
 from tinyseq.viz.computation.values import Values
@@ -32,6 +33,7 @@ class Symbols:
         self.values = values
         self.words = [clean(word, limit=16) or "␣" for word in words]
         self.columns = Counter(box.slot for box in sheet.boxes if box.kind == "input" and box.of_step is None)
+        self.fixed: dict[Slot, bool] = {}
         self.inputs = self._input_names()
 
     def _input_names(self) -> dict[Slot, str]:
@@ -82,7 +84,7 @@ class Symbols:
         if given and box.vertices[-1] not in self.sheet.plan.tracks:
             return given  # of one step's leaf, which needs no number
         letters = (given,) if given else letters
-        if not box.column or flat:
+        if not box.column or flat or (box.kind == "input" and self._is_fixed(box)):
             return ", ".join(letters)
         step = subscript(box.column.step if box.of_step is None else box.of_step)
         if self.sheet.folded and box.of_step is None:
@@ -93,6 +95,16 @@ class Symbols:
         if box.kind != "initial" and (box.of_step is None or box.of_step >= self.sheet.plan.steps[box.column.phase][0]):
             return names  # neither a state nor a padding before the first step
         return names + (" = 0" if self.is_zero(box) else "")
+
+    def _is_fixed(self, box: Box) -> bool:
+        """Whether all steps take one array, as a memory or a picture that does not change: it belongs to no step."""
+        if box.slot not in self.fixed:
+            readers = [other for other in self.sheet.boxes if box.arguments[:1] and box.arguments[0] in other.arguments]
+            uses = self.sheet.over_time(readers[0], box.arguments[0])[:MOST_COMPARED] if readers else []
+            found = [self.values.constant(use) for use in uses]
+            known = len(found) > 1 and all(array is not None and np.array_equal(array, found[0]) for array in found)
+            self.fixed[box.slot] = known and bool(np.any(found[0] != found[0].ravel()[0]))
+        return self.fixed[box.slot]
 
     def _stands_alone(self, box: Box) -> bool:
         """Whether not every step takes an input like one, so that zeros may be the initial state, or nothing at all."""
