@@ -1,4 +1,4 @@
-"""Check the geometry of drawings: words in their boxes, boxes apart, lines around both.
+"""Check the geometry of drawings: words in their boxes, boxes apart, lines around both; and the contrast of words.
 
 It reads the SVG text that a drawing writes, so what is checked is what is seen.
 """
@@ -12,11 +12,15 @@ from xml.etree import ElementTree
 import numpy as np
 import numpy.typing as npt
 
+from tinyseq.viz.rendering.dark_theme import at_night
 from tinyseq.viz.rendering.font import text_width
+from tinyseq.viz.rendering.style import PAPER, luminance
 
 SLACK = 0.75  # points by which things may touch
 WINDOW = 1280, 720  # pixels, in which a whole picture is looked at
 LEAST_LETTERS = 8.0  # pixels
+SIGNS = "→"  # samples of lines, not words
+LEAST_CONTRAST = 4.5  # of words with what is behind them (WCAG 2, AA)
 LEAST_ARROWHEAD, DEEP = 4.5, 3.0  # points: of arrowheads, and how far a line may run into the boxes that it connects
 # What is as long as what it shows is looked at part by part: a tape op by op in its own size, and a trellis, which
 # wraps like text, from top to bottom.
@@ -94,6 +98,7 @@ def faults(svg: str) -> list[str]:
         *_overlaps(nodes, titles, [(name, area) for name, _, words in lines for area in words]),
         *_crossed(nodes, titles, lines),
         *_too_small(root, *(sign in svg for sign in SCROLLED)),
+        *_pale(root, groups),
     ]
 
 
@@ -148,8 +153,8 @@ def _in_round(outline: Area, x: float, y: float, slack: float = SLACK) -> bool:
 
 def _in_ellipse(outline: Area, area: Area) -> bool:
     x, y = (outline.left + outline.right) / 2, (outline.top + outline.bottom) / 2
-    a, b = (outline.right - outline.left) / 2 + SLACK, (outline.bottom - outline.top) / 2 + SLACK
-    high = (area.bottom - area.top) * 0.3  # letters are not as high as their line
+    a, b = (outline.right - outline.left) / 2 - SLACK, (outline.bottom - outline.top) / 2 - SLACK
+    high = (area.bottom - area.top) * 0.5
     return all(
         math.hypot((corner - x) / a, (side - y) / b) <= 1
         for corner in (area.left, area.right)
@@ -197,6 +202,35 @@ def _too_small(root: ElementTree.Element, flat: bool, wrapped: bool) -> list[str
     if least < LEAST_LETTERS:
         return [f"the smallest letters have {least:.1f} pixels in a window of {WINDOW[0]} x {WINDOW[1]}"]
     return []
+
+
+def _pale(root: ElementTree.Element, groups: dict[str, list[ElementTree.Element]]) -> list[str]:
+    """Words with too little contrast with their box, the frame around them, or the paper, in either theme."""
+    paper = next((shape.get("fill", PAPER) for shape in root.iter(f"{SVG}polygon")), PAPER)
+    frames = [(outline, _fill(frame) or paper) for frame in groups["cluster"] if (outline := node_of(frame).outline)]
+    found = []
+    for group in [group for kind in groups.values() for group in kind]:
+        for text in group.findall(f"{SVG}text"):
+            area, ink = _text_area(text), text.get("fill")
+            around = [fill for outline, fill in frames if outline.holds(area)]  # the innermost one last
+            behind = _fill(group) or (around or [paper])[-1]
+            pairs = [(ink, behind), (at_night(ink), at_night(behind))] if ink else []
+            ratios = [contrast(*pair) for pair in pairs[: 1 + (paper == PAPER)]]  # a dark picture has one theme
+            if min(ratios, default=LEAST_CONTRAST) < LEAST_CONTRAST and area.name not in SIGNS:
+                found.append(f"{area.name!r} has a contrast of {min(ratios):.2f}: {ink} on {behind}")
+    return found
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours, from 1 to 21."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _fill(group: ElementTree.Element) -> str | None:
+    shape = next((shape for kind in ("ellipse", "rect") for shape in group.findall(f"{SVG}{kind}")), None)
+    fill = None if shape is None else shape.get("fill")
+    return None if fill == "none" else fill
 
 
 def _words(group: ElementTree.Element) -> list[Area]:

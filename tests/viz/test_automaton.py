@@ -1,9 +1,14 @@
-"""Where an automaton writes its probabilities."""
+"""Where an automaton writes its probabilities, and where its arcs end."""
+
+import math
+from itertools import combinations
 
 import numpy as np
 import pytest
+from geometry import faults
 from zoo import model
 
+from tinyseq.viz import automaton
 from tinyseq.viz.hmm.automaton import _Painter
 from tinyseq.viz.layout.curves import passes
 
@@ -24,3 +29,34 @@ def test_a_probability_hides_no_arc_but_its_own(states):
             if name != chip.name and passes(curve, chip.center, chip.size)
         ]
         assert len(hidden) <= len(chips) // 6, hidden  # where two arcs run side by side
+
+
+@pytest.mark.parametrize("states", range(1, 13))
+def test_arcs_end_apart_so_that_each_tip_belongs_to_one_line(states):
+    close, pairs = 0, 0
+    for seed in range(4):
+        hmm = model(states, seed=seed)
+        painter = _Painter(hmm, np.asarray(hmm.transition), "", values=True)
+        ends = {f"s{state}": [] for state in range(states)}
+        for edge in painter.painted().edges:
+            for name, place in ((edge.tail, edge.curve[0]), (edge.head, edge.curve[-1])):
+                if name in ends:
+                    ends[name].append(place)
+        distances = [math.dist(*pair) for places in ends.values() for pair in combinations(places, 2)]
+        close, pairs = close + sum(distance < 4 for distance in distances), pairs + len(distances)
+    assert pairs
+    assert close <= (0 if states <= 5 else 4)  # an arc that would otherwise run through a state
+
+
+@pytest.mark.parametrize("states", [5, 7, 9, 11])
+def test_of_any_model_no_word_leaves_its_state_and_no_arc_runs_through_another(states):
+    for seed in range(4):
+        assert faults(automaton(model(states, seed=seed)).svg()) == []
+
+
+def test_the_note_of_what_is_left_out_stands_right_below_the_lowest_part():
+    hmm = model(12)
+    canvas = _Painter(hmm, np.asarray(hmm.transition), "", values=True).painted()
+    (note,) = (node for node in canvas.nodes if node.name == "note")
+    canvas.nodes.remove(note)
+    assert 0 < canvas.corners()[0].y - note.center.y < 20

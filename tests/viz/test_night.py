@@ -17,6 +17,11 @@ def luminance(color):
     return sum(weight * light for weight, light in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
+def test_luminance_is_that_of_the_accessibility_guidelines():
+    for color in ("#000000", "#ffffff", style.INK, *style.DISTINCT):
+        assert style.luminance(color) == pytest.approx(luminance(color))
+
+
 def contrast(one, other):
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
@@ -30,9 +35,24 @@ def test_words_on_boxes_have_contrast_in_the_dark(paint):
 def test_a_scale_of_shades_stays_a_scale_in_the_dark():
     shades = [luminance(at_night(style.blend(i / 20))) for i in range(21)]
     assert shades == sorted(shades)
-    assert all(
-        contrast(at_night(style.blend(i / 20)), at_night(style.readable_on(style.blend(i / 20)))) > 3 for i in range(21)
-    )
+
+
+def test_words_have_contrast_on_every_shade_by_day_and_at_night():
+    for shade in (style.blend(i / 500) for i in range(501)):
+        words = style.readable_on(shade)
+        assert contrast(words, shade) >= 4.5
+        assert contrast(at_night(words), at_night(shade)) >= 4.5
+
+
+@pytest.mark.parametrize("paint", [*PAINTS, style.Paint(style.PAPER, "", style.ACCENT)], ids=lambda paint: paint.fill)
+def test_words_and_small_words_have_contrast_on_boxes(paint):
+    for words in {paint.text, style.MUTED if paint.text != style.ACCENT else style.ACCENT}:
+        assert contrast(paint.fill, words) >= 4.5
+        assert contrast(at_night(paint.fill), at_night(words)) >= 4.5
+
+
+def test_lines_of_data_are_seen_at_night():
+    assert min(contrast(at_night(style.PAPER), at_night(color)) for color in style.DISTINCT) >= 4.5
 
 
 def test_hues_are_kept_in_the_dark():

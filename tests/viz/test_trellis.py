@@ -11,6 +11,7 @@ import tinyseq as ts
 from tinyseq.hmm import HMM, Gaussian
 from tinyseq.viz import automaton, trellis
 from tinyseq.viz.hmm.lattice import lattice, posteriors
+from tinyseq.viz.rendering.style import ACCENT, INK
 
 SENTENCE = ["I", "like", "cats"]
 
@@ -425,3 +426,49 @@ def test_the_cells_of_a_long_trellis_leave_the_probabilities_of_observations_to_
     assert given not in long.svg()
     assert given in trellis(cats, words, values=False).svg()  # where they are needed
     assert long.page().text.count(f'"{given}') == len(cats.states) * words.count(words[0])
+
+
+def widths(drawing, name):
+    """The widths and colours of the lines from or to a box that stands for no state."""
+    paths = dict(zip(drawing_ends(drawing), re.findall(r'<path fill="none"([^>]*) d=', drawing.svg()), strict=True))
+    return {ends: style for ends, style in paths.items() if name in ends}
+
+
+def drawing_ends(drawing):
+    """Tail, head and a count of each line, in the order of the picture."""
+    lines = re.findall(r"^\t(\w+) -> (\w+) \[", drawing.dot, re.MULTILINE)
+    return [(*line, lines[:i].count(line)) for i, line in enumerate(lines)]
+
+
+def test_the_only_arrow_into_a_cell_is_dark_also_from_the_start(cats):
+    for semiring in ("max", "log"):
+        found = widths(trellis(cats, SENTENCE, semiring), "start")
+        assert len(found) >= 3
+        assert not any("opacity" in style for style in found.values())
+    assert all("opacity" in style for style in widths(trellis(cats, SENTENCE, values=False), "start").values())
+
+
+def test_an_arrow_to_the_stop_is_as_thick_as_its_share_and_dark_if_best():
+    hmm = HMM([0.5, 0.5], [[0.6, 0.3], [0.2, 0.5]], [[0.5, 0.5], [0.1, 0.9]], end=[0.1, 0.3], symbols="ab")
+    shares = hmm.posterior("ab").states[-1]
+    found = widths(trellis(hmm, "ab", "log"), "stop")
+    for state, share in enumerate(shares):
+        assert f'stroke-width="{0.6 + 3.4 * share:g}"' in found[f"t2_s{state}", "stop", 0]
+    best = widths(trellis(hmm, "ab"), "stop")
+    assert sorted("opacity" in style for style in best.values()) == [
+        False,
+        False,
+        True,
+    ]  # the arc and the path; the loser
+
+
+def test_the_paths_have_colours_of_their_own_and_their_words_are_in_ink(cats):
+    drawing = trellis(cats, SENTENCE, k=7)
+    colors = re.findall(r'fill="(#\w+)"[^>]*>→</text>', drawing.svg())
+    assert len(colors) == 6
+    assert len(set(colors[:5])) == 5
+    assert ACCENT not in colors
+    assert set(re.findall(r'fill="(#\w+)"[^>]*>number \d: ', drawing.svg())) == {INK}
+    starts = {line[1]: style for line, style in widths(drawing, "start").items() if line[2]}  # beside the plain arc
+    first = {path[0] for path in re.findall(r">number \d: (\w)", drawing.svg())}
+    assert len(starts) == len(first | {"Z"})  # each path is seen from where it starts

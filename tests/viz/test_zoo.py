@@ -276,6 +276,8 @@ def test_the_checker_finds_each_kind_of_fault():
     assert "runs through the words" in faults(drawing(f'<g class="cluster">{text.format("title")}</g>', crossing))[0]
     assert "smallest letters" in faults(drawing(node("a", 30, 40, "ok"), size="0 0 2000 200"))[0]
     assert "smallest letters" in faults(drawing(node("a", 30, 40, "ok"), size="0 0 200 2000"))[0]
+    pale = node("a", 30, 40, "ok").replace("<text", '<text fill="#999999"')
+    assert faults(drawing(pale)) == ["'ok' has a contrast of 2.85: #999999 on #ffffff"]
     wrapped = node("t7_s0_again", 30, 40, "ok")
     assert faults(drawing(wrapped, size="0 0 200 2000")) == []
     assert "smallest letters" in faults(drawing(wrapped, size="0 0 2000 200"))[0]

@@ -9,6 +9,7 @@ from tinyseq.hmm.model.hmm import HMM
 from tinyseq.viz.hmm.lattice import Floats, floats
 from tinyseq.viz.layout.curves import Point, Size, along, passed, straight, toward
 from tinyseq.viz.layout.free_space import Room
+from tinyseq.viz.layout.rows import spread
 from tinyseq.viz.rendering.canvas import Canvas
 from tinyseq.viz.rendering.drawing import Drawing
 from tinyseq.viz.rendering.parts import Edge, Node, chip_on_line, words
@@ -18,7 +19,9 @@ from tinyseq.viz.rendering.style import ACCENT, LINE, QUIET, STATE, Text, clean,
 MOST_STATES = 40
 MOST_SYMBOLS = 6  # the most probable ones are shown for each state
 SMALLEST = 5e-4  # less probable arcs and emissions are left out
+WIDE = 1.5  # the width of the circle of states, by its height
 BENDS = (0.35, 0.2, 0.55, 0.75, -0.6, -0.8, -1.0, 0.0, 1.2)  # of arcs, in radians; the first that is clear
+APART, INWARD = 9.0, 3.6  # between ends of arcs at a state: points; at most this many radians for all of them
 MOST_ARCS, MOST_ARCS_EACH = 24, 3  # in total, or per state: the most probable transitions are drawn
 
 
@@ -80,7 +83,7 @@ class _Painter:
         self.size = max(width for width, _ in sizes) + in_type(22), max(height for _, height in sizes) + in_type(12)
         bulge = max(_reach(lines, self.size) for lines in self.lines)
         self.size = self.size[0] * bulge, self.size[1] * bulge
-        self.radius = 0.0 if self.count == 1 else max(self.size[0] * 0.95, self.count * max(self.size) / math.pi)
+        self.radius = 0.0 if self.count == 1 else max(self.size[0] * 0.95, 0.28 * self.count * max(self.size))
 
     def painted(self) -> Canvas:
         """The parts of the picture."""
@@ -92,29 +95,34 @@ class _Painter:
             at = self._at(state)
             self.room.take(at, self.size)
             self.canvas.nodes.append(Node(f"s{state}", at, self.size, lines, STATE, "ellipse", kind="state"))
-        self._transitions()
+        left_out = self._transitions()
         for name, table, color in (("start", self.hmm.initial, ACCENT), ("stop", self.hmm.end, LINE)):
             for state, probability in enumerate([] if table is None else floats(table).tolist()):
                 if probability >= SMALLEST:
                     self._outside(name, state, probability, color)
         self._write_probabilities()
+        if left_out:
+            low = self.canvas.corners()[0].y
+            self.canvas.nodes.append(words("note", Point(0.0, low - in_type(14)), small(left_out)))
         if self.title:
             self.canvas.entitle(self.title)
         return self.canvas
 
-    def _transitions(self) -> None:
-        """An arc for each transition, as many as are legible."""
+    def _transitions(self) -> str:
+        """An arc for each transition, as many as are legible; and a note if these are not all."""
         possible = int((self.transition >= SMALLEST).sum())
         most = max(MOST_ARCS, MOST_ARCS_EACH * self.count)
         likeliest = np.argsort(-self.transition, axis=None, kind="stable")[: min(possible, most)]
         drawn = [divmod(place, self.count) for place in sorted(likeliest.tolist())]
-        for tail, head in drawn:
-            self._arc(tail, head)
-        if len(drawn) < possible:
-            least = number(min(float(self.transition[arc]) for arc in drawn))
-            note = small(f"the {len(drawn)} most probable of {possible:,} transitions are drawn, down to {least}")
-            below = self.radius + self.size[1] / 2 + max(80.0, self.size[1])
-            self.canvas.nodes.append(words("note", Point(0.0, -below), note))
+        for arc, (leave, arrive) in self._directions(drawn).items():
+            tail, head = arc
+            flare, at = (0.15, 0.5) if tail == head else (0.0, 0.4)
+            curve = self._way(tail, head, leave, arrive, flare)
+            self._draw(f"s{tail}", f"s{head}", curve, float(self.transition[arc]), LINE, at)
+        if len(drawn) == possible:
+            return ""
+        least = number(min(float(self.transition[arc]) for arc in drawn))
+        return f"the {len(drawn)} most probable of {possible:,} transitions are drawn, down to {least}"
 
     def _state_lines(self, state: int) -> list[Text]:
         lines = [Text(clean(self.hmm.states[state], limit=16), 13, bold=True)]
@@ -133,27 +141,43 @@ class _Painter:
 
     def _at(self, state: int) -> Point:
         x, y = toward(Point(0.0, 0.0), self._angle(state), self.radius)
-        return Point(1.25 * x, y)
+        return Point(WIDE * x, y)
 
     def _rim(self, state: int, angle: float) -> Point:
         """The point on a state's ellipse in a direction."""
         a, b = self.size[0] / 2, self.size[1] / 2
         return toward(self._at(state), angle, a * b / math.hypot(b * math.cos(angle), a * math.sin(angle)))
 
-    def _arc(self, tail: int, head: int) -> None:
-        """An arc that bends to its right, or else to its left, to keep clear of other states; or a loop, outwards."""
+    def _directions(self, arcs: list[tuple[int, int]]) -> dict[tuple[int, int], list[float]]:
+        """The directions in which each arc leaves and arrives, apart from the others of its states."""
+        clear = {arc: self._bend(*arc) for arc in arcs}
+        found = {arc: [*ends] for arc, ends in clear.items()}
+        for state, out in enumerate(map(self._angle, range(self.count))):
+            ends = [(arc, i) for arc in arcs for i in (0, 1) if arc[i] == state and arc[0] != arc[1]]
+            inward = {end: (found[end[0]][end[1]] - out) % (2 * math.pi) for end in ends}
+            gap = min(2 * in_type(APART) / sum(self.size) * 2, INWARD / max(len(ends), 1))
+            order = sorted(ends, key=inward.__getitem__)
+            for (arc, i), turn in spread(order, inward, dict.fromkeys(ends, 0.0), gap).items():
+                found[arc][i] = out + turn
+        return {
+            arc: clear[arc] if self._meets_states(self._way(*arc, *found[arc]), *arc) else found[arc] for arc in arcs
+        }
+
+    def _bend(self, tail: int, head: int) -> list[float]:
+        """The directions of an arc that bends to its right, or else to its left, clear of states; or of a loop."""
         start, end, out = self._at(tail), self._at(head), self._angle(tail)
-        angle, at = math.atan2(end.y - start.y, end.x - start.x), 0.4
-        ways = [self._way(tail, head, angle - bend, angle + math.pi + bend) for bend in BENDS]
         if tail == head:
-            ways, at = [self._way(tail, head, out - 0.35, out + 0.35, flare=0.15)], 0.5
-        curve = next((way for way in ways if not self._meets_states(way, tail, head)), ways[0])
-        self._draw(f"s{tail}", f"s{head}", curve, float(self.transition[tail, head]), LINE, at)
+            return [out - 0.35, out + 0.35]
+        angle = math.atan2(end.y - start.y, end.x - start.x)
+        bends = [[angle - bend, angle + math.pi + bend] for bend in BENDS]
+        return next(
+            (bend for bend in bends if not self._meets_states(self._way(tail, head, *bend), tail, head)), bends[0]
+        )
 
     def _way(self, tail: int, head: int, leave: float, arrive: float, flare: float = 0.0) -> list[Point]:
         """A curve between two ellipses that leaves and arrives in these directions; a loop if `flare` is not 0."""
         first, last = self._rim(tail, leave), self._rim(head, arrive)
-        reach = 1.1 * self.size[1] if flare else math.dist(first, last) / 3
+        reach = max(1.1 * self.size[1], in_type(44)) if flare else math.dist(first, last) / 3
         return [first, toward(first, leave - flare, reach), toward(last, arrive + flare, reach), last]
 
     def _meets_states(self, curve: list[Point], tail: int, head: int) -> bool:
@@ -201,6 +225,6 @@ def _reach(lines: list[Text], size: Size) -> float:
     reach, top = 1.0, label_size(lines)[1] / 2
     for line in lines:
         middle = top - line.height / 2
-        reach = max(reach, math.hypot(line.width / size[0], 2 * (abs(middle) + 0.3 * line.height) / size[1]))
+        reach = max(reach, math.hypot((line.width + 4) / size[0], 2 * (abs(middle) + 0.55 * line.points) / size[1]))
         top -= line.height
     return reach

@@ -37,6 +37,11 @@ MOST_ARCS = 1500  # if there are more, only the best arc into each cell is drawn
 LINE_WIDTH, BETWEEN_LINES = 1200.0, 60.0  # points: the width at which a trellis wraps, and the space between its lines
 BEST = Paint("#fbe1ea", ACCENT)
 FAINT = f"{LINE}3d"  # translucent, so that marked arcs below stay visible
+PATHS = ("path", 2.8), ("path other", 2.0)  # kind and width of the best path, and of others
+KEYS = {
+    "max": "the dark arrow into a cell is its back-pointer",
+    "log": "the thickness of an arrow is its share of the sum that arrives",
+}
 HEADINGS = {"max": "Viterbi, in the max semiring", "log": "Forward, in the log semiring"}
 
 
@@ -117,9 +122,9 @@ def trellis(
         decodings = []
     ways = [hmm.states.ids(on_host(found.path)).tolist() for found in decodings]
     grid = lattice(hmm, x, semiring, ways)
-    colors = (ACCENT, *DISTINCT[1:])
+    others = DISTINCT[1:]
     paths = [
-        Path(grid.way(way), found.log_prob, colors[rank % len(colors)])
+        Path(grid.way(way), found.log_prob, others[(rank - 1) % len(others)] if rank else ACCENT)
         for rank, (way, found) in enumerate(zip(ways, decodings, strict=True))
     ]
     shade = posteriors(hmm, x, grid) if posterior else {}
@@ -183,7 +188,7 @@ class _Painter:
             answer = self.texts.shown_score(cell.score)
             asked = "" if answer is None else f"score({cell.name}, {cell.t + 1})"
             forward.append(Event([_name(cell)], self.texts.cell(cell), asked=asked, answer=answer))
-        results = {f"result{i}": {"": line.text} for i, line in enumerate(self._results())}
+        results = {f"result{i}": {"": lines[-1].text} for i, lines in enumerate(self._results())}
         forward.append(Event([] if self.paths else [*results], self.texts.last(bool(self.paths))))
         acts = [Act("forward", forward)]
         if self.paths:
@@ -251,23 +256,34 @@ class _Painter:
             near, at = Point(place.x - away * half, place.y), self._at(t, cell.row)
             far = Point(at.x + away * self.size[0] / 2, at.y)
             way, ends = ((near, far), (name, _name(cell))) if first else ((far, near), (_name(cell), name))
-            best = any(cell in path.cells for path in self.paths[:1])
-            self.canvas.edges.append(Edge(*ends, straight(*way), LINE if best else FAINT))
-            if best:
-                self.canvas.edges.append(Edge(*ends, straight(*way), ACCENT, 2.8, kind="path"))
+            share = 1.0 if first else self._share_of_total(cell, log_probability)
+            self.canvas.edges.append(Edge(*ends, straight(*way), *self._stroke(share)))
+            for path in [path for path in self.paths if cell in path.cells][:1]:
+                kind, width = PATHS[path is not self.paths[0]]
+                self.canvas.edges.append(Edge(*ends, straight(*way), path.color, width, kind=kind))
             self._probability(f"{name}_s{cell.row}", way, log_probability, 0.5)
 
     def _arcs(self) -> None:
         """The arcs between cells: in a sum, as thick as their shares; else the best into each cell, and all if few."""
         arcs = list(self.grid.arcs())
         for tail, head in arcs:
-            if self.grid.semiring == "log" and self.filled:
-                share = head.share(tail)
-                self._arc(tail, head, LINE if share > 0.02 else FAINT, 0.6 + 3.4 * share)
-            elif self.filled and head.best is tail:
-                self._arc(tail, head, LINE, 1.3)
-            elif len(arcs) <= MOST_ARCS:
-                self._arc(tail, head, FAINT, 0.8)
+            share = head.share(tail) if self.grid.semiring == "log" else float(head.best is tail)
+            if len(arcs) <= MOST_ARCS or (self.filled and (share or self.grid.semiring == "log")):
+                self._arc(tail, head, *self._stroke(share))
+
+    def _stroke(self, share: float) -> tuple[str, float]:
+        """The colour and the width of an arc with this share of a sum; in the max semiring, 1 for the best arc."""
+        if not self.filled:
+            return FAINT, 0.8
+        if self.grid.semiring == "log":
+            return LINE if share > 0.02 else FAINT, 0.6 + 3.4 * share
+        return (LINE, 1.3) if share else (FAINT, 0.8)
+
+    def _share_of_total(self, cell: Cell, log_probability: float) -> float:
+        """The share of an arc to the stop box."""
+        if self.grid.semiring == "log":
+            return math.exp(cell.score + log_probability - self.grid.total)
+        return float(any(cell in path.cells for path in self.paths[:1]))
 
     def _arc(self, tail: Cell, head: Cell, color: str, width: float) -> None:
         way, ends = self._between(tail, head), (self._tail(tail), _name(head))
@@ -290,7 +306,7 @@ class _Painter:
 
     def _mark_paths(self) -> None:
         for rank, path in reversed(list(enumerate(self.paths))):
-            kind, width = ("path", 2.8) if rank == 0 else ("path other", 2.0)
+            kind, width = PATHS[rank > 0]
             for tail, head in pairwise(path.cells):
                 # If paths share an arc, the best one covers it, and the others alternate on either side.
                 place = sum((tail, head) in pairwise(other.cells) for other in self.paths[:rank])
@@ -302,9 +318,11 @@ class _Painter:
         """The heading above and the results below, flush left."""
         left = -self.pitch[0] * 0.85 - in_type(17)
         top = self.size[1] / 2 + in_type(36)
-        above = {"heading": Text(heading, 13, bold=True), "formula": small(self.texts.formula())}
+        above = {"heading": [Text(heading, 13, bold=True)], "formula": [small(self.texts.formula())]}
         bottom = self._at(self.steps - 1, self.count - 1).y - self.size[1] / 2 - in_type(60)
-        results = {f"result{i}": line for i, line in enumerate(self._results())}
+        results = {f"result{i}": lines for i, lines in enumerate(self._results())}
+        if self.steps > 1:
+            results["key"] = [small(KEYS[self.grid.semiring] if self.filled else " ")]
         if self.grid.left_out or self.grid.impossible:
             every = self.count + self.grid.left_out + self.grid.impossible
             note = f"{self.count} of {every:,} histories are drawn"
@@ -313,26 +331,27 @@ class _Painter:
                 note += of_paths if self.paths else ": the most probable"
             if self.grid.impossible:
                 note += f"; {self.grid.impossible:,} are impossible at every step"
-            results["note"] = small(note)
-        for lines, y in ((above, top), (results, bottom)):
-            for i, (name, line) in enumerate(lines.items()):
-                self.canvas.nodes.append(words_from(name, Point(left, y - in_type(16) * i), line))
+            results["note"] = [small(note)]
+        for texts, y in ((above, top), (results, bottom)):
+            for i, (name, lines) in enumerate(texts.items()):
+                self.canvas.nodes.append(words_from(name, Point(left, y - in_type(16) * i), *lines))
 
-    def _results(self) -> list[Text]:
+    def _results(self) -> list[list[Text]]:
         if self.grid.semiring == "log":
             total = total_text(self.grid.total, self.texts.name) if self.filled else ""
-            return [Text(f"sum over all paths: {total}", bold=True)]
+            return [[Text(f"sum over all paths: {total}", bold=True)]]
         if not self.filled:
-            return [Text("best path:", color=ACCENT, bold=True)]
-        lines = []
-        for rank, path in enumerate(self.paths):
-            name = "best path" if rank == 0 else f"{rank + 1}. best"
-            words = " → ".join(cell.newest for cell in path.cells)
-            words = words if len(words) <= 100 else f"{self.steps} states"
-            lines.append(
-                Text(f"{name}: {words}, {total_text(path.log_prob, self.texts.name)}", color=path.color, bold=rank == 0)
-            )
-        return lines
+            return [[Text("best path:", color=ACCENT, bold=True)]]
+        return [self._result(rank, path) for rank, path in enumerate(self.paths)]
+
+    def _result(self, rank: int, path: Path) -> list[Text]:
+        """A path in words; after a sample of its colour, in which words would be pale, if it is not the best one."""
+        words = " → ".join(cell.newest for cell in path.cells)
+        words = words if len(words) <= 100 else f"{self.steps} states"
+        told = f"{words}, {total_text(path.log_prob, self.texts.name)}"
+        if rank == 0:
+            return [Text(f"best path: {told}", color=path.color, bold=True)]
+        return [Text("→", color=path.color, bold=True), Text(f"number {rank + 1}: {told}", beside=True)]
 
 
 def _name(cell: Cell) -> str:

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from tinyseq.viz.rendering.dark_theme import at_night
-from tinyseq.viz.rendering.style import ACCENT, DISTINCT, brightness
 
 SHADES = 32  # of a colour map
 
@@ -48,7 +47,4 @@ def _recolor(artist: Artist) -> None:
 def _dark(color: Any) -> str:
     if isinstance(color, str) and color == "none":
         return color
-    plain = to_hex(color, keep_alpha=True)
-    if plain[:7] in (*DISTINCT, ACCENT):  # of data: the brighter of the two
-        return max(plain, at_night(plain), key=brightness)
-    return at_night(plain)
+    return at_night(to_hex(color, keep_alpha=True))

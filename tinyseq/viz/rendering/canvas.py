@@ -38,15 +38,19 @@ class Canvas:
         """Tail and head of each arrow, in order."""
         return [(edge.tail, edge.head) for edge in self.edges]
 
+    def corners(self) -> tuple[Point, Point]:
+        """The lower left and the upper right corner of what has been drawn."""
+        return around(taken(self.frames, self.edges, self.nodes))
+
     def entitle(self, title: str, gap: float = 26.0) -> None:
         """A heading above what has been drawn, flush left."""
-        (left, _), (_, top) = around(taken(self.frames, self.edges, self.nodes))
+        (left, _), (_, top) = self.corners()
         heading = Text(clean(title, limit=120), 14, bold=True)
         self.nodes.append(words_from("title", Point(left, top + in_type(gap)), heading))
 
     def letters(self) -> float:
         """The size in pixels of the smallest letters in a window that shows the whole picture."""
-        (left, low), (right, high) = around(taken(self.frames, self.edges, self.nodes))
+        (left, low), (right, high) = self.corners()
         width, height = right - left + 2 * PAD, high - low + 2 * PAD
         labels = [node.lines for node in self.nodes] + [edge.label for edge in self.edges]
         labels += [frame.lines for frame in self.frames]

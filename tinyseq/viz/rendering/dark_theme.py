@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 
 from tinyseq.viz.rendering.settings import current
+from tinyseq.viz.rendering.style import BLACK, BRIGHT, DISTINCT, luminance
 
 # From linear RGB to the responses of long, medium and short cones; and from their cube roots to L, a, b.
 _TO_CONES = np.array([
@@ -23,8 +24,8 @@ _TO_LAB = np.array([
     [1.9779984951, -2.4285922050, 0.4505937099],
     [0.0259040371, 0.7827717662, -0.8086757660],
 ])  # fmt: skip
-DARKEST, LIGHTEST = 0.19, 0.97  # the lightness of what was white, and of what was black
-BEND = 1.5  # light text on black needs more contrast than dark text on white
+DARKEST, LIGHTEST = 0.19, 1.0  # the lightness of what was white, and of what was black
+BEND = 1.21  # a shade on which words change from dark to bright stays as light as it is
 _NAMED = {"white": "#ffffff", "black": "#000000"}
 
 
@@ -47,13 +48,16 @@ def at_night(color: str) -> str:
 
     Example:
         >>> at_night("#ffffff"), at_night("#1f2933")
-        ('#141414', '#c5d2df')
+        ('#141414', '#bbc8d5')
     """
+    if color == BRIGHT:
+        return BLACK
     light = np.array([_linear(int(color[i : i + 2], 16) / 255) for i in (1, 3, 5)])
     lightness, a, b = _TO_LAB @ np.cbrt(_TO_CONES @ light)
     turned = LIGHTEST - (LIGHTEST - DARKEST) * lightness**BEND
     light = np.linalg.solve(_TO_CONES, np.linalg.solve(_TO_LAB, [turned, a, b]) ** 3)
-    return "#" + "".join(f"{round(255 * _as_seen(channel)):02x}" for channel in light.tolist())
+    other = "#" + "".join(f"{round(255 * _as_seen(channel)):02x}" for channel in light.tolist())
+    return max(color, other, key=luminance) if color in DISTINCT else other  # those are lines on paper
 
 
 def in_theme(picture: str) -> str:

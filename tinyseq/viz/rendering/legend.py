@@ -5,7 +5,7 @@ from collections.abc import Collection
 from tinyseq.viz.layout.curves import Point
 from tinyseq.viz.rendering.parts import Node, words_from
 from tinyseq.viz.rendering.settings import in_type
-from tinyseq.viz.rendering.style import INK, PAINTS, LogScale, number, small
+from tinyseq.viz.rendering.style import INK, PAINTS, PAPER, LogScale, number, small
 
 ROW, GAP, LEAST = 20.0, 22.0, 300.0  # points: between rows, between entries, and the minimum width of a row
 SAMPLE, CELL, BESIDE = (18.0, 12.0), (36.0, 14.0), 6.0
@@ -27,7 +27,7 @@ def legend(at: Point, right: float, kinds: Collection[str], dtype: str, scale: L
         dtype: the dtype of all values; empty if they differ.
         scale: the colours of gradients, if they are shown.
     """
-    entries = [_sample(kind, *SAMPLES[kind]) for kind in SAMPLES if kind in kinds]
+    entries = [_sample(kind, *SAMPLES[kind], shaded=scale is not None) for kind in SAMPLES if kind in kinds]
     if dtype:
         entries.append([words_from("legend_dtype", Point(0.0, 0.0), small(f"every value is {dtype}"))])
     if scale:
@@ -47,10 +47,11 @@ def _right(node: Node) -> float:
     return node.center.x + node.size[0] / 2
 
 
-def _sample(kind: str, letter: str, said: str) -> list[Node]:
+def _sample(kind: str, letter: str, said: str, shaded: bool) -> list[Node]:
+    paint = PAINTS[kind]._replace(fill=PAPER) if shaded and kind != "input" else PAINTS[kind]  # gradients fill boxes
     lines = [small(letter, INK)] if letter else []
     size = in_type(SAMPLE[0]), in_type(SAMPLE[1])
-    sample = Node(f"legend_{kind}", Point(size[0] / 2, 0.0), size, lines, PAINTS[kind], line_width=1.2)
+    sample = Node(f"legend_{kind}", Point(size[0] / 2, 0.0), size, lines, paint, line_width=1.2)
     return [sample, words_from(f"legend_{kind}_text", Point(size[0] + BESIDE, 0.0), small(said))]
 
 

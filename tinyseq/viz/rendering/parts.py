@@ -46,10 +46,10 @@ def words(name: str, center: Point, *lines: Text) -> Node:
     return Node(name, center, label_size(lines), lines, shape="plaintext")
 
 
-def words_from(name: str, left: Point, line: Text) -> Node:
-    """A line of text that starts at a point."""
-    center = Point(left.x + line.width / 2, left.y)
-    return Node(name, center, (line.width, line.height), [line], shape="plaintext", anchor="start")
+def words_from(name: str, left: Point, *lines: Text) -> Node:
+    """Text that starts at a point."""
+    size = label_size(lines)
+    return Node(name, Point(left.x + size[0] / 2, left.y), size, lines, shape="plaintext", anchor="start")
 
 
 def chip_on_line(name: str, said: str) -> Node:

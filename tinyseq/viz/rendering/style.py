@@ -18,9 +18,10 @@ INDEX_SIZE = 0.72  # of an index, relative to its line
 INDEX = re.compile(r"(?<=[A-Za-z])_([A-Za-z][A-Za-z0-9_]*|\d+)\b")
 
 INK = "#1f2933"
-MUTED = "#66727f"
+MUTED = "#5b6773"
 LINE = "#51606f"
 PAPER = "#ffffff"
+BLACK, BRIGHT = "#000000", "#fefefe"  # words on shades; at night, white and black
 GRID = "#e3e7ec"  # lines behind curves
 ACCENT = "#c2255c"  # recurrent edges, the best path
 
@@ -185,15 +186,17 @@ def blend(fraction: float, stops: Sequence[str] = RAMP) -> str:
     return "#" + "".join(f"{channel:02x}" for channel in mixed)
 
 
-def brightness(color: str) -> float:
-    """How bright a colour is, from 0 to 255."""
-    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
-    return 0.299 * red + 0.587 * green + 0.114 * blue
+def luminance(color: str) -> float:
+    """How much light a colour sends, from 0 to 1, as contrast is defined by (WCAG 2, relative luminance)."""
+    channels = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def readable_on(fill: str) -> str:
-    """Dark or white, whichever has more contrast on this fill."""
-    return INK if brightness(fill) > 140 else PAPER
+    """The colour of words on this fill: their contrast is at least 4.5 in both themes."""
+    light = luminance(fill)
+    return INK if light > 0.4 else BLACK if light > 0.18 else BRIGHT
 
 
 def shaded(fraction: float, outline: str = OP.outline) -> Paint:
