@@ -1,5 +1,6 @@
 """Pictures on machines with many fonts, with few, and with none."""
 
+import io
 import os
 import re
 import subprocess
@@ -10,8 +11,12 @@ import numpy as np
 import pytest
 
 from tinyseq.viz import Drawing, graph
+from tinyseq.viz.layout.curves import Point
+from tinyseq.viz.rendering.dot import dot_text
 from tinyseq.viz.rendering.font import FAMILIES, FOLDER, is_known, text_width
-from tinyseq.viz.rendering.style import INDEX_SIZE, Text, label_size
+from tinyseq.viz.rendering.graphviz import render
+from tinyseq.viz.rendering.parts import Node
+from tinyseq.viz.rendering.style import INDEX_SIZE, Paint, Text, label_size
 
 FONTS = {
     "all": '<include ignore_missing="yes">/etc/fonts/fonts.conf</include>',
@@ -140,3 +145,17 @@ def test_a_page_brings_its_font_along(opened, char_loss):
     assert len(lines) > 20
     for words, size, bold, width in lines:
         assert width == pytest.approx(text_width(words, size, bold), rel=0.01)
+
+
+@pytest.mark.renders
+def test_lines_of_different_sizes_stand_apart_in_the_middle_of_their_box_in_a_png():
+    mpl = pytest.importorskip("matplotlib.image")
+    lines = [Text("H" * 6, 11), *[Text("H" * 6, 9)] * 4]
+    node = Node("a", Point(0.0, 0.0), (72.0, 72.0), lines, Paint("#ffffff", "#ffffff"), "rect")
+    picture = mpl.imread(io.BytesIO(render(dot_text("", [], [], [node]), "png")))[..., :3].mean(axis=-1) < 0.5
+    rows = np.flatnonzero(picture.any(axis=1))
+    tops = rows[np.diff(rows, prepend=-9) > 1]
+    assert np.diff(tops) * 72 / 160 == pytest.approx([11.25] * 4, abs=2)
+    for across in (0, 1):
+        inked = np.flatnonzero(picture.any(axis=across))
+        assert inked[0] + inked[-1] == pytest.approx(picture.shape[1 - across], abs=8)

@@ -11,7 +11,7 @@ import tinyseq as ts
 from tinyseq.hmm import HMM, Gaussian
 from tinyseq.viz import automaton, trellis
 from tinyseq.viz.hmm.lattice import lattice, posteriors
-from tinyseq.viz.rendering.style import ACCENT, INK
+from tinyseq.viz.rendering.style import ACCENT, INK, STRUT
 
 SENTENCE = ["I", "like", "cats"]
 
@@ -19,7 +19,7 @@ SENTENCE = ["I", "like", "cats"]
 def cells(dot):
     """The words in each cell of a trellis."""
     labels = dict(re.findall(r"^\t+(t\d+_s\d+) \[label=<(.*?)> class", dot, re.MULTILINE))
-    return {name: re.sub(r"<[^>]*>", " ", label).split() for name, label in labels.items()}
+    return {name: re.sub(r"<[^>]*>", " ", label.replace(STRUT, "")).split() for name, label in labels.items()}
 
 
 def edges(dot, kind=""):

@@ -14,6 +14,7 @@ from tinyseq.viz.rendering.font import text_width
 from tinyseq.viz.rendering.settings import SMALL_IN_LARGE, SMALL_SIZE, TEXT_SIZE, in_type, tight
 
 BESIDE = 5.0  # points between texts on the same line
+STRUT = "&#8203;"  # no letter, and no space, but it has a height
 INDEX_SIZE = 0.72  # of an index, relative to its line
 INDEX = re.compile(r"(?<=[A-Za-z])_([A-Za-z][A-Za-z0-9_]*|\d+)\b")
 
@@ -108,17 +109,27 @@ def small(text: str, color: str = MUTED, role: Literal["", "value", "gradient"] 
     return Text(text, SMALL_SIZE, color, role=role)
 
 
-def markup(lines: Iterable[Text]) -> str:
-    """Lines as an HTML-like label of Graphviz, with everything escaped."""
-    shown = ""
-    for line in lines:
-        words = escape(unescapable(clean(line.text, limit=200))) or " "  # Graphviz refuses an empty <font>
-        if line.formula:
-            words = INDEX.sub(rf'<font point-size="{INDEX_SIZE * line.points:g}">\1</font>', words)
-        words = f"<b>{words}</b>" if line.bold else f"<s>{words}</s>" if line.struck else words
-        between = "" if not shown else "  " if line.beside else "<br/>"
-        shown += f'{between}<font point-size="{line.points:g}" color="{line.color}">{words}</font>'
+def markup(lines: Sequence[Text]) -> str:
+    """Lines as an HTML-like label of Graphviz, with everything escaped.
+
+    Graphviz sets lines in type of several sizes without space between them, so each but the first stands between
+    invisible characters as high as the line should be.
+    """
+    first, *others = rows_of(lines) or [[]]
+    mixed = len({line.points for line in lines}) > 1
+    shown = "  ".join(map(_marked, first))
+    for row in others:
+        strut = f'<font point-size="{row_size(row)[1]:.0f}">{STRUT}</font>' if mixed else ""
+        shown += "<br/>" + strut + "  ".join(map(_marked, row)) + strut
     return f"<{shown}>"
+
+
+def _marked(text: Text) -> str:
+    words = escape(unescapable(clean(text.text, limit=200))) or " "  # Graphviz refuses an empty <font>
+    if text.formula:
+        words = INDEX.sub(rf'<font point-size="{INDEX_SIZE * text.points:g}">\1</font>', words)
+    words = f"<b>{words}</b>" if text.bold else f"<s>{words}</s>" if text.struck else words
+    return f'<font point-size="{text.points:g}" color="{text.color}">{words}</font>'
 
 
 def label_size(lines: Sequence[Text]) -> tuple[float, float]:
