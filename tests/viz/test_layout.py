@@ -250,3 +250,11 @@ def test_what_is_made_of_an_input_is_right_below_its_use():
     row = rows(["x", "Mx", "Wx", "times", "U", "plus"], edges, late={"Mx", "Wx"})
     assert row["Wx"] == row["U"] == row["plus"] - 1
     assert row["x"] == row["Mx"] - 1
+
+
+@pytest.mark.parametrize("name", ["clockwork", "penalty_on_a_weight"])
+def test_no_arrow_goes_around_to_what_could_stand_right_above_its_column(name):
+    made = Layout(sheet(record(ZOO[name].loss())), lambda box: (60.0, 24.0))
+    up = [way for arrow, way in made.ways.of.items() if arrow.tail.column and arrow.head.zone == "after"]
+    assert up
+    assert all(len(way.wires) == 1 for way in up)

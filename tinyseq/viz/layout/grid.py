@@ -106,6 +106,7 @@ class Grid:
         row: dict[Box, int] = {}
         ends, start = [], 0
         late = {arrow.head.slot for arrow in self.sheet.arrows if arrow.tail.kind == "input"}  # W x, beside U h
+        from_columns = {arrow.head for arrow in self.sheet.arrows if arrow.tail.column and not arrow.head.column}
         for zone in ("before", "columns", "after"):
             boxes = [box for box in self.sheet.boxes if box.zone == zone]
             order = {"input": 0, "initial": 2, "elided": 2}
@@ -117,7 +118,13 @@ class Grid:
                 if arrow.kind == "data" and arrow.tail.zone == arrow.head.zone == zone
             ]
             slots = list(dict.fromkeys(box.slot for box in boxes))
-            found = rows(slots, edges, late)
+            if zone == "after":  # what comes from the columns stands right above them, so that no arrow goes around
+                below = "the columns"
+                edges += [(below, box.slot) for box in boxes if box in from_columns or box.kind not in order]
+                found = rows([below, *slots], edges, late)
+                found = {slot: found[slot] - min(map(found.__getitem__, slots)) for slot in slots}
+            else:
+                found = rows(slots, edges, late)
             for _ in range(len(self.level) if zone == "columns" else 0):
                 edges += self._out_of_the_way(found)
                 found = rows(slots, edges, late)
