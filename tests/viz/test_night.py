@@ -52,7 +52,8 @@ def test_words_and_small_words_have_contrast_on_boxes(paint):
 
 
 def test_lines_of_data_are_seen_at_night():
-    assert min(contrast(at_night(style.PAPER), at_night(color)) for color in style.DISTINCT) >= 4.5
+    outlines = [style.PAINTS[kind].outline for kind in ("input", "state", "parameter", "result")]
+    assert min(contrast(at_night(style.PAPER), at_night(color)) for color in (*style.DISTINCT, *outlines)) >= 4
 
 
 def test_hues_are_kept_in_the_dark():

@@ -281,7 +281,7 @@ def test_dark_and_light_follow_the_reader_until_told_otherwise(opened, lstm_page
     browser = opened(lstm_page, color_scheme="dark")
     paper = "getComputedStyle(document.body).backgroundColor"
     column = "getComputedStyle(document.querySelector('#t0 rect')).fill"
-    assert (browser.run(paper), browser.run(column)) == ("rgb(20, 20, 20)", "rgb(26, 27, 30)")
+    assert (browser.run(paper), browser.run(column)) == ("rgb(20, 20, 20)", "rgb(24, 26, 29)")
     browser.prefer(color_scheme="light")
     browser.wait_for(f"{paper} === 'rgb(255, 255, 255)'")
     assert browser.run(column) == "rgb(244, 246, 250)"

@@ -126,7 +126,9 @@ def draw(
     values: Annotated[bool | None, typer.Option(help="Write values; --no-values: a trellis to fill in.")] = None,
     title: Annotated[str, typer.Option(help="A title.")] = "",
     font_size: Annotated[float | None, typer.Option(help="Font size in points; 11 by default.")] = None,
-    size: Annotated[tuple[float, float] | None, typer.Option(help="Largest width and height, in inches.")] = None,
+    size: Annotated[
+        tuple[float, float] | None, typer.Option(metavar="WIDTH HEIGHT", help="Largest width and height, in inches.")
+    ] = None,
     theme: Annotated[str, typer.Option(help="light or dark.")] = "light",
 ) -> None:
     """Draw a recurrent network that reads letters, one step of a cell, a trellis, or an automaton.

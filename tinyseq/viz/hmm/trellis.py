@@ -256,8 +256,10 @@ class _Painter:
             near, at = Point(place.x - away * half, place.y), self._at(t, cell.row)
             far = Point(at.x + away * self.size[0] / 2, at.y)
             way, ends = ((near, far), (name, _name(cell))) if first else ((far, near), (_name(cell), name))
-            share = 1.0 if first else self._share_of_total(cell, log_probability)
-            self.canvas.edges.append(Edge(*ends, straight(*way), *self._stroke(share)))
+            stroke = self._stroke(self._share_of_total(cell, log_probability))
+            if first and self.filled:
+                stroke = LINE, 1.3  # nothing is added up, and nothing compared
+            self.canvas.edges.append(Edge(*ends, straight(*way), *stroke))
             for path in [path for path in self.paths if cell in path.cells][:1]:
                 kind, width = PATHS[path is not self.paths[0]]
                 self.canvas.edges.append(Edge(*ends, straight(*way), path.color, width, kind=kind))

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 
 from tinyseq.viz.rendering.settings import current
-from tinyseq.viz.rendering.style import BLACK, BRIGHT, DISTINCT, luminance
+from tinyseq.viz.rendering.style import BLACK, BRIGHT, DISTINCT, PAINTS, luminance
 
 # From linear RGB to the responses of long, medium and short cones; and from their cube roots to L, a, b.
 _TO_CONES = np.array([
@@ -26,6 +26,7 @@ _TO_LAB = np.array([
 ])  # fmt: skip
 DARKEST, LIGHTEST = 0.19, 1.0  # the lightness of what was white, and of what was black
 BEND = 1.21  # a shade on which words change from dark to bright stays as light as it is
+LINES = {*DISTINCT, *(PAINTS[kind].outline for kind in ("input", "state", "parameter", "result"))}  # on paper
 _NAMED = {"white": "#ffffff", "black": "#000000"}
 
 
@@ -57,7 +58,7 @@ def at_night(color: str) -> str:
     turned = LIGHTEST - (LIGHTEST - DARKEST) * lightness**BEND
     light = np.linalg.solve(_TO_CONES, np.linalg.solve(_TO_LAB, [turned, a, b]) ** 3)
     other = "#" + "".join(f"{round(255 * _as_seen(channel)):02x}" for channel in light.tolist())
-    return max(color, other, key=luminance) if color in DISTINCT else other  # those are lines on paper
+    return max(color, other, key=luminance) if color in LINES else other
 
 
 def in_theme(picture: str) -> str:
