@@ -344,3 +344,44 @@ def test_a_drawn_figure_is_saved_or_it_is_said_why_not(tmp_path, capsys):
     bad(tmp_path / "bad.png")
     assert not (tmp_path / "bad.png").exists()
     assert capsys.readouterr().out == f"wrote {tmp_path / 'new' / 'good.png'}\nno picture: install matplotlib\n"
+
+
+def on_canvas(figure):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return canvas
+
+
+@pytest.mark.parametrize("name", ["lag_heatmap", "confusion", "activations", "gates", "alignment"])
+def test_a_colour_bar_shows_its_colours_in_the_dark(name):
+    with ts.viz.defaults(theme="dark"):
+        figure = FIGURES[name]()
+    pixels = np.asarray(on_canvas(figure).buffer_rgba())[::-1]
+    left, low, right, high = map(int, figure.axes[-1].get_window_extent().extents)
+    assert len(np.unique(pixels[low + 2 : high - 2, (left + right) // 2], axis=0)) > 20
+
+
+def test_a_single_point_is_seen_above_a_whole_number():
+    for figure in (plots.loss_curve([3], [1.0]), plots.gradient_flow({"h": [0.5]}), plots.lag_heatmap([[1.0]])):
+        on_canvas(figure)
+        (axes, *_) = figure.axes
+        assert all(line.get_markersize() > 0 and line.get_marker() == "o" for line in axes.lines)
+        assert all(float(tick).is_integer() for tick in axes.get_xticks())
+
+
+def apart(texts):
+    """Whether no two of these texts overlap."""
+    boxes = [text.get_window_extent() for text in texts]
+    return not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
+
+
+def test_names_of_close_baselines_and_of_long_tags_do_not_overlap():
+    figure = plots.loss_curve([0, 1, 2], [2.0, 1.0, 0.5], baselines={"trigram": 1.2, "uniform": 1.25, "bigram": 1.8})
+    on_canvas(figure)
+    assert apart(figure.axes[0].texts)
+    tags = ["NOUN", "VERB", "ADJ", "DET", "PUNCTUATION", "X"]
+    figure = plots.confusion(np.ones((6, 6)), tags)
+    on_canvas(figure)
+    assert apart(figure.axes[0].get_xticklabels())

@@ -117,7 +117,7 @@ def _style(axes: "Axes", title: str, x: str, y: str) -> None:
     axes.set_xlabel(literal(x), color=INK, fontsize=in_type(9))
     axes.set_ylabel(literal(y), color=INK, fontsize=in_type(9))
     axes.tick_params(colors=INK, labelsize=in_type(8), length=3)
-    axes.locator_params(axis="x", integer=True)  # steps and positions are integers
+    axes.locator_params(axis="x", integer=True, min_n_ticks=1)  # steps and positions are integers
     for spine in axes.spines.values():
         spine.set_color(MUTED)
 
@@ -136,7 +136,7 @@ def heat(axes: "Axes", table: Floats, *, label: str, logarithmic: bool = False, 
         high = top or high
         norm = Normalize(-high if signed else 0.0, high)
     image = axes.imshow(table, cmap=colors, norm=norm, aspect="auto", interpolation="nearest")
-    axes.locator_params(axis="y", integer=True)
+    axes.locator_params(axis="y", integer=True, min_n_ticks=1)
     bar = axes.figure.colorbar(image, ax=axes, shrink=0.85)
     bar.set_label(label, color=INK, fontsize=in_type(9))
     bar.ax.tick_params(which="both", colors=INK, labelsize=in_type(8))

@@ -61,13 +61,16 @@ def loss_curve(
         axes.plot(x, y, color=TRAIN, alpha=0.25, linewidth=0.8)
         axes.plot(x, _running_mean(y, window), color=TRAIN, linewidth=1.8, label="training (running mean)")
     else:
-        axes.plot(x, y, color=TRAIN, linewidth=1.8, label="training")
+        axes.plot(x, y, color=TRAIN, linewidth=1.8, marker="o", markersize=3.5 * (len(y) <= 40), label="training")
     if validation is not None:
         at, losses = series(*validation, "validation")
         axes.plot(at, losses, color=VALIDATION, linewidth=1.8, marker="o", markersize=4.5, label="held out")
-    for name, loss in (baselines or {}).items():
+    given, close = baselines or {}, 0.06 * np.ptp(axes.get_ylim())
+    for name, loss in given.items():
         axes.axhline(loss, color=MUTED, linewidth=1.2, linestyle=(0, (5, 3)))
-        note(axes, literal(clean(name)), (1, loss), (-4, 3), xycoords=axes.get_yaxis_transform(), ha="right")
+        below = any(0 < other - loss < close for other in given.values())
+        shift, va = ((-4, -3), "top") if below else ((-4, 3), "bottom")
+        note(axes, literal(clean(name)), (1, loss), shift, xycoords=axes.get_yaxis_transform(), ha="right", va=va)
     for name, step in (marks or {}).items():
         axes.axvline(step, color=MUTED, linewidth=0.8, linestyle=":")
         late = step > x.mean()  # a falling curve leaves space below it on the left, above it on the right
@@ -227,7 +230,7 @@ def _logarithmic(
     axes.plot(
         x, y, color=color, linewidth=1.8, linestyle=style, marker=marker, markersize=size, label=legend_name(name)
     )
-    axes.locator_params(axis="x", integer=True)
+    axes.locator_params(axis="x", integer=True, min_n_ticks=1)
 
 
 def _perplexity_axis(axes: "Axes") -> None:

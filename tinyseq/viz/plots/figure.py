@@ -47,4 +47,5 @@ def _recolor(artist: Artist) -> None:
 def _dark(color: Any) -> str:
     if isinstance(color, str) and color == "none":
         return color
-    return at_night(to_hex(color, keep_alpha=True))
+    plain = to_hex(color, keep_alpha=True)
+    return at_night(plain[:7]) + plain[7:]  # what is transparent stays so

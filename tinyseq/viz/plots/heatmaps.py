@@ -148,7 +148,7 @@ def confusion(counts: ArrayLike, tags: Sequence[object], *, title: str = "Confus
     totals = taken.sum(axis=1, keepdims=True)
     shares = np.divide(taken, totals, out=np.zeros_like(taken), where=totals > 0)
     colors = heat(axes, shares, label="share of the true tag", top=1.0)
-    axes.set_xticks(range(len(taken)), names, rotation=90 * (len(taken) > 6), fontsize=in_type(8))
+    write_symbols(axes, tags, len(taken), "tags")
     write_names(axes, names)
     if len(taken) <= 24 and current().values is not False:
         for i, j in np.ndindex(*taken.shape):
