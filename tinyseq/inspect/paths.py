@@ -102,10 +102,7 @@ def first_steps(nodes: list[Node]) -> dict[Parent, int]:
         nodes: a whole graph, newest first.
     """
     taken: dict[Parent | None, list[tuple[int, Node]]] = defaultdict(list)  # the parts of each sequence
-    users: dict[Parent | None, list[Node]] = defaultdict(list)
     for node in nodes:
-        for edge in node.edges:
-            users[edge].append(node)
         index = node.attrs["index"] if node.op.operator == "[]" else ()
         first = index[0] if isinstance(index, tuple) and index else index
         if isinstance(first, int):
@@ -116,6 +113,10 @@ def first_steps(nodes: list[Node]) -> dict[Parent, int]:
         if inside and all(place == step for place, step in inside):
             ends = {min(inside)[0] - 1, max(inside)[0] + 1}
             found |= {node: place for place, node in parts if node.label.step is None and place in ends}
+    users: dict[Parent | None, list[Node]] = defaultdict(list)
+    for user in nodes if found else ():
+        for edge in user.edges:
+            users[edge].append(user)
     for node in reversed(nodes) if found else ():  # and what is computed from these before the loop
         steps = {found.get(edge) for edge in node.edges if edge in found or isinstance(edge, Node | Output)}
         if node not in found and node.label.step is None and len(steps) == 1 and (step := steps.pop()) is not None:

@@ -4,8 +4,6 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 
-import numpy as np
-
 from tinyseq.autograd.axes import PUTTING_TOGETHER
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Sheet
 from tinyseq.viz.computation.grouping import part_of
@@ -284,17 +282,13 @@ class Wording:
 
     def _unknown(self, box: Box, argument: Argument) -> str:
         """A symbol for a constant that is an array, or that no op has kept: y, or y′ for the next, with its step."""
-        same = self._is_same_at_all_steps(box, argument)
+        same = self.values.is_fixed(box, argument)
         known = identity(self.values.constant(argument)) if same else (box.slot, box.arguments.index(argument))
         place = self.unknown.setdefault(known, len(self.unknown))
         if self.sheet.view == "flat":
             return self.constant_letter + subscript(place + 1)  # where no index is a step
         letter = self.constant_letter + "′" * place
         return letter if same else letter + self._index(box)
-
-    def _is_same_at_all_steps(self, box: Box, argument: Argument) -> bool:
-        found = [self.values.constant(alike) for alike in self.sheet.over_time(box, argument)]
-        return len(found) > 1 and all(array is not None and np.array_equal(array, found[0]) for array in found)
 
     def _index(self, box: Box) -> str:
         """The index of a box's step."""

@@ -7,10 +7,7 @@ from collections.abc import Collection, Hashable, Iterable
 from itertools import product
 from typing import Any
 
-import numpy as np
-
 from tinyseq.autograd.ops.moves.joined import owner
-from tinyseq.backend import to_numpy
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
 from tinyseq.viz.computation.constants import Constants, Role
 from tinyseq.viz.computation.grouping import End, Grouping, arguments_of
@@ -76,9 +73,8 @@ class _Maker:
         made = [box for box in self.sheet.boxes if box.kind != "parameter"]
         for box in made:
             self._connect(box)
-        self._find_detached(made)
+        self.fed = self._find_detached(made)
         self._recall_states(made)
-        self.fed = self._fed_with_data(made)
         self.constants = Constants(self.sheet, made, self.timed, self.delays, self.fed)
         for box in made:
             self._supply_constants(box)
@@ -232,40 +228,34 @@ class _Maker:
         """The box of the same role as a value."""
         return next((box for box in self.sheet.boxes if box.slot == self.slots[end.vertex]), None)
 
-    def _find_detached(self, boxes: list[Box]) -> None:
-        """The states that other steps take as constants: the arrays that a step has computed, or copies of them."""
+    def _find_detached(self, boxes: list[Box]) -> set[Role]:
+        """The states that other steps take as constants: the arrays that a step has computed, or copies of them.
+
+        Returns:
+            The roles that take a state at some steps and other data at others, as a decoder that is fed right letters.
+        """
         near = {box.step + way for box in boxes if box.step is not None for way in (-1, 0, 1)}
         places = [(box, n, a) for box in boxes if box.step is not None for n, a in enumerate(box.arguments)]
-        constants = [(box, n, self.record.constant(a.vertex, a.position)) for box, n, a in places]
-        arrays = [(box, number, taken) for box, number, taken in constants if hasattr(taken, "dtype")]
+        constants = [(box, (box.slot, n), self.record.constant(a.vertex, a.position)) for box, n, a in places]
+        arrays = [(box, role, taken) for box, role, taken in constants if hasattr(taken, "dtype")]
         shapes = {taken.shape for _, _, taken in arrays}
         made: dict[Hashable, Vertex] = {}
         for vertex in (vertex for vertex in self.grouping.boxed if vertex.op and vertex.step in near):
             value = self.record.value((vertex.id, 0)) if vertex.shape in shapes else None
             made |= dict.fromkeys(_signs(value), vertex) if hasattr(value, "dtype") else {}
-        for box, number, taken in arrays:
+        others: list[tuple[Role, int]] = []
+        for box, role, taken in arrays:
             found = next((made[sign] for sign in _signs(taken) if sign in made), None)
-            if found and found.step is not None and box.step is not None and found.step != box.step:
-                self.timed[box.slot, number] = self.slots[found.id]
-                self.delays.setdefault((box.slot, number), box.step - found.step)
-
-    def _fed_with_data(self, boxes: list[Box]) -> set[Role]:
-        """The roles that take a state at some steps and other data at others, as a decoder that is fed right letters.
-
-        Such data is known by its numbers, which are not those of the state that the step before has computed.
-        """
-        made = {(slot, self.record.vertices[vertex].step): vertex for vertex, slot in self.slots.items()}
-        values, fed = Values(self.sheet), set[Role]()
-        for box in (box for box in boxes if box.step is not None and not self.sheet.folded):
-            for number, argument in enumerate(box.arguments):
-                role, taken = (box.slot, number), values.kept(argument)
-                if role in self.timed and role in self.delays and taken is not None:
-                    at = (box.step or 0) - self.delays[role]
-                    state = made.get((self.timed[role], at))
-                    known = None if state is None else values.at((state, 0), at)
-                    if known is not None and not np.array_equal(known, to_numpy(taken)):
-                        fed.add(role)
-        return fed
+            if found and found.step is not None and found.step != box.step:
+                self.timed[role] = self.slots[found.id]
+                self.delays.setdefault(role, (box.step or 0) - found.step)
+            elif not self.sheet.folded:
+                others.append((role, box.step or 0))
+        return {
+            role
+            for role, step in others
+            if role in self.delays and (self.timed[role], step - self.delays[role]) in self.handed
+        }
 
     def _recall_states(self, boxes: list[Box]) -> None:
         """The states of loops of one step, which no line to another step shows."""

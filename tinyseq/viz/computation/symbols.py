@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinyseq.viz.computation.boxes import Box, Sheet
-from tinyseq.viz.computation.constants import MOST_COMPARED
 from tinyseq.viz.computation.loops.columns import Column
 from tinyseq.viz.computation.names import at_any_step, later
 from tinyseq.viz.computation.values import Values
@@ -98,13 +97,12 @@ class Symbols:
 
     def _is_fixed(self, box: Box) -> bool:
         """Whether all steps take one array, as a memory or a picture that does not change: it belongs to no step."""
-        if box.slot not in self.fixed:
-            readers = [other for other in self.sheet.boxes if box.arguments[:1] and box.arguments[0] in other.arguments]
-            uses = self.sheet.over_time(readers[0], box.arguments[0])[:MOST_COMPARED] if readers else []
-            found = [self.values.constant(use) for use in uses]
-            known = len(found) > 1 and all(array is not None and np.array_equal(array, found[0]) for array in found)
-            self.fixed[box.slot] = known and bool(np.any(found[0] != found[0].ravel()[0]))
-        return self.fixed[box.slot]
+        if box.slot not in self.fixed and box.arguments and not box.vertices:
+            argument = box.arguments[0]
+            readers = (other for other in self.sheet.boxes if other is not box and argument in other.arguments)
+            same = any(self.values.is_fixed(reader, argument) for reader in readers)
+            self.fixed[box.slot] = same and bool(np.ptp(self.values.constant(argument)))
+        return self.fixed.get(box.slot, False)
 
     def _stands_alone(self, box: Box) -> bool:
         """Whether not every step takes an input like one, so that zeros may be the initial state, or nothing at all."""

@@ -113,6 +113,11 @@ class Values:
             return None
         return self._at_step(array, argument.vertex, step)
 
+    def is_fixed(self, box: Box, argument: Argument) -> bool:
+        """Whether a constant is the same at all steps."""
+        found = [self.constant(alike) for alike in self.sheet.over_time(box, argument)]
+        return len(found) > 1 and all(array is not None and np.array_equal(array, found[0]) for array in found)
+
     def kept(self, argument: Argument) -> Any:
         """A constant argument of its op, or of the op that rearranged it; None for one that is computed."""
         vertex, position = argument.vertex, argument.position

@@ -11,7 +11,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from tinyseq.viz.computation.loops.timewise import tracks
+from tinyseq.autograd.graph import Node
+from tinyseq.inspect.paths import first_steps
 from tinyseq.viz.computation.record import Record, Vertex, part_text
 
 
@@ -83,35 +84,10 @@ def _placed(record: Record, places: Mapping[int, Place]) -> Record:
 
 def _with_first_steps(record: Record) -> Record:
     """The same computation, in which what a loop begins with has the step before the loop's first."""
-    picking = [vertex for vertex in record.vertices if vertex.operator == "[]" and vertex.made_of]
-    looped = {vertex.made_of[0] for vertex in picking if vertex.step is not None}
-    outside = [vertex for vertex in picking if vertex.step is None and vertex.made_of[0] in looped]
-    known = tracks(record.vertices, record.users) if outside else {}
-
-    def step_of(vertex: Vertex) -> int | None:
-        track = known.get(vertex.made_of[0])
-        part = vertex.index[track.axis] if track and track.axis < len(vertex.index) else None
-        return track.steps[part] if track and isinstance(part, int) else None
-
-    own = {vertex.made_of[0] for vertex in picking if vertex.step is not None and step_of(vertex) == vertex.step}
-    steps = {v.id: step for v in outside if v.made_of[0] in own and (step := step_of(v)) is not None}
-    found: dict[int, Place] = {}
-    for vertex in (vertex for vertex in record.vertices if steps and vertex.step is None):
-        read = {steps[source] for source in (*vertex.made_of, vertex.id) if source in steps}
-        sources = (record.vertices[source] for source in vertex.made_of)
-        users = [record.vertices[user] for user in record.users[vertex.id]]
-        begins = any(user.step is not None and abs(user.step - step) == 1 for user in users for step in read)
-        if len(read) == 1 and (begins or vertex.id in steps) and all(source.step is None for source in sources):
-            steps[vertex.id] = read.pop()
-            found[vertex.id] = Place(steps[vertex.id], 0)
-    return _placed(record, {v: place for v, place in found.items() if _leads(record, v, found)})
-
-
-def _leads(record: Record, vertex: int, found: Mapping[int, Place]) -> bool:
-    """Whether an op leads to the next step, directly or by others that do."""
-    step, users = found[vertex].step, record.users[vertex]
-    after = (record.vertices[user].step for user in users)
-    return any(at is not None and abs(at - step) == 1 for at in after) or any(u in found for u in users)
+    items = list(enumerate(record.items))
+    found = first_steps([item for _, item in reversed(items) if isinstance(item, Node)])
+    places = {i: Place(found[item], 0) for i, item in items if item in found and record.vertices[i].op}
+    return _placed(record, places)
 
 
 def _place(vertex: Vertex) -> Place | None:
