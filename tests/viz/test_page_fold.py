@@ -201,17 +201,6 @@ def test_a_click_shows_its_effect_at_once(opened, lstm_page):
         check(browser.run(SEEN))
 
 
-def test_the_page_is_measured_without_laying_out_the_picture(opened, lstm_page):
-    browser = opened(lstm_page)
-    seen = "laidOut.push(svg.checkVisibility())"
-    browser.run(
-        f"(window.laidOut = [], Object.defineProperty(byId('told'), 'offsetHeight', {{ get: () => {seen} }}),"
-        " reserve())"
-    )
-    assert set(browser.run("laidOut")) == {False}
-    assert browser.run("svg.checkVisibility()")
-
-
 def test_the_svg_keeps_its_size_whatever_is_clicked(opened, lstm_page):
     """Else the browser lays out all letters again: two thirds of what the first click on a stack took."""
     browser = opened(lstm_page)

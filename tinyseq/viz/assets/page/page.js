@@ -62,7 +62,7 @@ reserve();
 window.addEventListener("resize", reserve);
 document.body.classList.toggle("bare", byId("steps-section").hidden && byId("modules-section").hidden && !parameters.size);
 setTheme();
-const { width, height } = measured(() => picture.getBoundingClientRect());
+const { width, height } = picture.getBoundingClientRect();
 room = [width, height];
 arrange();
 fit();

@@ -26,7 +26,7 @@ function reserve() {
     [text, formula, result, given, parts.map(({ origin, numbers }) => origin + numbers), additions.map(({ parameter, rule }) => parameter + rule)]).length;
   const longest = [...moments].sort((one, other) => length(other) - length(one)).slice(0, 60);
   told.style.height = "auto";
-  const heights = measured(() => longest.map(moment => { say(moment); return told.offsetHeight; }));
+  const heights = longest.map(moment => { say(moment); return told.offsetHeight; });
   document.body.style.setProperty("--told", `${Math.min(Math.max(0, ...heights), innerHeight / 5)}px`);
   told.style.height = "";
   say(now() ? moments[now() - 1] : null);

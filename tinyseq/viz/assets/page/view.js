@@ -52,33 +52,15 @@ byId("whole").addEventListener("click", () => {
   if (isPart()) fit();
   else { fitted = true; comeCloser(); }
 });
-/** Measure the page without making the browser lay out the contents of the picture. */
-function measured(measure) {
-  picture.style.contentVisibility = "hidden";
-  const found = measure();
-  picture.style.contentVisibility = "";
-  getComputedStyle(picture).contentVisibility; // reading it makes the browser show the picture again before anything asks where its parts are
-  return found;
-}
-/** If the whole picture is too small to read, show where the sequence begins, and, as far as there is room, what is left of it. */
+/** If the whole picture is too small to read, show where it begins: at the left, below for a computation and above for a trellis. */
 function comeCloser() {
   if (!fitted || onPaper || scaleNow() >= LEGIBLE) return;
   fitted = false;
-  const side = room.map(length => length / LEGIBLE);
-  const edge = columns.length ? current.X(frames.get(columns[0]).low) + origin.e - MARGIN : home[0];
-  const starts = [[home[0], edge], [moments.length && !story.fills ? home[1] + home[3] - side[1] : home[1]]];
-  const first = boxes.get(moments.flatMap(moment => moment.boxes).find(name => columns.length && columnOf(name) === columns[0]));
-  const [x, y] = starts.map((ways, axis) => {
-    const [low, high] = first ? extentOf(first, axis) : [ways[0], ways[0]];
-    const start = ways.find(from => from <= low && high <= from + side[axis]) ?? (low + high - side[axis]) / 2;
-    return within(start, side[axis], home[axis], home[axis + 2]);
-  });
-  show(x, y, ...side);
-}
-/** Where a box begins and ends in the picture, with a margin, across (axis 0) or down (axis 1). */
-function extentOf({ at, width, height }, axis) {
-  const [middle, half] = [at[axis] + [origin.e, origin.f][axis], [width, height][axis] / 2 + MARGIN];
-  return [middle - half, middle + half];
+  const [wide, high] = room.map(length => length / LEGIBLE);
+  const start = moments.length && !story.fills ? home[1] + home[3] - high : home[1];
+  show(within(home[0], wide, home[0], home[2]), within(start, high, home[1], home[3]), wide, high);
+  const first = moments.flatMap(moment => moment.boxes).find(name => columnOf(name) === columns[0] && !isHidden(name));
+  if (first) reveal(boxes.get(first), false, 0);
 }
 /** The point of the picture under the pointer. */
 const place = ({ clientX, clientY }) => {
@@ -146,12 +128,12 @@ function lookAt([x, y]) {
   fitted = false;
   show(within(x - width / 2, width, home[0], home[2]), within(y - height / 2, height, home[1], home[3]), width, height);
 }
-const BESIDE = 60; // pixels of what is around a box that are seen with it
-/** Bring a box into view, and zoom in if asked to. */
-function reveal({ at, width, height }, closer = false) {
+const BESIDE = 60; // pixels
+/** Bring a box into view with so many pixels of what is around it, and zoom in if asked to. */
+function reveal({ at, width, height }, closer = false, beside = BESIDE) {
   const [x, y] = [at[0] + origin.e, at[1] + origin.f];
   if (closer && height * scaleNow() < 40) zoom((height * scaleNow()) / 56, [x, y]);
   const [far, size, side] = [[x - middle()[0], y - middle()[1]], [width, height], room.map(length => length / scaleNow())];
-  const isNear = (away, axis) => Math.abs(away) <= (side[axis] - size[axis]) / 2 - Math.min(BESIDE / scaleNow(), side[axis] / 4);
+  const isNear = (away, axis) => Math.abs(away) <= (side[axis] - size[axis]) / 2 - Math.min(beside / scaleNow(), side[axis] / 4);
   if (closer || !far.every(isNear)) lookAt([x, y]);
 }
