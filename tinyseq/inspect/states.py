@@ -105,6 +105,7 @@ def _handed_on(
 ) -> Iterator[tuple[tuple[str, ...], int, str, Parent]]:
     """The values that another step reads, with their names: scope, step, name, state."""
     ranks: dict[tuple[Place, str], int] = defaultdict(int)
+    given = set[tuple[Parent, str]]()
     for parent in sorted((parent for parent in uses if not isinstance(parent, Leaf)), key=lambda p: p.seq):
         scope, step = parent.label.scope, first.get(parent, parent.label.step)
         if step is None or parent.shape == ():  # a running total is not a state
@@ -112,10 +113,23 @@ def _handed_on(
         readers = [node for node in uses[parent] if node.label.step not in (None, step)]
         if readers:
             name = "h" if is_multiplied(readers, attrgetter("op"), partial(_users_in_step, uses)) else "c"
+            state = _rearranged(parent)
+            if (state, name) in given:
+                continue
+            given.add((state, name))
             place = (scope, step)
             ranks[place, name] += 1
             rank = ranks[place, name]
-            yield scope, step, name if rank == 1 else f"{name}{rank}", parent
+            yield scope, step, name if rank == 1 else f"{name}{rank}", state
+
+
+def _rearranged(parent: Parent) -> Parent:
+    """What a step has rearranged to hand it on, as c of cᵀ: only its gradient is complete."""
+    while isinstance(parent, Node) and parent.op.kind in LOOKED_THROUGH and isinstance(source := parent.edges[0], Node):
+        if source.label.step != parent.label.step:
+            break
+        parent = source
+    return parent
 
 
 def _users_in_step(uses: dict[Parent, list[Node]], node: Node) -> list[Node]:
