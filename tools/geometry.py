@@ -22,9 +22,9 @@ LEAST_LETTERS = 8.0  # pixels
 SIGNS = "→"  # samples of lines, not words
 LEAST_CONTRAST = 4.5  # of words with what is behind them (WCAG 2, AA)
 LEAST_ARROWHEAD, DEEP = 4.5, 3.0  # points: of arrowheads, and how far a line may run into the boxes that it connects
-# What is as long as what it shows is looked at part by part: a tape op by op in its own size, and a trellis, which
-# wraps like text, from top to bottom.
-SCROLLED = " ops and leaves</title>", '_again" class="node'
+# What is as long as what it shows is looked at part by part: a tape op by op in its own size; a trellis, which wraps
+# like text, and a compiled program, from top to bottom.
+SCROLLED = (" ops and leaves</title>",), ('_again" class="node', 'class="cluster">\n<polygon fill="none"')
 PIXELS = 96 / 72  # for each point of a picture in its own size
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -97,7 +97,7 @@ def faults(svg: str) -> list[str]:
         *_poor_arrowheads(groups["edge"]),
         *_overlaps(nodes, titles, [(name, area) for name, _, words in lines for area in words]),
         *_crossed(nodes, titles, lines),
-        *_too_small(root, *(sign in svg for sign in SCROLLED)),
+        *_too_small(root, *(any(sign in svg for sign in signs) for signs in SCROLLED)),
         *_pale(root, groups),
     ]
 
@@ -138,7 +138,7 @@ def _poor_arrowheads(edges: list[ElementTree.Element]) -> list[str]:
     for edge in edges:
         head = edge.find(f"{SVG}polygon")
         if head is not None:
-            left, tip, right = ([float(at) for at in pair.split(",")] for pair in head.get("points", "").split())
+            left, tip, right = ([float(at) for at in pair.split(",")] for pair in head.get("points", "").split()[:3])
             base = [(one + other) / 2 for one, other in zip(left, right, strict=True)]
             if math.dist(base, tip) < LEAST_ARROWHEAD:
                 found.append(f"{edge.get('id')} has an arrowhead of {math.dist(base, tip):.1f} points")

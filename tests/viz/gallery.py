@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from compiled import PROGRAMS
 from long import LONG
 from zoo import STEPS, ZOO, Reader, data, letters, model, read, weight
 
@@ -117,6 +118,7 @@ GALLERY |= {
         f"one step: {kind.__name__}": (lambda kind=kind: ts.viz.graph(read(kind, steps=1)))
         for kind in (ts.nn.RNN, ts.nn.GRU)
     },
+    **{f"program: {name}": (lambda make=make: ts.viz.program(make())) for name, make in PROGRAMS.items()},
     "trellis: two states": lambda: ts.viz.trellis(model(2), "abca"),
     "trellis: forward": lambda: ts.viz.trellis(model(3), "abca", semiring="log", posterior=True),
     "trellis: three best": lambda: ts.viz.trellis(model(3), "abca", k=3),

@@ -38,13 +38,13 @@ class Listing:
         for loop in loops:
             outer = ""
             if loop.turns > 1:
-                always = [row for row in loop.rows if len(row.turns) == loop.turns]
-                yield f"for t in range({loop.turns}):{self._known(always)}"
+                steady = [row for row in loop.rows if row.steady]
+                yield f"for t in range({loop.turns}):{self._known(steady)}"
                 outer = "  "
             for rows in loop.parts:
                 inner = ""
                 if len(rows[0].turns) < loop.turns:
-                    yield f"{outer}{at_turns(rows[0].turns)}:{self._known(rows)}"
+                    yield f"{outer}{at_turns(rows[0].turns)}:{self._known([row for row in rows if not row.steady])}"
                     inner = "  "
                 yield from (outer + inner + self._line(row) for row in rows)
 
@@ -55,10 +55,11 @@ class Listing:
         for kind in (Ref, int):
             tree = mapped(tree, kind, lambda _: next(rules))
         *args, settings = _abridged(tree)
-        return f"{self._result(row)} = {step._replace(args=tuple(args), settings=settings).call}"
+        return f"{self.result(row.name)} = {step._replace(args=tuple(args), settings=settings).call}"
 
-    def _result(self, row: Row) -> str:
-        return f"v{row.name}[t]" if row.name in self.made.rows else f"v{row.name}"
+    def result(self, name: int) -> str:
+        """The result of a row; in a loop, at turn t."""
+        return f"v{name}[t]" if name in self.made.rows else f"v{name}"
 
     def _name(self, number: int) -> str:
         """A value outside of its loop."""
@@ -104,6 +105,8 @@ def at_turns(turns: range) -> str:
     """The condition that a turn is one of these."""
     if len(turns) == 1:
         return f"if t == {turns[0]}"
+    if turns[0] == 0 and turns.step == 1:
+        return f"if t < {len(turns)}"
     return f"if t in {range(turns[0], turns[-1] + 1, turns.step)}"
 
 

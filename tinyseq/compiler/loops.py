@@ -16,6 +16,7 @@ from tinyseq.compiler.steps import Ref, Step, key, mapped, of_type
 LEAST = 3  # turns that make a loop; nothing comes between these first ones
 SAVED = 4  # lines by which a loop must be shorter than its steps
 LONGEST = 1000  # steps in one turn
+OFTEN = 4  # of so many steps, one may be missing from the last turns
 TRIED = 12  # lengths of a turn that are tried at each step
 
 
@@ -66,6 +67,11 @@ class Row:
     def name(self) -> int:
         """The number of the first result, which stands for all."""
         return self.steps[0].out
+
+    @property
+    def steady(self) -> bool:
+        """Whether it is there from the first turn on, at each until the last that has it."""
+        return self.turns[0] == 0 and (self.turns.step == 1 or len(self.turns) == 1)
 
     def at(self, turn: int) -> int | None:
         """The number of the result at a turn."""
@@ -240,7 +246,7 @@ class _Pass:
 
     def _has_another_inside(self, loop: Loop, start: int) -> bool:
         """Whether a loop with more turns begins within one turn: loops have no loops in them."""
-        size = sum(len(row.turns) == loop.turns for row in loop.rows)
+        size = sum(row.steady for row in loop.rows)
         inner = (self._with_most_turns(at, size // LEAST) for at in range(start + 1, start + size))
         return any(each is not None and each[0].turns > loop.turns for each in inner)
 
@@ -256,7 +262,7 @@ class _Pass:
             return None
         place, turn, others = ends[-1], LEAST, dict[tuple[int, int], list[int]]()
         while found := self._turn(made, body, place, turn, size if between is None else between):
-            for i, at in enumerate(found):
+            for i, at in found.items():
                 where = (turn, i) if i else (turn - 1, size)
                 others[where] = list(range(place, at))
                 place = at + 1
@@ -270,19 +276,18 @@ class _Pass:
             some.append(row)
         return Loop(turn, list(chain(*rows))), made
 
-    def _turn(self, made: Made, body: Sequence[Row], place: int, turn: int, between: int) -> list[int]:
-        """The places of the steps of one more turn; none if it is not there."""
-        end, found = min(place + len(body) + between, len(self.steps)), list[int]()
-        for row in body:
-            while place < end and not self._taken(made, row, turn, place):
-                place += 1
-            if place == end:
-                for taken in body[: len(found)]:
-                    made.give_back(taken)
-                return []
-            found.append(place)
-            place += 1
-        return found
+    def _turn(self, made: Made, body: Sequence[Row], place: int, turn: int, between: int) -> dict[int, int]:
+        """For each step of one more turn its place; none if fewer are there than last turns have."""
+        end, found = min(place + len(body) + between, len(self.steps)), dict[int, int]()
+        for i, row in enumerate(body):
+            at = next((at for at in range(place, end) if self._taken(made, row, turn, at)), None)
+            if at is not None:
+                found[i], place = at, at + 1
+        if len(found) >= len(body) - len(body) // OFTEN:
+            return found
+        for i in found:
+            made.give_back(body[i])
+        return {}
 
     def _taken(self, made: Made, row: Row, turn: int, place: int) -> bool:
         """Whether a step goes on with a row."""

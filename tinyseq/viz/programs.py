@@ -1,6 +1,7 @@
 """Drawings of compiled programs."""
 
-from collections.abc import Callable, Iterator, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -20,7 +21,13 @@ from tinyseq.viz.rendering.settings import TEXT_SIZE, defaults, in_type
 from tinyseq.viz.rendering.style import ACCENT, INK, LINE, STATE, clean
 
 MOST_BOXES = 400
-MOST_LINES = 12  # the most in a box of several elementwise steps
+MOST_LINES = 8  # the most in a box of several elementwise steps
+IN_A_LINE = 3  # values
+BESIDE = 28  # the most boxes of two passes that are side by side
+WIDE = 44  # letters in a line
+UNSEEN = " [style=invis]"
+SPACES, PADDING = "ranksep=0.25 nodesep=0.1", 'margin="0.05,0.03" height=0.1'
+ROUND = f'shape=ellipse color="{STATE.outline}"'
 LEGEND = (
     "red boxes: elementwise steps that one loop can compute; dashed arrows: from earlier turns of a loop; "
     "views are drawn as what they view"
@@ -38,8 +45,9 @@ def program(
     """Draw a compiled program: forward and backward, with the elementwise steps that one loop can compute in one box.
 
     Steps that repeat are drawn once, in a frame that says how often: so the program of a recurrent network is drawn
-    like the recurrence that it is. Views are not drawn: an arrow comes from the value that they are views of. The
-    picture is laid out by Graphviz.
+    like the recurrence that it is, whatever its length. What is computed later is drawn below: read the picture of a
+    large program from top to bottom. The backward pass begins with what the forward pass has saved for it. Views are
+    not drawn: an arrow comes from the value that they are views of. The picture is laid out by Graphviz.
 
     Args:
         compiled: what `tinyseq.compile` returned, after a call; or its program.
@@ -94,19 +102,15 @@ Frames = tuple[Frame, ...]
 
 
 class _Box(NamedTuple):
-    """Steps in one box, and the frames around it from the outermost to the innermost."""
+    """Steps in one box: rows, the step of each that is drawn, and the frames from the outermost to the innermost."""
 
     rows: tuple[Row, ...]
+    steps: tuple[Step, ...]
     frames: Frames
 
     @property
     def name(self) -> str:
         return f"b{self.rows[-1].name}"
-
-    @property
-    def steps(self) -> list[Step]:
-        """The steps of the turn that is drawn."""
-        return [row.steps[_drawn(row)] for row in self.rows]
 
 
 class _Picture:
@@ -116,108 +120,169 @@ class _Picture:
         self.found = found
         folding = Folding(found.halves, found.values)
         self.made, self.listing = folding.made, Listing(folding, found.values)
-        rows = [(loop.rows[0].name, row) for loops in folding.passes for loop in loops for row in loop.rows]
-        self.loops = {row.name: loop for loop, row in rows}
-        self.first = {Place(row.name, turn): number for _, row in rows for turn, number in row.before.items()}
+        self.loops = {row.name: loop for loops in folding.passes for loop in loops for row in loop.rows}
+        rows = self.made.rows.values()
+        self.first = {Place(row.name, turn): number for row in rows for turn, number in row.before.items()}
+        self.turns: dict[int, int] = {}  # rows -> the turn that is drawn
         self.views: dict[int, int] = {}  # rows -> the values that they are views of
         self.passes = [
-            [box for loop in loops for rows in loop.parts for box in self._boxes(rows, _frames(loop, rows))]
+            [box for loop in loops for rows in _together(loop) for box in self._boxes(loop, rows)]
             for loops in folding.passes
         ]
         self.boxes = [box for boxes in self.passes for box in boxes]
         self.home = {row.name: box.name for box in self.boxes for row in box.rows}
         self.home |= {number: f"v{number}" for number in (*found.inputs, *found.seeds)}
 
-    def _boxes(self, rows: Sequence[Row], frames: Frames) -> Iterator[_Box]:
+    def _boxes(self, loop: Loop, rows: Sequence[Row]) -> Iterator[_Box]:
         """The boxes of rows that are done one after another."""
-        shown = {row.steps[_drawn(row)].out: row for row in rows}
-        steps = [row.steps[_drawn(row)] for row in rows]
+        turn = _drawn(loop, rows)
+        steps = [row.steps[turn] for row in rows]
+        made = {step.out: row for row, step in zip(rows, steps, strict=True)}
+        self.turns |= {row.name: row.turns[turn] for row in rows}
         self.views |= {row.name: step.view.number for row, step in zip(rows, steps, strict=True) if step.view}
         for item in _fused(self.found, steps):
             if isinstance(item, Group) or item.view is None:
-                parts = item.steps if isinstance(item, Group) else (item,)
-                yield _Box(tuple(shown[step.out] for step in parts), frames)
+                inside = item.steps if isinstance(item, Group) else (item,)
+                yield _Box(tuple(made[step.out] for step in inside), tuple(inside), _frames(loop, rows))
 
     def dot(self, title: str, legend: bool) -> str:
         """The picture in Graphviz's language."""
-        ink, line = (f'"{color}"' for color in (INK, LINE))
-        font = f'fontname="{FAMILIES}" fontsize={in_type(TEXT_SIZE):g} fontcolor={ink}'
-        lines = ["digraph {", f"  graph [layout=dot {font}{_whole(title, legend)}]"]
-        lines += [f"  node [shape=box color={line} {font}]", f"  edge [color={line}]"]
-        for name, numbers in (("input", self.found.inputs), ("seed", self.found.seeds)):
-            for number in numbers:
-                told = f"{name} v{number}\\n{self._kind(number)}"
-                lines.append(f'  v{number} [label="{told}" shape=ellipse color="{STATE.outline}"]')
+        font = f'fontname="{FAMILIES}" fontsize={in_type(TEXT_SIZE):g} fontcolor="{INK}"'
+        lines = ["digraph {", f'  graph [layout=dot {SPACES} color="{LINE}" {font}{_whole(title, legend)}]']
+        lines += [f'  node [shape=box {PADDING} color="{LINE}" {font}]', f'  edge [color="{LINE}"]']
+        nodes: dict[str, str] = {box.name: box.name for box in self.boxes}
         for heading, boxes in zip(("forward", "backward"), self.passes, strict=True):
-            lines += self._framed(f"cluster_{heading}", heading, boxes, 0)
-        arrows = [f"  {arrow}" for box in self.boxes for arrow in self._arrows(box)]
+            lines += self._pass(heading, boxes, nodes)
         for name, numbers in (("output", self.found.outputs), ("gradient", self.found.gradients)):
             for place, number in enumerate(numbers):
-                if tail := self._source(number)[0]:
-                    lines.append(f'  {name}{place} [shape=plain label="{name} {place}"]')
-                    arrows.append(f"  {tail} -> {name}{place}")
-        return "\n".join([*lines, *arrows, "}"])
+                if tail := nodes.get(self.home.get(self._source(number)[0], "")):
+                    lines += [f'  {name}{place} [shape=plain label="{name} {place}"]', f"  {tail} -> {name}{place}"]
+        return "\n".join([*lines, "}"])
 
-    def _framed(self, name: str, heading: str, boxes: Sequence[_Box], depth: int) -> list[str]:
-        """A frame with its boxes, and with the frames in it."""
-        lines = [f'subgraph {name} {{ label="{heading}"; color="{LINE}"']
+    def _pass(self, heading: str, boxes: Sequence[_Box], nodes: dict[str, str]) -> list[str]:
+        """A pass in its frame; `nodes` gets the nodes of the inputs that it reads."""
+        own = {box.name for box in boxes}
+        taken: dict[str, dict[int, None]] = {}  # what is made outside of it: by whom, and which values
+        arrows: dict[tuple[str, str, str], None] = {}
+        for box in boxes:
+            for value, dashed in self._reads(box):
+                tail = self.home.get(value, "")
+                if tail and tail not in own:
+                    taken.setdefault(tail, {})[value] = None
+                    tail = f"{heading}_{tail}"
+                    nodes.setdefault(self.home[value], tail)
+                if tail and (tail != box.name or dashed):
+                    arrows[tail, box.name, " [style=dashed constraint=false]" * dashed] = None
+        ellipses = [f'{heading}_{tail} [label="{self._told(values)}" {ROUND}]' for tail, values in taken.items()]
+        arrows |= dict.fromkeys(_in_order(boxes, {(tail, head) for tail, head, dashed in arrows if not dashed}))
+        above = self.passes[0][-1:] if heading == "backward" and len(self.boxes) > BESIDE else []
+        arrows |= {(box.name, f"{heading}_{tail}", UNSEEN): None for box in above for tail in taken}
+        drawn = [f"{tail} -> {head}{style}" for tail, head, style in arrows]
+        inside = [*ellipses, *self._framed(boxes), *drawn]
+        return [f'  subgraph cluster_{heading} {{ label="{heading}"', *(f"    {line}" for line in inside), "  }"]
+
+    def _told(self, values: Iterable[int]) -> str:
+        """What is said of values from outside of a pass: inputs, seeds, or what the forward pass has saved."""
+        first = next(iter(values))
+        for name, numbers in (("input", self.found.inputs), ("seed", self.found.seeds)):
+            if first in numbers:
+                return f"{name} v{first}\\n{self._kind(first)}"
+        words = [self.listing.result(value) for value in values]
+        lines = [", ".join(words[i : i + IN_A_LINE]) for i in range(0, len(words), IN_A_LINE)]
+        return "\\n".join(["saved", *lines])
+
+    def _framed(self, boxes: Sequence[_Box], depth: int = 0) -> Iterator[str]:
+        """Boxes, and frames with the boxes in them; a frame's heading is a node, so that lines avoid it."""
         for frame, inside in groupby(boxes, lambda box: box.frames[depth : depth + 1]):
             if frame:
-                lines += self._framed(f"cluster_{frame[0].name}", frame[0].heading, list(inside), depth + 1)
+                name, heading = frame[0]
+                yield f'subgraph cluster_{name} {{ label=""; {name} [shape=plain label="{heading}"]'
+                yield from (f"  {line}" for line in self._framed(list(inside), depth + 1))
+                yield "}"
             else:
-                lines += [f"  {box.name} [{self._look(box)}]" for box in inside]
-        return [f"  {line}" for line in (*lines, "}")]
+                yield from (f"{box.name} [{self._look(box)}]" for box in inside)
 
-    def _arrows(self, box: _Box) -> Iterator[str]:
-        """The arrows to a box; dashed ones from earlier turns of its loop."""
-        plain, dashed = dict[str, None](), dict[str, None]()
+    def _reads(self, box: _Box) -> Iterator[tuple[int, bool]]:
+        """The values that a box reads, by row, and whether they are of earlier turns of its loop."""
         for row, step in zip(box.rows, box.steps, strict=True):
             for number in step.reads:
-                tail, earlier = self._source(number, row)
-                (plain if earlier is None else dashed)[tail] = None
-                if earlier is not None and earlier in self.first:
-                    plain[self._source(self.first[earlier])[0]] = None
-        yield from (f"{tail} -> {box.name}" for tail in plain if tail not in ("", box.name))
-        yield from (f"{tail} -> {box.name} [style=dashed constraint=false]" for tail in dashed if tail)
+                value, earlier = self._source(number, row)
+                yield value, earlier is not None
+                if earlier in self.first:
+                    yield self._source(self.first[earlier])[0], False
 
-    def _source(self, number: int, reader: Row | None = None) -> tuple[str, Place | None]:
-        """The box that makes a value, and what its first reader reads if it is of an earlier turn of the same loop."""
-        earlier, turn = None, reader.turns[_drawn(reader)] if reader else 0
+    def _source(self, number: int, reader: Row | None = None) -> tuple[int, Place | None]:
+        """What a value is a view of, and what its first reader reads if it is of an earlier turn of the same loop."""
+        earlier, turn = None, self.turns[reader.name] if reader else 0
         while True:
             if (place := self.made.places.get(number)) is not None:
                 row = self.made.rows[place.row]
-                same = reader is not None and self.loops.get(reader.name) == self.loops[row.name]
+                same = reader is not None and self.loops[reader.name] is self.loops[row.name]
                 if reader and same and place.turn != turn and earlier is None:
                     earlier = Place(row.name, place.turn - turn + reader.turns[0])
-                number, turn = row.name, row.turns[_drawn(row)]
+                number, turn = row.name, self.turns[row.name]
             if number not in self.views:
-                return self.home.get(number, ""), earlier
+                return number, earlier
             number = self.views[number]
 
     def _look(self, box: _Box) -> str:
         """The attributes of a box: its steps, one in a line."""
-        lines = [clean(self.listing.call(row), limit=60) for row in box.rows[:MOST_LINES]]
+        lines = [line for row in box.rows[:MOST_LINES] for line in wrapped(self.listing.call(row) + self._when(row))]
         if len(box.rows) > MOST_LINES:
             lines.append(f"... {len(box.rows) - MOST_LINES} more")
         label = "\\l".join(map(_escaped, [*lines, self._kind(box.rows[-1].name), ""]))
         return f'label="{label}" color="{ACCENT if len(box.rows) > 1 else LINE}"'
+
+    def _when(self, row: Row) -> str:
+        """The condition of a row that is missing from the last turns."""
+        return f" {at_turns(row.turns)}" if row.steady and len(row.turns) < self.loops[row.name].turns else ""
 
     def _kind(self, number: int) -> str:
         value = self.found.values[number]
         return f"{len(value)} arrays" if type(value) is tuple else f"{value.dtype}{shown(value.shape)}"
 
 
+def _in_order(boxes: Sequence[_Box], arrows: set[tuple[str, str]], depth: int = 0) -> Iterator[tuple[str, str, str]]:
+    """Arrows that are not seen: to later loops, and boxes between loops, from earlier ones, and from headings."""
+    above: list[str] = []
+    for frame, inside in groupby(boxes, lambda box: box.frames[depth : depth + 1]):
+        members = list(inside)
+        below = [box.name for box in members]
+        first = [name for name in below if not any((other, name) in arrows for other in below)]
+        if frame:
+            yield from _in_order(members, arrows, depth + 1)
+            yield from ((frame[0].name, head, UNSEEN) for head in first)
+            first = [frame[0].name]
+        if depth == 0:
+            last = [name for name in above if not any((name, other) in arrows for other in above)]
+            yield from ((tail, head, UNSEEN) for tail in last for head in first)
+        above = below
+
+
+def wrapped(call: str) -> list[str]:
+    """A call, in two lines if one would be too wide."""
+    text = clean(call, limit=2 * WIDE)
+    return [text] if len(text) <= WIDE else textwrap.wrap(text, WIDE * 4 // 5, subsequent_indent="    ")
+
+
+def _together(loop: Loop) -> list[list[Row]]:
+    """Rows one after another that are in the same frame."""
+    return [list(rows) for _, rows in groupby(loop.rows, lambda row: row.steady or row.turns)]
+
+
 def _frames(loop: Loop, rows: Sequence[Row]) -> Frames:
-    """The frames around rows of a loop that are done at the same turns."""
+    """The frames around rows of a loop that are done at the same turns, but for the last ones."""
     frames = [Frame(f"loop{loop.rows[0].name}", f"for t in range({loop.turns})")] if loop.turns > 1 else []
-    if len(rows[0].turns) < loop.turns:
+    if not rows[0].steady:
         frames.append(Frame(f"part{rows[0].name}", at_turns(rows[0].turns)))
     return tuple(frames)
 
 
-def _drawn(row: Row) -> int:
-    """Which of its turns is drawn: in the middle, where what it reads is as in most."""
-    return max(len(row.turns) // 2, min(2, len(row.turns) - 1))
+def _drawn(loop: Loop, rows: Sequence[Row]) -> int:
+    """Which turn of rows is drawn: one in the middle, where what they read is as in most."""
+    steady = [row for row in loop.rows if row.steady]
+    turns = min(len(row.turns) for row in (steady if rows[0].steady else rows))
+    return max(turns // 2, min(2, turns - 1))
 
 
 def _fused(found: Program, steps: Sequence[Step]) -> list[Step | Group]:
