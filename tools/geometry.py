@@ -207,6 +207,7 @@ def _too_small(root: ElementTree.Element, flat: bool, wrapped: bool) -> list[str
 def _pale(root: ElementTree.Element, groups: dict[str, list[ElementTree.Element]]) -> list[str]:
     """Words with too little contrast with their box, the frame around them, or the paper, in either theme."""
     paper = next((shape.get("fill", PAPER) for shape in root.iter(f"{SVG}polygon")), PAPER)
+    paper = PAPER if paper == "white" else paper  # where Graphviz has chosen it
     frames = [(outline, _fill(frame) or paper) for frame in groups["cluster"] if (outline := node_of(frame).outline)]
     found = []
     for group in [group for kind in groups.values() for group in kind]:
