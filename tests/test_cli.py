@@ -420,3 +420,14 @@ def test_one_thing_is_counted_in_the_singular(tinyseq, tmp_path):
     (tmp_path / "one.conllu").write_text("1\tcats\t_\tNOUN\t_\t_\t_\t_\t_\t_\n\n")
     assert "1 sentence, 1 token; saved" in tinyseq("tag", "train", "one.conllu", "--out", "m.tag")[1]
     assert "1 sentence, 1 word in" in tinyseq("tag", "tag", "m.tag", "--file", "one.conllu")[2]
+
+
+def test_a_loss_of_the_last_step_reads_the_last_state_alone():
+    from tinyseq.commands.draw import character_loss
+    from tinyseq.viz.computation.record import record
+    from tinyseq.viz.computation.sheet import sheet
+
+    content = sheet(record(character_loss("lstm", "hello", last=True)))
+    read = [arrow.tail.column for arrow in content.arrows if arrow.tail.column and not arrow.head.column]
+    assert read == [content.columns[-1]]
+    assert "[:, 0]" not in ts.viz.graph(character_loss("lstm", "hello")).svg()  # a batch of one text is not indexed

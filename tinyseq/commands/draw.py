@@ -31,10 +31,11 @@ class CharacterNetwork(ts.nn.Module):
         self.rnn = Recurrent(cell, letters, HIDDEN, num_layers=layers, bidirectional=bidirectional)
         self.out = ts.nn.Linear(HIDDEN * (1 + bidirectional), letters)
 
-    def forward(self, letters: ts.Tensor) -> ts.Tensor:
-        """(T, 1, letters) one-hot to scores (T, letters)."""
-        scores: ts.Tensor = self.out(self.rnn(letters)[0])
-        return scores[:, 0]
+    def forward(self, letters: ts.Tensor, last: bool = False) -> ts.Tensor:
+        """(T, 1, letters) one-hot to scores (T, 1, letters), or (1, letters) from the last state alone."""
+        states = self.rnn(letters)[0]
+        scores: ts.Tensor = self.out(states[-1] if last else states)
+        return scores
 
 
 def character_loss(
@@ -55,10 +56,10 @@ def character_loss(
         raise ValueError(f"--text must have at least two letters, one to read and one to predict; got {text!r}")
     ts.manual_seed(0)
     letters = sorted(set(text))
-    ids = np.array([letters.index(letter) for letter in text])
+    ids = np.array([[letters.index(letter)] for letter in text])
     network = CharacterNetwork(cell, len(letters), layers, bidirectional)
-    scores = network(ts.tensor(np.eye(len(letters), dtype="f4")[ids[:-1]][:, None]))
-    return ts.nn.cross_entropy(scores[-1:], ids[-1:]) if last else ts.nn.cross_entropy(scores, ids[1:])
+    scores = network(ts.tensor(np.eye(len(letters), dtype="f4")[ids[:-1]]), last)
+    return ts.nn.cross_entropy(scores, ids[-1] if last else ids[1:])
 
 
 def model_and_words(hmm: Path | None, observations: str | None) -> tuple[Any, list[str]]:

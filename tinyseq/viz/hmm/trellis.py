@@ -256,11 +256,13 @@ class _Painter:
             near, at = Point(place.x - away * half, place.y), self._at(t, cell.row)
             far = Point(at.x + away * self.size[0] / 2, at.y)
             way, ends = ((near, far), (name, _name(cell))) if first else ((far, near), (_name(cell), name))
-            stroke = self._stroke(self._share_of_total(cell, log_probability))
-            if first and self.filled:
-                stroke = LINE, 1.3  # nothing is added up, and nothing compared
-            self.canvas.edges.append(Edge(*ends, straight(*way), *stroke))
-            for path in [path for path in self.paths if cell in path.cells][:1]:
+            on = [path for path in self.paths if cell in path.cells]
+            share = float(on[:1] == self.paths[:1])
+            if self.grid.semiring == "log":
+                share = math.exp(cell.score + log_probability - self.grid.total)
+            lone = first and self.filled  # nothing is added up, and nothing compared
+            self.canvas.edges.append(Edge(*ends, straight(*way), *((LINE, 1.3) if lone else self._stroke(share))))
+            for path in on[:1]:
                 kind, width = PATHS[path is not self.paths[0]]
                 self.canvas.edges.append(Edge(*ends, straight(*way), path.color, width, kind=kind))
             self._probability(f"{name}_s{cell.row}", way, log_probability, 0.5)
@@ -280,12 +282,6 @@ class _Painter:
         if self.grid.semiring == "log":
             return LINE if share > 0.02 else FAINT, 0.6 + 3.4 * share
         return (LINE, 1.3) if share else (FAINT, 0.8)
-
-    def _share_of_total(self, cell: Cell, log_probability: float) -> float:
-        """The share of an arc to the stop box."""
-        if self.grid.semiring == "log":
-            return math.exp(cell.score + log_probability - self.grid.total)
-        return float(any(cell in path.cells for path in self.paths[:1]))
 
     def _arc(self, tail: Cell, head: Cell, color: str, width: float) -> None:
         way, ends = self._between(tail, head), (self._tail(tail), _name(head))
