@@ -105,9 +105,9 @@ def _numbers(content: Sheet, depth: int) -> dict[int, int]:
     return numbers
 
 
-def _rank(letter: str) -> tuple[bool, list[int], bool]:
-    """The order of the states of one module: h first, then by layer, then by direction."""
-    return letter[0] != "h", [digit(sign) for sign in letter if sign.isdigit()], "←" in letter
+def _rank(letter: str) -> tuple[bool, list[int], bool, str]:
+    """The order of the states of one module: h first, then by layer, then by direction, and h before h′."""
+    return letter[0] != "h", [digit(sign) for sign in letter if sign.isdigit()], "←" in letter, letter
 
 
 def open_frames(content: Sheet, places: Layout, depth: int) -> dict[Frame, Scope]:
