@@ -335,6 +335,7 @@ def test_doctor_names_the_versions(tinyseq):
     status, out, _ = tinyseq("doctor")
     assert status == 0
     assert "NumPy" in out
+    assert "numba" in out
 
 
 def test_models_of_every_kind_are_used_by_the_same_commands(tinyseq, tmp_path):

@@ -407,3 +407,35 @@ again = op("user_{factor}_example", forward=lambda xp, x: xp.cell_example(x), vj
         assert (space["twice"](x).tolist(), space["again"](x).tolist(), x.grad.tolist()) == ([factor],) * 3
     assert OPS["cell_example"].module == "__main__"
     raises(ValueError, "'cell_example' is already declared, in __main__; choose", op, "cell_example", lambda xp, x: x)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "reason"),
+    [
+        (((3, 4), (3,)), r"matmul\(x\(3, 4\), y\(3,\)\): the last axis of x .* the only one of y, got 4 and 3"),
+        (((4,), (3, 2)), r"the last axis of x .* the last but one of y, got 4 and 3"),
+        (((5, 3, 4), (2, 4)), r"the last but one of y, got 4 and 2"),
+    ],
+)
+def test_a_product_of_shapes_that_do_not_fit_names_the_two_axes(shapes, reason):
+    x, y = map(ts.ones, shapes)
+    raises(ValueError, reason, lambda: x @ y)
+
+
+def test_ragged_rows_are_told_from_what_is_no_number():
+    raises(
+        TypeError, "got rows of different lengths; ts.data.padded_values fills them up", ts.tensor, [[1.0], [2.0, 3]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "cure"),
+    [
+        (lambda: ts.optim.Adam([ts.nn.Parameter([1.0])], learning_rate=0.1), "; use lr="),
+        (lambda: ts.nn.LSTM(3, hidden_dim=4), "; use hidden_size="),
+        (lambda: ts.nn.LSTM(3, 4, bidirektional=True), r"[;.] [dD]id you mean '?bidirectional"),
+        (lambda: ts.zeros(3, dtypes="f4"), r"[;.] [dD]id you mean '?dtype"),
+    ],
+)
+def test_an_unknown_keyword_argument_says_which_one_was_meant(call, cure):
+    raises(TypeError, f"unexpected keyword argument.*{cure}", call)

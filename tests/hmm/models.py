@@ -46,8 +46,9 @@ def models(draw, orders=(2, 3, 4), zeros=True, varying=None):
         return weights / weights.sum(axis=-1, keepdims=True)
 
     end = rng.random(size) * 0.5 if draw(st.booleans()) else None
-    initial = tuple(table(*(size,) * (i + 1)) for i in range(order - 1))
-    transition = table(*((5,) if changes else ()), *(size,) * order)
+    going_on = np.ones((size, 1)) if end is None else 1 - end[:, None]
+    initial = tuple(table(*(size,) * (i + 1)) * (going_on if i else 1.0) for i in range(order - 1))
+    transition = table(*((5,) if changes else ()), *(size,) * order) * going_on
     return HMM(initial, transition, table(size, 4), end=end, states=STATES[:size], symbols=SYMBOLS, unknown="w")
 
 

@@ -418,3 +418,41 @@ def test_errors_name_the_argument_of_the_call(dna, given):
         dna.log_likelihood(given)
     with pytest.raises(TypeError, match=r"^sequences must be a list or an array"):
         dna.fit_em(given)
+
+
+def test_what_sequences_end_with_is_taken_from_the_transitions():
+    """Rows that sum to 1 beside a chance to stop make no distribution: all lengths together would have P > 1."""
+    tables = {"initial": [0.5, 0.5], "emission": [[0.9, 0.1], [0.2, 0.8]]}
+    rows, end = np.array([[0.7, 0.3], [0.4, 0.6]]), np.array([0.2, 0.5])
+    with pytest.raises(
+        ValueError, match=r"transition\[0\] sums to 1; it must sum to 1 - end = 0.8; write transition \*"
+    ):
+        HMM(transition=rows, end=end, **tables)
+    model = HMM(transition=rows * (1 - end)[:, None], end=end, **tables)
+    total = sum(
+        np.exp(model.log_likelihood(np.array(list(np.ndindex(*[2] * length))).reshape(-1, length))).sum()
+        for length in range(1, 9)
+    )
+    assert total == pytest.approx(1 - np.linalg.matrix_power(model.transition.T, 8).sum(axis=0) @ [0.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("symbols", "x", "cure"),
+    [
+        (None, [0.0, 1.0], r"0.0 is not a symbol of this model; ids run from 0 to 1; convert them with .astype\(int\)"),
+        (None, "ab", "'a' is not a symbol of this model; ids run from 0 to 1; give the model its symbols to read text"),
+        (["the", "cat"], "the cat", r"a string is read letter by letter: make a list of words with .split\(\)"),
+        (["a", "b"], "c", r"'c' is not a symbol of this model; the symbols are 'a', 'b'$"),
+    ],
+)
+def test_an_unknown_symbol_says_what_to_do(symbols, x, cure):
+    model = HMM([0.5, 0.5], np.full((2, 2), 0.5), np.full((2, 2), 0.5), symbols=symbols)
+    with pytest.raises(ValueError, match=cure):
+        model.viterbi(x)
+
+
+def test_a_transposed_table_of_emissions_is_told_by_its_shape():
+    with pytest.raises(
+        ValueError, match=r"emission has shape \(3, 2\), but needs one row for each of 2 states; use its .T"
+    ):
+        HMM([0.5, 0.5], np.full((2, 2), 0.5), np.full((3, 2), 0.5))

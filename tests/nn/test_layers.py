@@ -116,7 +116,12 @@ def test_lists_and_integers_take_the_dtype_of_the_weights(layer):
         assert of(x).dtype == np.float32
         assert np.array_equal(of(x).numpy(), of(np.eye(2, dtype="f4")).numpy())
     assert of(np.eye(2)).dtype == np.float64
-    wrong = {"complex128": np.ones((1, 2)) + 1j, "<U1": [["a", "b"]], "NoneType": None, "inhomogeneous": [[1], [1, 2]]}
+    wrong = {
+        "complex128": np.ones((1, 2)) + 1j,
+        "<U1": [["a", "b"]],
+        "NoneType": None,
+        "rows of different lengths": [[1], [1, 2]],
+    }
     for found, x in wrong.items():
         with pytest.raises(TypeError, match=f"x must .*{found}"):
             layer(x)

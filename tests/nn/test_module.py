@@ -268,3 +268,16 @@ def test_a_model_can_be_copied_deeply_and_trained_apart():
     loss.backward()
     assert all(p.grad is None for p in model.parameters())
     assert all(q.grad is not None for q in twin.parameters())
+
+
+def test_a_leaf_that_is_no_parameter_is_refused():
+    """As a list of layers: it would silently stay as it is."""
+
+    class Scaled(ts.nn.Module):
+        def __init__(self):
+            self.scale = ts.tensor([1.0], requires_grad=True)
+
+    with pytest.raises(
+        TypeError, match=r"Scaled.scale is a tensor with requires_grad=True.*self.scale = ts.nn.Parameter"
+    ):
+        list(Scaled().parameters())

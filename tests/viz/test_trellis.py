@@ -472,3 +472,22 @@ def test_the_paths_have_colours_of_their_own_and_their_words_are_in_ink(cats):
     starts = {line[1]: style for line, style in widths(drawing, "start").items() if line[2]}  # beside the plain arc
     first = {path[0] for path in re.findall(r">number \d: (\w)", drawing.svg())}
     assert len(starts) == len(first | {"Z"})  # each path is seen from where it starts
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"candidates": True, "semiring": "log"}, "candidates=True needs the max semiring.*got semiring='log'"),
+        ({"k": 3, "semiring": "log"}, "k=3 needs the max semiring"),
+        ({"k": 3, "values": False}, "k=3 .* its values, got values=False"),
+        ({"candidates": True, "values": False}, "candidates=True .* got values=False"),
+    ],
+)
+def test_a_setting_that_would_change_nothing_is_refused(cats, settings, reason):
+    with pytest.raises(ValueError, match=reason):
+        trellis(cats, ["I", "like", "cats"], **settings)
+
+
+def test_the_model_comes_first(cats):
+    with pytest.raises(TypeError, match=r"hmm must be a ts.hmm.HMM, got list; the model comes first"):
+        trellis(["I", "like", "cats"], cats)

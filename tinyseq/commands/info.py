@@ -21,6 +21,7 @@ def doctor() -> None:
         "safetensors": ("io", "saving models"),
         "typer": ("cli", "this command"),
         "tqdm": ("progress", "a progress bar"),
+        "numba": ("jit", "faster compiled functions"),
         "cupy-cuda12x": ("cuda12", "GPUs with CUDA 12"),
         "cupy-cuda13x": ("cuda13", "GPUs with CUDA 13"),
     }

@@ -106,6 +106,11 @@ class Module(metaclass=Explained):
                     f"{type(self).__name__}.{name} is a {type(value).__name__} of modules or parameters, which "
                     "would neither be trained nor saved; make it a ts.nn.ModuleList, or give each its own attribute"
                 )
+            elif isinstance(value, Tensor) and value.requires_grad and value.is_leaf:
+                raise TypeError(
+                    f"{type(self).__name__}.{name} is a tensor with requires_grad=True, which would neither be trained "
+                    f"nor saved; write self.{name} = ts.nn.Parameter(...)"
+                )
 
     def children(self) -> Iterator[tuple[str, "Module"]]:
         """The direct submodules, with their names."""

@@ -86,7 +86,7 @@ def _elsewhere(name: str) -> str | None:
     """Where the library has a name, ignoring case and underscores if there is none spelled like it."""
     plain = name.replace("_", "").lower()
     alike = [(place, public) for place, public in _public() if public.replace("_", "").lower() == plain]
-    alike.sort(key=lambda found: found[1] != name)
+    alike.sort(key=lambda found: (found[1] != name, found[1].islower() and not name.islower()))  # Hmm: HMM, not hmm
     return f"{alike[0][0]}.{alike[0][1]}" if alike else None
 
 

@@ -101,7 +101,7 @@ WRITTEN = {
     **{f"a{name}": f"ts.arc{name}(t)" for name in ("cos", "sin", "tan", "cosh", "sinh", "tanh")},
 }
 TENSOR = {
-    "clone": "t itself, as values never change in place",
+    **dict.fromkeys(("clone", "copy"), "t itself, as values never change in place"),
     "contiguous": "t itself, as its layout never matters",
     "cpu": 't.to("cpu")',
     "cuda": 't.to("cuda")',
@@ -167,7 +167,9 @@ PACKAGE = {
     },
     "Generator": "np.random.default_rng(seed)",
     "Size": "a tuple of numbers",
-    "clone": "t itself, as values never change in place",
+    **dict.fromkeys(("array", "asarray", "as_array"), "ts.tensor(values)"),
+    **dict.fromkeys(("clone", "copy"), "t itself, as values never change in place"),
+    "multinomial": "np.random.default_rng(seed).choice(len(p), p=p)",
     "cuda": 't.to("cuda"), with CuPy; t.device says where a tensor is',
     "device": 'the names "cpu" and "cuda", as in t.to("cuda")',
     "dtype": 'np.dtype, or a name such as "float32"',

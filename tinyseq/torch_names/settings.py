@@ -1,9 +1,10 @@
-"""Keyword arguments of PyTorch, and what to do about them here."""
+"""Keyword arguments of PyTorch and Keras, and what to do about them here."""
 
+import difflib
 import functools
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, ParamSpec, TypeVar
 
 Parameters = ParamSpec("Parameters")
@@ -27,13 +28,16 @@ SETTINGS = {
     "elementwise_affine": "LayerNorm always has its weight and bias",
     "foreach": "leave it out",
     "fused": "leave it out",
+    **dict.fromkeys(("hidden", "hidden_dim", "hidden_units", "n_hidden", "units"), "use hidden_size="),
     "generator": "ts.manual_seed(seed), or rng= where random numbers are drawn",
     "initial_accumulator_value": "sums start at 0",
     "inplace": "values never change in place; leave it out",
     "inputs": "ts.grad(loss, inputs)",
     "input": "pass it by position",
     "keepdim": "use keepdims=",
+    **dict.fromkeys(("layers", "n_layers"), "use num_layers="),
     "layout": "arrays are dense",
+    "learning_rate": "use lr=",
     "lr_decay": "use a schedule of ts.optim, with optimizer.lr = schedule(step)",
     "max": "use high=",
     "max_norm": "divide by ts.norm(weight) yourself",
@@ -65,27 +69,39 @@ SETTINGS = {
 }
 
 
-def setting(name: str) -> str:
-    """What to do about a keyword argument of PyTorch that is missing here, as the end of an error."""
-    return f"; {SETTINGS[name]}" if name in SETTINGS else ""
+def setting(name: str, known: Collection[str] = ()) -> str:
+    """What to do about a keyword argument that is missing here, as the end of an error.
+
+    Args:
+        name: the argument.
+        known: those that there are; one that is spelled like it is named.
+
+    Example:
+        >>> setting("dim"), setting("gradient", ["values", "gradients"]), setting("colour")
+        ('; use axis=', '; did you mean gradients=?', '')
+    """
+    if name in SETTINGS:
+        return f"; {SETTINGS[name]}"
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}=?" if near else ""
 
 
 def explained(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Make a function's error for a keyword argument of PyTorch say what to use."""
+    """Make a function's error for an unknown keyword argument say what to use."""
 
     @functools.wraps(function)
     def call(*args: Parameters.args, **settings: Parameters.kwargs) -> Result:
         try:
             return function(*args, **settings)
         except TypeError as error:
-            with_cure(error, settings)
+            with_cure(error, settings, function)
             raise
 
     return call
 
 
 class Explained(type):
-    """A metaclass whose constructor errors explain PyTorch's keyword arguments that are missing here."""
+    """A metaclass whose constructor errors explain unknown keyword arguments."""
 
     @property
     def __signature__(cls) -> inspect.Signature:
@@ -98,12 +114,12 @@ class Explained(type):
         try:
             return super().__call__(*args, **settings)
         except TypeError as error:
-            with_cure(error, settings)
+            with_cure(error, settings, cls)
             raise
 
 
-def with_cure(error: Exception, settings: dict[str, Any]) -> None:
+def with_cure(error: Exception, settings: dict[str, Any], called: Callable[..., Any]) -> None:
     """Append the replacement to an error about a keyword argument that was passed in this call."""
     found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
     if found and found[1] in settings and str(error).endswith("'"):
-        error.args = (f"{error}{setting(found[1])}",)
+        error.args = (f"{error}{setting(found[1], inspect.signature(called).parameters)}",)

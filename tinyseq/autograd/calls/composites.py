@@ -27,7 +27,7 @@ def naming_itself(function: Function, named: Container[str]) -> Function:
         try:
             return function(*args, **settings)
         except EXPLAINED as error:
-            with_cure(error, settings)
+            with_cure(error, settings, function)
             first = re.match(r"\w+", str(error))
             if first and first[0] in named:  # by an op, or by a function of ours inside
                 raise

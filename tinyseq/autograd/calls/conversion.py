@@ -51,7 +51,9 @@ def to_array(value: Any, library: type | None = None) -> Array:
         # asarray first: NumPy warns of objects, such as PyTorch's tensors, that it must copy itself
         array = np.array([np.asarray(part) for part in value] if isinstance(value, list | tuple) else np.asarray(value))
     except ValueError as error:
-        raise TypeError(f"expected a rectangular array of numbers: {error}") from error
+        ragged = "inhomogeneous" in str(error)
+        found = "rows of different lengths; ts.data.padded_values fills them up" if ragged else error
+        raise TypeError(f"expected a rectangular array of numbers{', got ' if ragged else ': '}{found}") from error
     if not holds_numbers(array):
         raise _no_numbers(value, array.dtype)
     return array if library is None else NAMESPACES[library].asarray(array)

@@ -25,7 +25,16 @@ def explained(record: Op, raw: Sequence[Any], error: Exception, attrs: dict[str,
     shapes = ", ".join(described(argument(record, i), a) for i, a in enumerate(raw))
     given = {key: shown(value) for key, value in (attrs or {}).items()}
     settings = "".join(f", {key}={text}" for key, text in given.items() if text != shown(record.defaults[key]))
-    return kind_of(error)(f"{record.name}({shapes}{settings}){place()}: {error}")
+    return kind_of(error)(f"{record.name}({shapes}{settings}){place()}: {_reason(raw, error)}")
+
+
+def _reason(raw: Sequence[Any], error: Exception) -> object:
+    """The library's reason; in words for a product, of which NumPy describes the axes by a signature."""
+    if "core dimension" not in str(error):
+        return error
+    x, y = (operand.shape for operand in raw)
+    which = "last but one" if y[1:] else "only one"
+    return f"the last axis of x must be as long as the {which} of y, got {x[-1]} and {y[-2:][0]}"
 
 
 def kind_of(error: Exception) -> type[Exception]:

@@ -96,4 +96,14 @@ class Labels(Sequence[Any]):
         shown = ", ".join(map(repr, self.names[:5])) + (", ..." if len(self) > 5 else "")
         known = f"the {self.kind}s are {shown}" if self.named else f"ids run from 0 to {len(self) - 1}"
         item = item.item() if isinstance(item, np.generic) else item
-        return ValueError(f"position {position}: {item!r} is not a {self.kind} of this model; {known}")
+        return ValueError(
+            f"position {position}: {item!r} is not a {self.kind} of this model; {known}{self._cure(item)}"
+        )
+
+    def _cure(self, item: Any) -> str:
+        if isinstance(item, float) and item.is_integer() and not self.named:
+            return "; convert them with .astype(int)"
+        if isinstance(item, str) and not self.named:
+            return f"; give the model its {self.kind}s to read text"
+        letters = isinstance(item, str) and len(item) == 1 and max(len(str(name)) for name in self.names) > 1
+        return "; a string is read letter by letter: make a list of words with .split()" if letters else ""

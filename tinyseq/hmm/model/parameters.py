@@ -39,6 +39,11 @@ class Parameters:
         if given is None:
             emission = Given(transition.shape[-1])
         elif not isinstance(emission, Emission):
+            size = transition.shape[-1] if transition.ndim else 0
+            if given.shape[0] != size and given.shape[1] == size:
+                raise ValueError(
+                    f"emission has shape {given.shape}, but needs one row for each of {size} states; use its .T"
+                )
             _check_rows("emission", given, None)
             emission = Categorical(given, symbols, unknown)
         elif symbols is not None or unknown is not None:
@@ -46,12 +51,12 @@ class Parameters:
         elif isinstance(emission, Categorical):
             _check_rows("emission", emission.probabilities, None)
         self._keep(tables, transition, emission, end, states, in_logs=False)
+        if end is not None and not in_recording(end) and not ((plain(end) >= 0) & (plain(end) <= 1)).all():
+            raise ValueError(f"end must hold probabilities, got {plain(end)}")
         _check_rows(self._name(0), tables[0], None)
         for i, table in enumerate(tables[1:], 1):
             _check_rows(self._name(i), table, end)
         _check_rows("transition", transition, end)
-        if end is not None and not in_recording(end) and not ((plain(end) >= 0) & (plain(end) <= 1)).all():
-            raise ValueError(f"end must hold probabilities, got {plain(end)}")
 
     @classmethod
     def from_logs(
@@ -216,7 +221,7 @@ def _check_scores(name: str, table: Table) -> None:
 
 
 def _check_rows(name: str, table: Table, end: Table | None) -> None:
-    """Each row must sum to 1, or to 1 - ``end``, or be all zero: a history without successors."""
+    """Each row must sum to 1, or with ``end`` to the rest of it, or be all zero: a history without successors."""
     if in_recording(table, end):
         return
     values = plain(table)
@@ -226,12 +231,15 @@ def _check_rows(name: str, table: Table, end: Table | None) -> None:
         raise ValueError(f"{name}{list(place)} is {values[place]}; probabilities must lie between 0 and 1")
     sums = values.sum(axis=-1)
     tolerance = 1e-4 if values.dtype == np.float32 else 1e-6  # rows that were once float32 are this close
-    good = np.abs(sums - 1) <= tolerance
+    wanted = np.broadcast_to(1.0 if end is None else 1 - plain(end), sums.shape)
+    good = np.abs(sums - wanted) <= tolerance
     if sums.ndim:  # only the distribution of the first state must not be all zero
         good |= sums == 0
-    if end is not None:
-        good |= np.abs(sums + plain(end) - 1) <= tolerance
     if not good.all():
         place = tuple(np.argwhere(~good)[0].tolist()) if sums.ndim else ()
-        rest = " (or to 1 - end)" if end is not None else ""
-        raise ValueError(f"{name}{list(place) if place else ''} sums to {sums[place]:.6g}; it must sum to 1{rest}")
+        rest = "1"
+        if end is not None:
+            rest = (
+                f"1 - end = {wanted[place]:.6g}; write {name} * (1 - end)[:, None] if the rows are of those that go on"
+            )
+        raise ValueError(f"{name}{list(place) if place else ''} sums to {sums[place]:.6g}; it must sum to {rest}")

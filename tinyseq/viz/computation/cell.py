@@ -67,7 +67,10 @@ def cell(
     if not inputs and isinstance(function, RecurrentCell):
         inputs = (np.linspace(-1.0, 1.0, function.input_size, dtype=str(function.weight_ih.dtype))[None], None)
     if len(inputs) != 2:
-        raise TypeError(f"cell needs x and the previous state to call {name} with; got {len(inputs)} inputs")
+        raise TypeError(
+            f"cell needs x and the previous state to call {name} with, as in "
+            f"cell({name}, x, h); got {len(inputs)} inputs"
+        )
     content = one_step(_recorded(function, *inputs), name if title is None else title or " ")
     with defaults(values=values, legend=legend, font_size=font_size, size=size) as chosen:
         paint = partial(Painter, content, values=bool(chosen.values), legend=bool(chosen.legend))

@@ -114,8 +114,12 @@ def trellis(
         Drawing('Viterbi, in the max semiring: a b b')
     """
     k = whole("k", k)
-    if candidates and semiring != "max":
-        raise ValueError(f"candidates=True needs the max semiring, got semiring={semiring!r}")
+    if not isinstance(hmm, HMM):
+        raise TypeError(f"hmm must be a ts.hmm.HMM, got {type(hmm).__name__}; the model comes first: trellis(hmm, x)")
+    for name, wanted in (("candidates=True", candidates), (f"k={k}", k > 1)):
+        if wanted and (semiring != "max" or values is False):
+            got = f"semiring={semiring!r}" if semiring != "max" else "values=False"
+            raise ValueError(f"{name} needs the max semiring and its values, got {got}")
     if semiring == "max" and hmm.emissions.is_one(x) and len(x):
         decodings = [hmm.viterbi(x)] if k == 1 else hmm.kbest(x, k)
     else:
