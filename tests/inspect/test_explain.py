@@ -109,6 +109,14 @@ def test_parts_are_counted_as_everywhere_else():
 
 def test_the_second_argument_has_its_own_rule():
     w = ts.tensor(2.0, requires_grad=True)
-    assert "∇W = -∇L const / W²" in ts.inspect.explain(ts.divide(3.0, w), w).text
+    assert "∇W = -∇L 3 / W²" in ts.inspect.explain(ts.divide(3.0, w), w).text
     assert "∇W = ∇L [¬const]" in ts.inspect.explain(ts.where(True, 1.0, w), w).text
     assert "∇W = ∇u_1[1]" in ts.inspect.explain(ts.stack([ts.tensor(1.0), w]).sum(), w).text
+
+
+def test_a_constant_that_is_a_single_number_stands_for_itself():
+    x = ts.tensor(2.0, requires_grad=True)
+    explanation = ts.inspect.explain(x**3 * -2.5, x)
+    assert "∇W = ∇u_1 3 W^(3-1)" in explanation.text
+    assert "L = multiply(u_1, (-2.5))" in explanation.text
+    assert r"{3}\,{W}" in explanation.tex

@@ -7,6 +7,7 @@ from geometry import SCROLLED, faults
 from zoo import ZOO, letters, zone_out
 
 import tinyseq as ts
+from tinyseq.nn.recurrent import registry
 from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.viz.computation.flat import flat_sheet
@@ -239,6 +240,37 @@ def test_the_gates_of_a_cell_are_drawn_by_the_names_that_inspection_gives_them(c
     assert sorted(drawn) == sorted((step, gate) for step in range(2) for gate in known)
     parts = {wording.part(arrow) for arrow in content.arrows} - {""}
     assert parts <= set(CELLS[cell].gates)  # an arrow may carry one of several gates that a box computes
+
+
+@pytest.mark.parametrize("between", ["at least", "by its norm", "layer norm"])
+def test_a_gate_is_the_nonlinearity_also_of_what_ops_have_made_of_the_sums(between, monkeypatch):
+    """Other ops between the sums and the nonlinearity have the gate's rows, too, but not its name."""
+    monkeypatch.setattr(registry, "CELLS", {})
+    centred = lambda a: a - ts.mean(a, axis=0, keepdims=True)
+    made = {
+        "at least": lambda a: ts.maximum(a, 0.1),
+        "by its norm": lambda a: a / ts.norm(a, axis=0, keepdims=True),
+        "layer norm": lambda a: centred(a) / ts.sqrt(ts.mean(centred(a) ** 2, axis=0, keepdims=True) + 1e-5),
+    }[between]
+
+    @registry.cell("between", gates="fn")
+    def step(z, h, weight_hh):
+        z_f, z_n = ts.split(z, 2)
+        weight_f, weight_n = ts.split(weight_hh, 2)
+        f = ts.sigmoid(made(z_f + weight_f @ h))
+        return h + f * (ts.tanh(made(z_n + weight_n @ (f * h))) - h)
+
+    layer = Recurrent("between", 2, 3)
+    output, _ = layer(np.random.default_rng(0).normal(size=(2, 1, 2)).astype("f4"))
+    loss = ts.sum(output * output)
+    content = sheet(record(loss))
+    gates = Wording(content).gates
+    named = sorted((box.step, *found, content.record.vertices[box.vertices[-1]].op) for box, found in gates.items())
+    assert named == [(0, "f", "sigmoid"), (0, "n", "tanh"), (1, "f", "sigmoid"), (1, "n", "tanh")]
+    values = ts.inspect.gate_values(loss)
+    assert [*values] == ["f", "n"]
+    sigmoids = [Wording(content).values.value(box) for box, found in gates.items() if found == ("f",)]
+    np.testing.assert_array_equal(values["f"], sigmoids)
 
 
 def test_the_checker_finds_each_kind_of_fault():

@@ -108,7 +108,7 @@ def explain(loss: Tensor, W: Tensor) -> Explanation:
           step 1     a_1 = multiply(W, b_0)      ∇W += ∇a_1 b_0
           step 1     a_1 = multiply(W, b_0)      ∇b_0 = ∇a_1 W
           step 0     b_0 = tanh(a_0)             ∇a_0 = ∇b_0 (1 - b_0²)
-          step 0     a_0 = multiply(W, const)    ∇W += ∇a_0 const
+          step 0     a_0 = multiply(W, 1)        ∇W += ∇a_0 1
     """
     root, target = scalar_root(loss), as_node(W)
     nodes = made_of(loss)
@@ -150,8 +150,9 @@ def _line(node: Node, i: int, edge: Parent, names: Names, several: bool) -> Line
     rule = _summed(_rule(node.op, i, len(node.edges), len(node.shape)), node.op, node.shape, edge.shape)
     if several and "+}=" not in rule:
         rule = rule.replace(" = ", r" \mathrel{+}= ", 1)
-    letters = _letters(node.op, i, [names[parent] for parent in node.edges], names[node])
-    arguments = ", ".join(names[parent].text for parent in node.edges[:3]) + (", …" if len(node.edges) > 3 else "")
+    given = names.arguments(node)
+    letters = _letters(node.op, i, given, names[node])
+    arguments = ", ".join(name.text for name in given[:3]) + (", …" if len(given) > 3 else "")
     return Line(
         node.label.step,
         f"{names[node].text} = {node.op.name}({arguments})",

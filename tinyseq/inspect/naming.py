@@ -3,8 +3,12 @@
 import re
 from dataclasses import dataclass
 from string import ascii_lowercase
+from typing import Any
+
+import numpy as np
 
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent
+from tinyseq.backend import to_numpy
 from tinyseq.inspect.states import beginnings, loops, prefixes, stepped
 
 LETTERS = [letter for letter in ascii_lowercase if letter not in "cfghinorzlxyut"]  # the others mean something
@@ -48,9 +52,13 @@ class Names:
         self._known[root] = Name("L", "L")
         self._known[target] = Name("W", "W")
 
-    def __getitem__(self, parent: Parent | None) -> Name:
-        if parent is None:
-            return Name("const", r"\text{const}")
+    def arguments(self, node: Node) -> list[Name]:
+        """The names of a node's arguments: a constant that is a single number stands for itself."""
+        given = node.given or (None,) * len(node.edges)
+        pairs = zip(node.edges, given, strict=True)
+        return [self[edge] if edge is not None else _constant(value) for edge, value in pairs]
+
+    def __getitem__(self, parent: Parent) -> Name:
         if parent in self._known:
             return self._known[parent]
         if isinstance(parent, Output):
@@ -72,6 +80,15 @@ class Names:
         for place, node in stepped(nodes):
             scope, step = place
             self._known[node] = _name(roles[scope][node.seq - begin[place]], step, prefix[scope])
+
+
+def _constant(value: Any) -> Name:
+    """A number, which a graph that is not freed still knows; anything else is "const"."""
+    if value is None or np.ndim(to_numpy(value)) or to_numpy(value).dtype.kind not in "iuf":
+        return Name("const", r"\text{const}")
+    text = f"{float(value):.4g}"
+    text = f"({text})" if text.startswith("-") else text
+    return Name(text, text)
 
 
 def _name(letter: str, step: int | None, prefix: str) -> Name:

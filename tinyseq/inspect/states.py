@@ -2,7 +2,8 @@
 
 Neither needs a name. A *state* is a value that one time step passes to another. It is h if the next step multiplies it
 by a matrix, and c if it does not: the cell of an LSTM takes the uninterrupted path. A *gate* is a sigmoid or tanh of
-one block of rows that a step has split; its name is the one that the cell's declaration gives to these rows.
+one block of rows that a step has split, or of what it has made of them; its name is the one that the cell's declaration
+gives to these rows.
 """
 
 from collections import defaultdict
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
@@ -179,9 +180,8 @@ def _gates(node: Node) -> Iterator[tuple[str, Block]]:
     """The gates that a node computes: one, or several in one array."""
     if not node.op.squashes:
         return
-    read = node.edges[0]
-    block = next((part for part in _summands(read) if isinstance(part, Output) and part.node.op.kind == "part"), None)
-    if block is None or block.node.attrs["axis"] != 0:
+    block = next(filter(_is_block, _summands(node.edges[0])), None) or _block_behind(node)
+    if block is None:
         return
     heights, gates = [shape[0] for shape in block.node.shape], node.label.gates
     named = gates is not None and sum(heights) == len(gates.names) * gates.rows
@@ -190,6 +190,23 @@ def _gates(node: Node) -> Iterator[tuple[str, Block]]:
     for i in range(block.shape[0] // height):
         place, rows = first + i, slice(i * height, (i + 1) * height)
         yield gates.names[place] if gates and named else f"gate {place}", Block(node, rows, place)
+
+
+def _is_block(part: Parent | None) -> TypeGuard[Output]:
+    return isinstance(part, Output) and part.node.op.kind == "part" and part.node.attrs["axis"] == 0
+
+
+def _block_behind(node: Node) -> Output | None:
+    """The one block of rows that a nonlinearity is computed from in its step, as through a layer norm."""
+    waiting = [*node.edges]
+    for part in waiting:  # grows during the loop
+        if not isinstance(part, Node) or part.label.step != node.label.step:
+            continue
+        if not part.op.squashes and part.op.kind != "product":
+            waiting += [edge for edge in part.edges if edge not in waiting]
+    blocks = [part for part in waiting if _is_block(part)]
+    named = node.label.gates is not None and len({block.index for block in blocks}) == 1
+    return blocks[0] if named and blocks[0].shape[0] == node.shape[0] else None
 
 
 def _summands(read: Parent | None) -> tuple[Parent | None, ...]:

@@ -61,28 +61,43 @@ def told_apart(letter: str, count: int) -> list[str]:
 
 
 def gates_of(sheet: Sheet, into: Mapping[Box, Sequence[Arrow]], is_sign: Callable[[Box], bool]) -> dict[Box, Gates]:
-    """The gates that each box computes: those whose rows of stacked sums reach it, directly or through signs.
+    """The gates that each box computes: those whose rows of stacked sums reach it.
+
+    A gate is a nonlinearity, also of what other ops have made of the sums, as by a layer norm; in a step without one,
+    the op that takes the sums, directly or through signs.
 
     Args:
         sheet: the drawing's content.
         into: the arrows that lead to each box.
         is_sign: whether a box is just a sign between two values.
     """
-    gates: dict[Box, Gates] = {}
-    for box in sheet.boxes:
-        if box.kind != "op" or box.module or is_sign(box) or len(into[box]) != 1:
-            continue
+
+    def reaching(box: Box, through: Callable[[Box], bool]) -> Gates:
         found, behind = set[Gates](), [box]
         for head in behind:  # grows during the loop
             for arrow in into[head]:
                 if arrow.part and arrow.value:
                     found.add(summed_gates(arrow, sheet.record.vertices))
-                elif arrow.tail.kind == "op" and arrow.tail.column == box.column and is_sign(arrow.tail):
-                    behind.append(arrow.tail)
+                elif arrow.tail.kind == "op" and arrow.tail.column == box.column and through(arrow.tail):
+                    behind += [arrow.tail] * (arrow.tail not in behind)
         found.discard(())
-        if len(found) == 1:
-            gates[box] = found.pop()
-    return gates
+        return found.pop() if len(found) == 1 else ()
+
+    def squashes(box: Box) -> bool:
+        op = sheet.record.vertices[box.vertices[-1]].declared
+        return op is not None and op.squashes
+
+    def computes(box: Box) -> bool:
+        kinds = {sheet.record.vertices[vertex].kind for vertex in box.vertices}
+        return not (box.module or squashes(box) or "product" in kinds)
+
+    boxes = [
+        box for box in sheet.boxes if box.kind == "op" and not (box.module or is_sign(box)) and len(into[box]) == 1
+    ]
+    gates = {box: found for box in boxes if squashes(box) and (found := reaching(box, computes))}
+    named = {(box.column, found) for box, found in gates.items()}
+    others = {box: found for box in boxes if not squashes(box) and (found := reaching(box, is_sign))}
+    return gates | {box: found for box, found in others.items() if (box.column, found) not in named}
 
 
 def summed_gates(arrow: Arrow, vertices: Sequence[Vertex]) -> Gates:
