@@ -198,7 +198,7 @@ def adding_into_what_was_given() -> Iterator[None]:
     def faulty(gradients: Accumulator, parent: Any, g: Any) -> None:
         have = gradients.sums.get(parent)
         if isinstance(have, np.ndarray) and have.flags.writeable:
-            gradients._owned.add(parent)
+            gradients.owned.add(parent)
         right(gradients, parent, g)
 
     with replaced(Accumulator, "add", faulty):
