@@ -44,8 +44,7 @@ class Accumulator:
         if have is None:
             table[parent] = g
         elif parent in self.owned:
-            have += g
-            table[parent] = have
+            table[parent] += g
         else:
             table[parent] = have + g
             self.owned.add(parent)
@@ -56,9 +55,7 @@ class Accumulator:
         Returns:
             Whether that product is due: enough uses, and together large enough that adding it to the leaf is cheap.
         """
-        uses = self.deferred.get((leaf, op, i))
-        if uses is None:
-            uses = self.deferred[leaf, op, i] = []
+        uses = self.deferred.setdefault((leaf, op, i), [])
         uses.append(use)
         count = len(uses)
         return count >= TOGETHER and count * use[0].size >= 4 * prod(leaf.shape)

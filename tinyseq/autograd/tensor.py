@@ -313,9 +313,7 @@ def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool
 
 def constant(value: TensorLike, library: type | None = None) -> Tensor:
     """A Tensor of any tensor-like value; arrays are copied, and plain numbers become arrays of the given library."""
-    if isinstance(value, Tensor):
-        return value
-    return Tensor(to_array(value, library))
+    return value if isinstance(value, Tensor) else Tensor(to_array(value, library))
 
 
 def constant_like(x: Tensor, values: Array) -> Tensor:
