@@ -111,6 +111,13 @@ GALLERY |= {
     "forty steps: lstm": lambda: ts.viz.graph(read(ts.nn.LSTM, steps=40), depth=1, gradients=True),
     "trellis: to fill in": lambda: ts.viz.trellis(model(3), "abc", values=False, title="Worksheet"),
     "trellis: candidates": lambda: ts.viz.trellis(model(3), "abc", candidates=True),
+    "automaton: small states": lambda: ts.viz.automaton(
+        ts.hmm.HMM(
+            [0.3, 0.3, 0.4],
+            [[0.701, 0.199, 0.1], [0.123, 0.777, 0.1], [0.222, 0.333, 0.445]],
+            ts.hmm.Gaussian([0, 1, 2], [1, 1, 1]),
+        )
+    ),
     "automaton: no numbers": lambda: ts.viz.automaton(model(4), values=False),
     "flat: rnn": lambda: ts.viz.graph(ZOO["rnn"].loss(), view="flat", values=True),
     "flat: lstm": lambda: ts.viz.graph(ZOO["lstm"].loss(), view="flat", gradients=True),

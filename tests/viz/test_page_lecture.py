@@ -216,3 +216,18 @@ def test_the_page_adds_up_to_pythons_gradients_and_tells_nothing_early(name, ope
         assert whole
         np.testing.assert_allclose(numbers, gradients[parameter].ravel(), rtol=1e-4, atol=1e-6)
     assert not browser.messages
+
+
+def test_flows_of_steps_that_are_not_shown_are_read_together(monkeypatch):
+    """Each rearrangement of T steps takes O(T): read once for each of them, T steps would take O(T²)."""
+    from tinyseq.viz.page import flows
+
+    def walks(steps):
+        called = []
+        monkeypatch.setattr(flows, "walk", lambda *args, **settings: called.append(1) or walk(*args, **settings))
+        output, _ = ts.nn.RNN(2, 3)(ts.ones(steps, 1, 2, dtype="float32"))
+        ts.viz.graph(ts.sum(output * output)).page()
+        return len(called)
+
+    walk = flows.walk
+    assert walks(20) == walks(40)

@@ -22,7 +22,7 @@ from tinyseq.backend import Array
 from tinyseq.inspect.paths import ones
 
 Shape = tuple[int, ...]
-MOST_OPS = 400_000  # the most that a drawing looks at, which takes some seconds
+MOST_OPS = 250_000  # the most that a drawing looks at, which takes some seconds
 Source = tuple[int, int]  # a vertex's id, and which of its outputs
 
 
@@ -189,7 +189,7 @@ def record(result: Tensor, gradients: bool = False, names: Mapping[str, Tensor] 
         names: names for leaves.
 
     Raises:
-        ValueError: the tensor has no graph, or one of more than 400,000 ops; or a named tensor is not a leaf of it.
+        ValueError: the tensor has no graph, or one of more than 250,000 ops; or a named tensor is not a leaf of it.
         RuntimeError: gradients were requested, but an earlier backward pass has freed the graph.
 
     Example:

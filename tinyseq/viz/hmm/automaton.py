@@ -20,6 +20,7 @@ MOST_STATES = 40
 MOST_SYMBOLS = 6  # the most probable ones are shown for each state
 SMALLEST = 5e-4  # less probable arcs and emissions are left out
 WIDE = 1.5  # the width of the circle of states, by its height
+LEAST = 78.0  # points: the radius of the circle of states, so that words on the arcs between small states fit
 BENDS = (0.35, 0.2, 0.55, 0.75, -0.6, -0.8, -1.0, 0.0, 1.2)  # of arcs, in radians; the first that is clear
 APART, INWARD = 9.0, 3.6  # between ends of arcs at a state: points; at most this many radians for all of them
 MOST_ARCS, MOST_ARCS_EACH = 24, 3  # in total, or per state: the most probable transitions are drawn
@@ -83,7 +84,9 @@ class _Painter:
         self.size = max(width for width, _ in sizes) + in_type(22), max(height for _, height in sizes) + in_type(12)
         bulge = max(_reach(lines, self.size) for lines in self.lines)
         self.size = self.size[0] * bulge, self.size[1] * bulge
-        self.radius = 0.0 if self.count == 1 else max(self.size[0] * 0.95, 0.28 * self.count * max(self.size))
+        self.radius = (
+            0.0 if self.count == 1 else max(self.size[0] * 0.95, 0.28 * self.count * max(self.size), in_type(LEAST))
+        )
 
     def painted(self) -> Canvas:
         """The parts of the picture."""

@@ -1,6 +1,6 @@
 """Where the gradient of each box comes from: what each of its uses sends back, and the terms of weights' gradients."""
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -51,20 +51,23 @@ class Flows:
         self._read(loss)
 
     def _read(self, loss: Tensor) -> None:
+        sent = defaultdict[Place, Accumulator](lambda: Accumulator((), hooks=False))
         for node, gradient, pairs in visits(ones(loss)):
             vertex = self.ids[node]
             if node in self.passed:
                 continue
             track = self.plan.tracks.get(vertex)
             if track is None or node.op.outputs:
-                self._note(vertex, self._place(vertex, self.grouping.vertices[vertex].step), pairs)
+                _add(sent[self._place(vertex, self.grouping.vertices[vertex].step)], pairs)
                 continue
             places: dict[Place, list[int]] = {}
             for i, step in enumerate(track.steps):
                 places.setdefault(self._place(vertex, step), []).append(i)
             for place, chosen in places.items():
                 part = gradient if len(places) == 1 else _at(gradient, track.axis, chosen)
-                self._note(vertex, place, _sent(node, part))
+                _add(sent[place], _sent(node, part))
+        for place, found in sent.items():  # all of a place at once: each rearrangement of T steps takes O(T)
+            self._note(place, found)
 
     def _place(self, vertex: int, step: int | None) -> Place:
         """Where a vertex is shown at a step."""
@@ -76,20 +79,18 @@ class Flows:
         before = [gap for gap in self.gaps if gap.phase == phase and gap.step <= (step or 0)]
         return before[-1] if before else None
 
-    def _ends(self, pairs: Pairs) -> Iterator[tuple[Parent, Array]]:
+    def _ends(self, found: Accumulator) -> Iterator[tuple[Parent, Array]]:
         """Gradients, past all rearrangements."""
-        pairs = list(pairs)
-        passing = list(self.passed & {owner(parent) for parent, _ in pairs})
+        passing = list(self.passed & found.sums.keys())
         for node in passing:  # which grows
             passing += self.passed & {owner(edge) for edge in node.edges if edge is not None}
-        found = Accumulator(pairs, hooks=False)
         newest_first = sorted(set(passing), key=lambda node: -node.seq)
         deque(walk(found, newest_first, retain_graph=True, watched=True), maxlen=0)
         for end, g in found.sums.items():
             yield from g.items() if isinstance(g, dict) else [(end, g)]
 
-    def _note(self, vertex: int, place: Place, pairs: Pairs) -> None:
-        for parent, g in self._ends(pairs):
+    def _note(self, place: Place, found: Accumulator) -> None:
+        for parent, g in self._ends(found):
             source = self.ids[owner(parent)]
             if not self.content.record.users[source]:
                 continue  # a sequence whose parts are inputs of their own
@@ -109,6 +110,11 @@ class Flows:
             if (box, place) not in self.arrows and not np.any(part):
                 continue  # not a use: rules of several steps give zeros at the others
             add(self.arriving.setdefault(box, {}), place, part)
+
+
+def _add(found: Accumulator, pairs: Pairs) -> None:
+    for parent, g in pairs:
+        found.add(parent, g)
 
 
 def _sent(node: Node, gradient: Array) -> Pairs:

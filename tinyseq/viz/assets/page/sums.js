@@ -1,6 +1,6 @@
 // The gradients of the parameters, accumulated term by term.
 
-const BAR = { height: 44, left: 40, bottom: 13 };
+const BAR = { height: 44, left: 56, bottom: 13 }; // on the left, a number such as 0.0000012
 const parameters = new Map(); // by name, with their terms
 for (const [name, shown] of Object.entries(story.parameters)) parameters.set(name, { name, terms: [], ...shown });
 
