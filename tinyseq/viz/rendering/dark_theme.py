@@ -49,7 +49,7 @@ def at_night(color: str) -> str:
 
     Example:
         >>> at_night("#ffffff"), at_night("#1f2933")
-        ('#141414', '#bbc8d5')
+        ('#141414', '#bcc9d6')
     """
     if color == BRIGHT:
         return BLACK
