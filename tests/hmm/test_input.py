@@ -441,7 +441,7 @@ def test_what_sequences_end_with_is_taken_from_the_transitions():
     [
         (None, [0.0, 1.0], r"0.0 is not a symbol of this model; ids run from 0 to 1; convert them with .astype\(int\)"),
         (None, "ab", "'a' is not a symbol of this model; ids run from 0 to 1; give the model its symbols to read text"),
-        (["the", "cat"], "the cat", r"a string is read letter by letter: make a list of words with .split\(\)"),
+        (["the", "cat"], "the cat", r"if it is a letter of a text, make a list of words with .split\(\)"),
         (["a", "b"], "c", r"'c' is not a symbol of this model; the symbols are 'a', 'b'$"),
     ],
 )

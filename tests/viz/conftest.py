@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import zoo_students  # noqa: F401  (it adds its networks to the zoo)
 from browser import PROGRAM, chromium
 from zoo import read_and_write
 

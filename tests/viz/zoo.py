@@ -953,6 +953,3 @@ def model(states, symbols=4, n=2, seed=0):
     return ts.hmm.HMM(
         initial, table(*[states] * n), table(states, symbols), states=names, symbols=list("abcdefgh")[:symbols]
     )
-
-
-import zoo_students  # noqa: E402, F401  (the networks there are declared here)

@@ -198,15 +198,18 @@ def _is_block(part: Parent | None) -> TypeGuard[Output]:
 
 def _block_behind(node: Node) -> Output | None:
     """The one block of rows that a nonlinearity is computed from in its step, as through a layer norm."""
-    waiting = [*node.edges]
+    if node.label.gates is None:
+        return None
+    waiting, seen = [*node.edges], set(node.edges)
     for part in waiting:  # grows during the loop
         if not isinstance(part, Node) or part.label.step != node.label.step:
             continue
         if not part.op.squashes and part.op.kind != "product":
-            waiting += [edge for edge in part.edges if edge not in waiting]
+            waiting += [edge for edge in part.edges if edge not in seen]
+            seen.update(part.edges)
     blocks = [part for part in waiting if _is_block(part)]
-    named = node.label.gates is not None and len({block.index for block in blocks}) == 1
-    return blocks[0] if named and blocks[0].shape[0] == node.shape[0] else None
+    alone = len({block.index for block in blocks}) == 1
+    return blocks[0] if alone and blocks[0].shape[0] == node.shape[0] else None
 
 
 def _summands(read: Parent | None) -> tuple[Parent | None, ...]:

@@ -106,4 +106,4 @@ class Labels(Sequence[Any]):
         if isinstance(item, str) and not self.named:
             return f"; give the model its {self.kind}s to read text"
         letters = isinstance(item, str) and len(item) == 1 and max(len(str(name)) for name in self.names) > 1
-        return "; a string is read letter by letter: make a list of words with .split()" if letters else ""
+        return "; if it is a letter of a text, make a list of words with .split()" if letters else ""
