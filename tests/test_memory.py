@@ -28,10 +28,10 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) // 10)
 """
 
 
-def faults(inside: str = "", **environment: str) -> int:
+def faults(inside: str) -> int:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
     command = [sys.executable, "-c", FAULTS_PER_STEP.format(inside=inside)]
-    return int(subprocess.run(command, env={**clean, **environment}, check=True, capture_output=True, text=True).stdout)
+    return int(subprocess.run(command, env=clean, check=True, capture_output=True, text=True).stdout)
 
 
 ASKED = "ts.memory.reuse().__enter__()"
@@ -52,13 +52,33 @@ next(run)
     assert faults(code) < 50
 
 
-@needs_glibc
-def test_the_users_own_setting_is_left_alone():
-    assert faults(ASKED, MALLOC_TRIM_THRESHOLD_="131072") > 300  # the library's default
-
-
 def output(code: str) -> list[str]:
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+
+
+CALLS_OF_THE_C_LIBRARY = """
+import ctypes
+called = []
+class Library(ctypes.CDLL):
+    def __getattr__(self, name):
+        called.append(name)
+        return super().__getattr__(name)
+ctypes.CDLL = Library
+import tinyseq as ts
+with ts.memory.reuse():
+    pass
+print(*(name for name in called if "mall" in name))
+"""
+
+
+@needs_glibc
+@pytest.mark.parametrize("own", ["MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"])
+def test_the_users_own_setting_is_left_alone(own, monkeypatch):
+    for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"):
+        monkeypatch.delenv(name, raising=False)
+    assert "mallopt" in output(CALLS_OF_THE_C_LIBRARY)
+    monkeypatch.setenv(own, "glibc.malloc.trim_threshold=131072" if own == "GLIBC_TUNABLES" else "131072")
+    assert output(CALLS_OF_THE_C_LIBRARY) == []
 
 
 @pytest.mark.parametrize(
