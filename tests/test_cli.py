@@ -425,7 +425,7 @@ def test_one_thing_is_counted_in_the_singular(tinyseq, tmp_path):
 
 def test_a_loss_of_the_last_step_reads_the_last_state_alone():
     from tinyseq.commands.draw import character_loss
-    from tinyseq.viz.computation.record import record
+    from tinyseq.structure.record import record
     from tinyseq.viz.computation.sheet import sheet
 
     content = sheet(record(character_loss("lstm", "hello", last=True)))

@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 REFERENCE = re.compile(r"`((?:tests|tinyseq|examples|tools|docs)/[\w/.]+?\.\w+)(?:::(\w+))?`")
 ROOMS = sorted(init.parent.name for init in (ROOT / "tinyseq").glob("*/__init__.py"))
-PACKAGES = ["tinyseq", *(f"tinyseq.{room}" for room in ROOMS if room != "commands")]  # commands: see `tinyseq --help`
+INTERNAL = {"commands", "structure"}  # see `tinyseq --help`; read by the rooms above it only
+PACKAGES = ["tinyseq", *(f"tinyseq.{room}" for room in ROOMS if room not in INTERNAL)]
 DEVELOPERS = {"test", "oracles", "dev", "docs"}  # extras that no user needs
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 

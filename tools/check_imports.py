@@ -29,6 +29,7 @@ FLOORS: list[list[set[str]]] = [
     [{"lm", "train", "tagging", "classify"}],
     [{"nn"}, {"hmm"}],
     [{"optim", "inspect", "testing"}, {"data"}, {"compiler"}],
+    [{"structure"}],
     [{"io"}],
     [{"autograd"}],
     [{"arguments", "backend", "indexed_sums", "memory", "progress", "random", "torch_names"}],

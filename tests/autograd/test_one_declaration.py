@@ -14,9 +14,9 @@ import tinyseq as ts
 from tinyseq.autograd.declare import FUNCTIONS, OPS, SPECIAL_METHODS, apply, op
 from tinyseq.autograd.graph import owner
 from tinyseq.backend import EXTENSIONS
+from tinyseq.structure.record import record
 from tinyseq.testing.battery import check_op
 from tinyseq.testing.calls import FAMILIES, calls_of
-from tinyseq.viz.computation.record import record
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = [each for each in OPS.values() if each.module.startswith("tinyseq.autograd.ops.")]
@@ -281,7 +281,7 @@ def test_every_method_and_operator_that_a_record_names_is_the_public_function():
 # -- nobody else knows ops by their names ------------------------------------------------------------------------------
 
 LEGITIMATE = {
-    "inspect/paths.py": {"norm": "an attribute of the array library"},
+    "structure/paths.py": {"norm": "an attribute of the array library"},
     "viz/computation/labels.py": {"sum": "what is written on a box", "mean": "what is written on a box"},
     "viz/hmm": {"max": "a semiring", "log": "a semiring", "sum": "a semiring's operation"},
     "viz/page/html.py": {"squeeze": "a way to lay out a page"},

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyseq as ts
+from tinyseq.structure.record import record
 from tinyseq.viz import graph
-from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 
 OPS = ("tanh", "add", "multiply", "matmul", "sum", "constant", "pick", "stack", "unbind", "split", "softmax", "reshape")

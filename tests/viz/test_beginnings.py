@@ -5,10 +5,10 @@ import pytest
 from geometry import faults
 
 import tinyseq as ts
+from tinyseq.structure.record import record
 from tinyseq.viz import graph
 from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.modules import closed
-from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 
 KINDS = {"RNN": 1, "GRU": 1, "LSTM": 2}  # and how many states each has

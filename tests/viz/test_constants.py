@@ -7,9 +7,9 @@ import pytest
 from zoo import ZOO
 
 import tinyseq as ts
+from tinyseq.structure.record import record
 from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.names import combined, power
-from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 
 USES = {

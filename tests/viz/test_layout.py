@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from zoo import ZOO
 
 import tinyseq as ts
+from tinyseq.structure.record import record
 from tinyseq.viz.computation.flat import flat_sheet
 from tinyseq.viz.computation.painter import Painter
-from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.layout.curves import Point, climbing, passed, passes
 from tinyseq.viz.layout.grid import MOST_LANES, Grid

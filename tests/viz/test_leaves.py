@@ -8,9 +8,9 @@ import zoo
 from zoo import ZOO, data, weight
 
 import tinyseq as ts
+from tinyseq.structure.record import record
 from tinyseq.viz.computation.flat import flat_sheet
 from tinyseq.viz.computation.labels import Wording
-from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.page.flows import Flows
 from tinyseq.viz.page.story import details

@@ -6,8 +6,8 @@ from zoo import ZOO
 
 from tinyseq.autograd.graph import readable
 from tinyseq.inspect.flow import gradient_flow
-from tinyseq.inspect.states import by_prefix, loops
-from tinyseq.viz.computation.record import record
+from tinyseq.structure.record import record
+from tinyseq.structure.states import by_prefix, loops
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.computation.values import Values
 

@@ -7,11 +7,11 @@ import pytest
 from zoo import ZOO
 
 import tinyseq as ts
+from tinyseq.structure.record import record
 from tinyseq.viz import graph
 from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.modules import closed, open_frames
 from tinyseq.viz.computation.painter import Painter
-from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.layout.placement import Layout
 from tinyseq.viz.rendering.style import label_size

@@ -7,9 +7,9 @@ import pytest
 
 import tinyseq as ts
 from tinyseq.hmm.inference.semirings import LOG
+from tinyseq.structure.record import record
 from tinyseq.viz import graph
 from tinyseq.viz.computation.labels import Wording
-from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 
 VIEWS = ["unrolled", "folded", "flat"]

@@ -13,7 +13,7 @@ from zoo import ZOO
 
 import tinyseq as ts
 from tinyseq.backend import to_numpy
-from tinyseq.viz.computation.record import record
+from tinyseq.structure.record import record
 from tinyseq.viz.page.flows import Flows
 from tinyseq.viz.page.order import forward_order
 

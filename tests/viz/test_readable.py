@@ -8,7 +8,7 @@ from geometry import faults
 from zoo import ZOO
 
 import tinyseq as ts
-from tinyseq.viz.computation.record import record
+from tinyseq.structure.record import record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.layout.placement import Layout
 from tinyseq.viz.rendering.canvas import Canvas

@@ -8,8 +8,8 @@ import pytest
 from zoo import ZOO, model
 
 import tinyseq as ts
+from tinyseq.structure.record import record
 from tinyseq.viz.computation.boxes import View
-from tinyseq.viz.computation.record import record
 
 
 def test_parents_come_before_what_is_made_of_them(char_loss):
@@ -69,7 +69,7 @@ def test_a_chain_of_fifty_thousand_ops_is_walked_without_recursion():
 
 
 def test_a_graph_that_would_take_minutes_is_refused_at_once(monkeypatch):
-    monkeypatch.setattr("tinyseq.viz.computation.record.MOST_OPS", 100)
+    monkeypatch.setattr("tinyseq.structure.record.MOST_OPS", 100)
     x = ts.tensor(1.0, requires_grad=True)
     for _ in range(101):
         x = x * 1.0

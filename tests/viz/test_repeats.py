@@ -8,8 +8,8 @@ from long import FEW, LONG, MANY
 from played import Played
 
 import tinyseq as ts
+from tinyseq.structure.record import record
 from tinyseq.viz.computation.labels import Wording
-from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.page.flows import Flows
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
+from tinyseq.structure.record import record
 from tinyseq.viz import graph
 from tinyseq.viz.computation.labels import Wording
-from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.rendering.style import SUBSCRIPTS, subscript
 

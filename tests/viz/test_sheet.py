@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
+from tinyseq.structure.record import record
 from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.loops.columns import Column
-from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 
 

@@ -11,9 +11,9 @@ import tinyseq as ts
 from tinyseq.nn.recurrent.cells import RecurrentCell
 from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import CELLS
+from tinyseq.structure.record import record
 from tinyseq.viz import graph
 from tinyseq.viz.computation.labels import Wording
-from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 
 SETTINGS = {

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.viz.computation.loops.timewise import Track, argument_axes, tracks
-from tinyseq.viz.computation.record import record
+from tinyseq.structure.record import record
+from tinyseq.structure.timewise import Track, argument_axes, tracks
 
 
 def loop_over(z, steps):

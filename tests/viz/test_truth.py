@@ -9,8 +9,8 @@ import zoo
 from zoo import ZOO
 
 import tinyseq as ts
+from tinyseq.structure.record import record
 from tinyseq.viz.computation.labels import Wording
-from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.rendering.style import SUBSCRIPTS
 

@@ -10,9 +10,9 @@ import tinyseq as ts
 from tinyseq.nn.recurrent import registry
 from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import CELLS
+from tinyseq.structure.record import record
 from tinyseq.viz.computation.flat import flat_sheet
 from tinyseq.viz.computation.labels import Wording
-from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.computation.values import Values
 

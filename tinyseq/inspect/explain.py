@@ -11,7 +11,7 @@ from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, owner
 from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.inspect.naming import Names
-from tinyseq.inspect.paths import edges_in, leading_to, made_of, scalar_root
+from tinyseq.structure.paths import edges_in, leading_to, made_of, scalar_root
 
 NEWEST, OLDEST, OUTSIDE = 2, 1, 6  # steps written out at both ends of a long sequence; lines outside of loops
 BROADCASTING = {"elementwise", "choice", "product"}  # kinds of ops

@@ -9,8 +9,8 @@ import numpy as np
 from tinyseq.autograd.graph import Leaf, Node, Output, owner
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import to_numpy
-from tinyseq.inspect.paths import made_of, ones, size_of, steps_of, visits
-from tinyseq.inspect.states import by_prefix
+from tinyseq.structure.paths import made_of, ones, size_of, steps_of, visits
+from tinyseq.structure.states import by_prefix
 
 Norms = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -46,7 +46,7 @@ class GradientFlow:
 def gradient_flow(loss: Tensor) -> GradientFlow:
     """The norms of dL/dh_t, dL/dc_t and of the gates' gradients at every time step.
 
-    States and gates are found in the graph: see `tinyseq.inspect.states`. Each norm is that of the complete gradient:
+    States and gates are found in the graph: see `tinyseq.structure.states`. Each norm is that of the complete gradient:
     what the loss at step t sends and what comes back from step t + 1.
 
     Args:

@@ -10,8 +10,8 @@ from tinyseq.autograd.axes import BY_PLACE, MOVING
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner, readable
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import namespace_of, to_numpy
-from tinyseq.inspect.paths import edges_in, gradients, leading_to
-from tinyseq.inspect.states import loops
+from tinyseq.structure.paths import edges_in, gradients, leading_to
+from tinyseq.structure.states import loops
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent
 from tinyseq.backend import to_numpy
-from tinyseq.inspect.states import beginnings, loops, prefixes, stepped
+from tinyseq.structure.states import beginnings, loops, prefixes, stepped
 
 LETTERS = [letter for letter in ascii_lowercase if letter not in "cfghinorzlxyut"]  # the others mean something
 

@@ -12,8 +12,8 @@ from tinyseq.arguments import whole
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, is_array
-from tinyseq.inspect.paths import made_of, steps_of
-from tinyseq.inspect.states import stepped
+from tinyseq.structure.paths import made_of, steps_of
+from tinyseq.structure.states import stepped
 
 Kind = Literal["result", "constant", "parameter"]
 

@@ -12,7 +12,7 @@ from tinyseq.autograd.axes import Axes, Use
 from tinyseq.autograd.declare import summed_to
 from tinyseq.autograd.graph import Node, Output, Parent, owner
 from tinyseq.backend import Array, is_array, namespace_of
-from tinyseq.inspect.paths import add, gradients
+from tinyseq.structure.paths import add, gradients
 
 Sent = dict[int, dict[Parent, Array]]  # by step: where gradients arrive, and the gradients
 

@@ -19,8 +19,8 @@ from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
 from tinyseq.autograd.ops.moves.parts import stack
 from tinyseq.autograd.tensor import Index, Tensor, as_node
 from tinyseq.backend import Array, namespace_of
-from tinyseq.inspect.paths import add, first_steps, labels_of, leading_to, made_of, ones, scalar_root, size_of, visits
 from tinyseq.inspect.shares import shares
+from tinyseq.structure.paths import add, first_steps, labels_of, leading_to, made_of, ones, scalar_root, size_of, visits
 
 Norms = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -8,8 +8,8 @@ import numpy as np
 from tinyseq.autograd.graph import readable
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import to_numpy
-from tinyseq.inspect.paths import gradients, leading_to, made_of, ones, size_of, steps_of
-from tinyseq.inspect.states import by_prefix
+from tinyseq.structure.paths import gradients, leading_to, made_of, ones, size_of, steps_of
+from tinyseq.structure.states import by_prefix
 
 Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
 

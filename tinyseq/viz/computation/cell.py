@@ -13,10 +13,10 @@ from tinyseq.autograd.tensor import Tensor, tensor
 from tinyseq.nn.recurrent.cells import RecurrentCell
 from tinyseq.nn.recurrent.registry import CellRecord, cell_named
 from tinyseq.random import drawn_from
+from tinyseq.structure.record import record
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.loops.columns import Column
 from tinyseq.viz.computation.painter import Painter
-from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.rendering.canvas import readable
 from tinyseq.viz.rendering.drawing import Drawing

@@ -15,9 +15,9 @@ from itertools import chain
 from typing import NamedTuple
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER, TAKING_APART
+from tinyseq.structure.record import Record, Source, Vertex, part_text
+from tinyseq.structure.timewise import Track
 from tinyseq.viz.computation.loops.columns import Column, Plan
-from tinyseq.viz.computation.loops.timewise import Track
-from tinyseq.viz.computation.record import Record, Source, Vertex, part_text
 
 REARRANGING = LOOKED_THROUGH | TAKING_APART | PUTTING_TOGETHER
 

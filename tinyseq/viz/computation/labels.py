@@ -5,6 +5,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 
 from tinyseq.autograd.axes import PUTTING_TOGETHER
+from tinyseq.structure.record import Shape, Vertex
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Sheet
 from tinyseq.viz.computation.grouping import part_of
 from tinyseq.viz.computation.loops.columns import Column
@@ -20,7 +21,6 @@ from tinyseq.viz.computation.names import (
     summed_gates,
     value_text,
 )
-from tinyseq.viz.computation.record import Shape, Vertex
 from tinyseq.viz.computation.symbols import Symbols
 from tinyseq.viz.computation.values import Values, identity
 from tinyseq.viz.rendering.settings import current

@@ -8,13 +8,13 @@ from itertools import product
 from typing import Any
 
 from tinyseq.autograd.ops.moves.joined import owner
+from tinyseq.structure.beside import with_steps
+from tinyseq.structure.record import Record, Vertex
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
 from tinyseq.viz.computation.constants import Constants, Role
 from tinyseq.viz.computation.grouping import End, Grouping, arguments_of
-from tinyseq.viz.computation.loops.beside import with_steps
 from tinyseq.viz.computation.loops.columns import Column, Plan, Zone, zones
 from tinyseq.viz.computation.loops.repeats import counts, left_out
-from tinyseq.viz.computation.record import Record, Vertex
 from tinyseq.viz.computation.states import distinct, name_states, recurrent, states_of_single_steps
 from tinyseq.viz.computation.values import Values, identity
 

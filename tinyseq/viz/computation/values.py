@@ -9,8 +9,8 @@ import numpy as np
 from tinyseq.autograd.declare import OPS
 from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.backend import Array, host_array, namespace_of, to_numpy
+from tinyseq.structure.record import Shape, Source
 from tinyseq.viz.computation.boxes import Argument, Box, Sheet
-from tinyseq.viz.computation.record import Shape, Source
 
 
 class Identity(NamedTuple):

@@ -11,7 +11,7 @@ from tinyseq.autograd.backward import walk
 from tinyseq.autograd.graph import Node, Output, Parent, owner
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, namespace_of, to_numpy
-from tinyseq.inspect.paths import add, ones, visits
+from tinyseq.structure.paths import add, ones, visits
 from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.loops.columns import Column
 

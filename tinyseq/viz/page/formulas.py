@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from tinyseq.inspect.explain import rule_text
+from tinyseq.structure.record import Shape, Source
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box
 from tinyseq.viz.computation.labels import NAMED, SIGNS, Wording
 from tinyseq.viz.computation.names import combined, later, value_text
-from tinyseq.viz.computation.record import Shape, Source
 from tinyseq.viz.page.order import needs_of, reached, reversed_of
 from tinyseq.viz.rendering.style import subscript
 

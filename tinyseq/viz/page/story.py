@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.inspect.paths import add, size_of
+from tinyseq.structure.paths import add, size_of
+from tinyseq.structure.record import Vertex
 from tinyseq.viz.computation.boxes import Sheet
 from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.names import leaf_name, value_text
-from tinyseq.viz.computation.record import Vertex
 from tinyseq.viz.page.packing import MOST_VALUES, blocks, strip
 from tinyseq.viz.rendering.style import clean, number, shape_text
 

@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from tinyseq.autograd.axes import TAKING_APART
-from tinyseq.viz.computation.loops.timewise import tracks
-from tinyseq.viz.computation.record import Shape, Vertex
+from tinyseq.structure.record import Shape, Vertex
+from tinyseq.structure.timewise import tracks
 from tinyseq.viz.rendering.style import clean
 
 MOST_COLUMNS, FEW_COLUMNS = 8, 4  # drawn by default in all; or of each phase

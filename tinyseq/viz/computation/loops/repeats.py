@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Collection, Hashable, Sequence
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, TAKING_APART
+from tinyseq.structure.record import Vertex
 from tinyseq.viz.computation.loops.columns import FEW_COLUMNS, MOST_COLUMNS, Plan
-from tinyseq.viz.computation.record import Vertex
 
 Kind = Hashable  # of a loop
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from tinyseq.autograd.graph import Node
-from tinyseq.inspect.paths import first_steps
-from tinyseq.viz.computation.record import Record, Vertex, part_text
+from tinyseq.structure.paths import first_steps
+from tinyseq.structure.record import Record, Vertex, part_text
 
 
 class Place(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, Use
-from tinyseq.viz.computation.record import Source, Vertex
+from tinyseq.structure.record import Source, Vertex
 
 
 class Track(NamedTuple):

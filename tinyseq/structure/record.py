@@ -19,7 +19,7 @@ from tinyseq.autograd.ops.moves.joined import joined, remembers
 from tinyseq.autograd.ops.moves.joined import owner as whole
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import Array
-from tinyseq.inspect.paths import ones
+from tinyseq.structure.paths import ones
 
 Shape = tuple[int, ...]
 MOST_OPS = 250_000  # the most that a drawing looks at, which takes some seconds

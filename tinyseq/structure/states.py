@@ -16,7 +16,7 @@ from typing import TypeGuard, TypeVar
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
 from tinyseq.autograd.op import Op
-from tinyseq.inspect.paths import first_steps
+from tinyseq.structure.paths import first_steps
 
 Reader = TypeVar("Reader")
 Place = tuple[tuple[str, ...], int]  # a module path and a time step
