@@ -166,3 +166,36 @@ def test_the_value_of_a_leaf_that_has_changed_since_is_not_shown():
     with ts.no_grad():
         names["x"] += 1.0
     assert len(record(loss, names=names).given) < len(content.given)
+
+
+OWNERS = {
+    "W_ih": ["encoder.weight_ih_l0", "decoder.weight_ih_l0"],
+    "b_out": ["encoder.out.bias", "decoder.out.bias"],
+    "W": ["model.left.W", "model.right.W"],
+    "W_q": ["blocks.0.W_q", "blocks.1.W_q"],
+    "W_hh": ["model.encoder.rnn.weight_hh_l0", "model.decoder.rnn.weight_hh_l0"],
+}
+
+
+@pytest.mark.parametrize("name", OWNERS)
+def test_parameters_of_one_name_are_told_apart_by_their_owners(name):
+    w, h = [leaf(2, 2) for _ in OWNERS[name]], ts.zeros(2, 1)
+    for one, full in zip(w, OWNERS[name], strict=True):
+        one.node.name = full
+    for t in range(2):
+        with ts.step(t):
+            h = ts.tanh(w[1] @ (w[0] @ h))
+    said = [lines[0] for lines in drawn(h.sum())["parameter"]]
+    owners = [
+        "_".join(part for part in full.split(".")[:-1] if part not in {"model", "rnn", "out"}) for full in OWNERS[name]
+    ]
+    assert said == [name + ("," if "_" in name else "_") + owner for owner in owners]
+
+
+def test_parameters_whose_modules_do_not_tell_them_apart_have_primes():
+    w, h = [leaf(2, 2) for _ in range(2)], ts.zeros(2, 1)
+    w[0].node.name = w[1].node.name = "weight_ih_l0"
+    for t in range(2):
+        with ts.step(t):
+            h = ts.tanh(w[1] @ (w[0] @ h))
+    assert [lines[0] for lines in drawn(h.sum())["parameter"]] == ["W_ih", "W_ih′"]

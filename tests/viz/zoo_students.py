@@ -319,3 +319,15 @@ def copied_state():
             h = ts.tanh(w @ x[t] + u @ ts.tensor(h.numpy().copy()))
             losses.append(ts.sum(h * h))
     return sum(losses)
+
+
+@network()
+def loss_of_the_last_two_states():
+    """A slice of the stacked states: the others are not read."""
+    w, u, v = weights(W=(3, 2), U=(3, 3), V=(3, 4))
+    x, h, states = data(zoo.STEPS, 2), ts.zeros(3), []
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + u @ h)
+            states.append(h)
+    return ts.nn.cross_entropy(ts.stack(states)[-2:] @ v, letters(2))

@@ -8,18 +8,23 @@ slice, are passed through.
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER, TAKING_APART
-from tinyseq.structure.record import Record, Source, Vertex, part_text
+from tinyseq.autograd.declare import OPS
+from tinyseq.backend import namespace_of
+from tinyseq.structure.record import Record, Shape, Source, Vertex, part_text
 from tinyseq.structure.timewise import Track
 from tinyseq.viz.computation.loops.columns import Column, Plan
 
 REARRANGING = LOOKED_THROUGH | TAKING_APART | PUTTING_TOGETHER
+Taken = tuple[Vertex, int]  # an op that rearranges values or takes a part, and which of its outputs is used
 
 
 class End(NamedTuple):
@@ -99,35 +104,43 @@ class Grouping:
             found += 1
         return sorted(members, key=lambda member: member.id)
 
-    def ends(self, source: Source | None, step: int | None) -> list[End]:
+    def ends(self, source: Source | None, step: int | None, taken: Sequence[Taken] = ()) -> list[End]:
         """The values that a value is made of, before all rearrangements.
 
         Args:
             source: the value; None for a constant, which is made of none.
             step: the time step of a user outside the loop that is drawn in every column; None for any other user,
-                which reads the values of all steps, or those that an `unbind` gives it.
+                which reads the values of all steps, or those that an `unbind`, an index or a `split` gives it.
+            taken: what is taken of the value, last first.
         """
-        part, rows = "", None
+        part, rows, taken = "", None, [*taken]
         while source and source[0] in self.passed:
             vertex, output = self.vertices[source[0]], source[1]
             track, parent = self.plan.tracks.get(vertex.id), vertex.parents[0]
+            if track and step is None and taken and vertex.kind != "unstacking":
+                break
             if track and vertex.kind == "stacking":
                 if step is None:
                     return [end for each in vertex.parents for end in self.ends(each, None)]
                 parent = vertex.parents[track.steps.index(step)]
             elif track and vertex.kind == "unstacking":
                 step = track.steps[output]
-            elif track is None and vertex.operator == "[]" and parent and parent[0] in self.plan.tracks:
-                step = _picked_step(vertex, self.plan.tracks[parent[0]])
-            elif vertex.kind in TAKING_APART:
+            elif vertex.kind in TAKING_APART and (track or not parent or parent[0] not in self.plan.tracks):
                 part, rows = part_of(vertex, output) + part, _rows_of(vertex, output, rows)
+            taken += [] if track else [(vertex, output)]
             source = parent
         if source is None:
             return []
         track, home = self.plan.tracks.get(source[0]), self.homes.get(source[0])
         if track is None:
             return [End(*source, home.step if home else self.vertices[source[0]].step, part, rows)]
-        return [End(*source, at, part, rows) for at in (track.steps if step is None else (step,))]
+        if step is not None:
+            return [End(*source, step, part, rows)]
+        steps = steps_taken(track, self.vertices[source[0]].shapes[source[1]], taken)
+        if source[0] not in self.passed:
+            return [End(*source, at, part, rows) for at in steps]
+        ends = [end for at in steps for end in self.ends(source, at)]
+        return [end._replace(part=end.part + part, rows=rows or end.rows) for end in ends]
 
     def phase_of(self, vertex: int) -> int:
         """The phase of a vertex that is drawn in a column."""
@@ -333,10 +346,25 @@ def _scales(vertex: Vertex) -> bool:
     return vertex.operator == "*" or (vertex.operator == "/" and vertex.parents[0] is not None)
 
 
-def _picked_step(vertex: Vertex, track: Track) -> int | None:
-    """The time step that an index selects from a sequence; None if it selects several."""
-    place = vertex.index[track.axis] if track.axis < len(vertex.index) else None
-    return track.steps[place] if isinstance(place, int) else None
+def steps_taken(track: Track, shape: Shape, taken: Sequence[Taken]) -> tuple[int, ...]:
+    """The time steps of those parts of a sequence that are left when rearrangements have taken parts of it.
+
+    The ops themselves tell: they are applied to an array of this shape that holds each value's step.
+
+    Args:
+        track: the time axis of the sequence.
+        shape: its shape.
+        taken: the ops, and which output of each is used, last first.
+    """
+    if not taken or not math.prod(shape):
+        return track.steps
+    places = np.arange(len(track.steps)).reshape(-1, *[1] * (len(shape) - track.axis - 1))
+    left: Any = np.broadcast_to(places, shape)
+    for vertex, output in reversed(taken):
+        op = OPS[vertex.op]
+        made = op.forward(namespace_of(left), left, **vertex.attrs)
+        left = made[output] if op.outputs else made
+    return tuple(track.steps[place] for place in np.unique(left).astype(int))
 
 
 def part_of(vertex: Vertex, output: int) -> str:

@@ -224,8 +224,8 @@ class Wording:
         arrows = [arrow for arrow in self.into[box] if arrow.kind != "weight"]
         if not arrows:
             return next((self.constant(box, a) for a in box.arguments if not (a.ends or a.weights)), "·")
-        if len(arrows) != 1:
-            return "·"
+        if len(arrows) != 1 or len({end for argument in box.arguments for end in argument.ends}) > 1:
+            return "·"  # in a folded drawing, one arrow brings several states
         tail = arrows[0].tail
         letters = self._letters(arrows[0])
         if tail.kind == "elided" and tail.column and box.column and len(letters) == 1:

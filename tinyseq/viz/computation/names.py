@@ -1,12 +1,13 @@
 """The names of leaves and gates, and numbers and operators as they are written in a label."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tinyseq.structure.record import Vertex
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
+from tinyseq.viz.computation.loops.columns import shared
 from tinyseq.viz.rendering.style import SUBSCRIPTS, SUPERSCRIPTS, clean, number, subscript, superscript
 
 MOST_PRIMES = 2  # more cannot be told apart at a glance
@@ -37,10 +38,15 @@ def short_name(leaf: Vertex) -> str:
 
 
 def short_names(leaves: Sequence[Vertex]) -> dict[int, str]:
-    """The short names of leaves by their ids, with layer, direction and primes where these tell them apart."""
+    """The short names of leaves by their ids, with owner, layer, direction and primes where these tell them apart."""
     names = {leaf.id: short_name(leaf) for leaf in leaves}
-    alike = [leaf for leaf in leaves if list(names.values()).count(names[leaf.id]) > 1 and not leaf.label]
-    kinds = {leaf.id: kind for leaf in alike if (kind := WEIGHT.fullmatch(leaf.name.split(".")[-1])) and kind[3]}
+    alike = defaultdict[tuple[str, str], list[Vertex]](list)
+    for one in (leaf for leaf in leaves if not leaf.label):
+        alike[names[one.id], one.name.split(".")[-1]].append(one)
+    for group in alike.values():
+        names |= {own: _owned(names[own], owner) for own, owner in _owners(group).items()}
+    same = [leaf for leaf in leaves if list(names.values()).count(names[leaf.id]) > 1 and not leaf.label]
+    kinds = {leaf.id: kind for leaf in same if (kind := WEIGHT.fullmatch(leaf.name.split(".")[-1])) and kind[3]}
     layers, ways = {kind[3] for kind in kinds.values()}, {bool(kind[4]) for kind in kinds.values()}
     for leaf, kind in kinds.items():
         layer = superscript(int(kind[3]) + 1) if len(layers) > 1 else ""
@@ -48,6 +54,25 @@ def short_names(leaves: Sequence[Vertex]) -> dict[int, str]:
     for name, count in Counter(names.values()).items():  # as they were made: W, W′, W″ of three modules
         names |= zip((leaf for leaf, known in names.items() if known == name), told_apart(name, count), strict=True)
     return names
+
+
+def _owners(leaves: Sequence[Vertex]) -> dict[int, str]:
+    """The modules that tell leaves of the same last name apart: encoder for model.encoder.rnn.weight beside
+    model.decoder.rnn.weight; none for those whose modules do not."""
+    modules = [tuple(leaf.name.split(".")[:-1]) for leaf in leaves]
+    before, after = len(shared(modules)), len(shared([of[::-1] for of in modules]))
+    owners = []
+    for of in modules:
+        own = of[before : len(of) - after]
+        numbered = before and own and own[0].isdigit()  # a place in a list of modules
+        owners.append("_".join(of[before - 1 : len(of) - after] if numbered else own))
+    once = Counter(owners)
+    return {leaf.id: owner for leaf, owner in zip(leaves, owners, strict=True) if owner and once[owner] == 1}
+
+
+def _owned(name: str, owner: str) -> str:
+    """A name with an owner in its index: W_ih,encoder, or W_encoder."""
+    return clean(f"{name}{',' if '_' in name else '_'}{owner}", limit=24)
 
 
 def told_apart(letter: str, count: int) -> list[str]:

@@ -171,7 +171,9 @@ class _Maker:
         parent = vertex.parents[position]
         weights = self.grouping.weights.get(parent[0], ()) if parent else ()
         at = step if vertex.id in self.plan.tracks else None
-        return Argument(vertex.id, position, tuple(self.grouping.ends(parent, at)) if not weights else (), weights)
+        taken = [(vertex, 0)] if vertex.operator == "[]" else ()
+        ends = () if weights else tuple(self.grouping.ends(parent, at, taken))
+        return Argument(vertex.id, position, ends, weights)
 
     def _leaves(self, argument: Argument) -> set[int]:
         """The parameters that an argument is made of, also if they are stacked with data."""

@@ -16,7 +16,7 @@ from tinyseq.viz.rendering.settings import SMALL_IN_LARGE, SMALL_SIZE, TEXT_SIZE
 BESIDE = 5.0  # points between texts on the same line
 STRUT = "&#8203;"  # no letter, and no space, but it has a height
 INDEX_SIZE = 0.72  # of an index, relative to its line
-INDEX = re.compile(r"(?<=[A-Za-z])_([A-Za-z][A-Za-z0-9_]*|\d+)\b")
+INDEX = re.compile(r"(?<=[A-Za-z])_([A-Za-z][A-Za-z0-9_]*(?:,[A-Za-z0-9_]+)*|\d+)\b")
 
 INK = "#1f2933"
 MUTED = "#5b6773"

@@ -113,9 +113,9 @@ class Plan:
         scopes: list[set[tuple[str, ...]]] = [set() for _ in self.steps]  # in which the loops of a phase were recorded
         for vertex, loop in self.loop_of.items():
             scopes[self.loops[loop].phase].add(self.vertices[vertex].scope)
-        own = [tuple(part for part in _shared(found) if not LAYER.fullmatch(part)) for found in scopes]
-        own = [scope[len(_shared(own)) :] for scope in own]
-        same = len(_shared([scope[::-1] for scope in own]))
+        own = [tuple(part for part in shared(found) if not LAYER.fullmatch(part)) for found in scopes]
+        own = [scope[len(shared(own)) :] for scope in own]
+        same = len(shared([scope[::-1] for scope in own]))
         names = [scope[-1 - same] if len(scope) > same else "" for scope in own]
         return [f"{clean(name, limit=20)}, " if name else "" for name in names]
 
@@ -362,8 +362,8 @@ def zones(plan: Plan) -> tuple[dict[int, Zone], dict[int, int]]:
     return found, {vertex: follows[vertex] for vertex in found if vertex in needed and vertex in follows}
 
 
-def _shared(scopes: Collection[tuple[str, ...]]) -> tuple[str, ...]:
-    """The common prefix of scopes."""
+def shared(scopes: Collection[tuple[str, ...]]) -> tuple[str, ...]:
+    """The names that several nested ones begin with."""
     first, last = min(scopes, default=()), max(scopes, default=())
     same = [a == b for a, b in zip(first, last, strict=False)]
     return first[: same.index(False) if False in same else len(same)]
