@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from zoo import called
 
 import tinyseq as ts
+from tinyseq.structure.record import record
 from tinyseq.viz import graph
+from tinyseq.viz.computation.sheet import sheet
 
 
 def shown_text(dot):
@@ -139,13 +141,23 @@ def test_a_number_of_steps_means_the_first_ones_and_the_last(char_loss):
     assert re.findall(r"subgraph cluster_t(\d+)", dot) == ["0", "1", "2", "19"]
 
 
-def test_a_chain_of_five_thousand_ops_is_refused_without_recursion():
-    x = ts.tensor(1.0, requires_grad=True)
-    y = x
-    for _ in range(5_000):
+def chain(ops):
+    y = ts.tensor(1.0, requires_grad=True)
+    for _ in range(ops):
         y = y + 1.0
+    return y
+
+
+def test_a_chain_of_five_thousand_ops_is_refused_without_recursion():
     with pytest.raises(ValueError, match="5,001 boxes"):
-        graph(y)
+        graph(chain(5_000))
+
+
+def test_the_price_of_a_box_grows_with_its_ops_and_not_with_their_square():
+    content = sheet(record(chain(400)))
+    assert max(len(box.vertices) for box in content.boxes) == 400
+    one, two = (calls(partial(sheet, record(chain(ops)))) for ops in (400, 800))
+    assert two < 2.1 * one
 
 
 def test_five_thousand_steps_are_drawn_without_recursion():

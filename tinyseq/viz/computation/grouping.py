@@ -56,7 +56,6 @@ class Grouping:
     Attributes:
         weights: for each parameter, rearranged or not, the leaves that it is made of.
         inside: for each vertex that is part of another one's box, that other vertex.
-        hosts: those other vertices.
         passed: the vertices that only rearrange data.
         mixed: those of them that also rearrange parameters.
         boxed: the vertices that have a box of their own, except for parameters.
@@ -74,7 +73,6 @@ class Grouping:
         self.passed: set[int] = set()
         self.mixed: set[int] = set()
         self.inside: dict[int, int] = {}
-        self.hosts: set[int] = set()
         self.lookups: set[int] = set()
         if not apart:
             self._read_together()
@@ -92,17 +90,18 @@ class Grouping:
             if any(v in self.weights or v in self.mixed for v in vertex.made_of):
                 self.mixed.add(vertex.id)
         self.inside = self._inside()
-        self.hosts = set(self.inside.values())
 
     def members(self, vertex: Vertex) -> list[Vertex]:
         """A vertex and those that are part of its box, oldest first."""
-        if vertex.id not in self.hosts:
-            return [vertex]
-        members, found = [vertex], 0
-        while found < len(members):
-            members += [self.vertices[v] for v in members[found].made_of if self.inside.get(v) == vertex.id]
-            found += 1
-        return sorted(members, key=lambda member: member.id)
+        return self._joined.get(vertex.id, [vertex])
+
+    @cached_property
+    def _joined(self) -> dict[int, list[Vertex]]:
+        """The members of each box that has several, found once: a box may have as many as the graph has ops."""
+        found: dict[int, list[int]] = {}
+        for part, host in self.inside.items():
+            found.setdefault(host, [host]).append(part)
+        return {host: [self.vertices[member] for member in sorted(members)] for host, members in found.items()}
 
     def ends(self, source: Source | None, step: int | None, taken: Sequence[Taken] = ()) -> list[End]:
         """The values that a value is made of, before all rearrangements.
