@@ -39,6 +39,38 @@ def test_random_programs(seed):
         close(found, wanted, 1e-10)
 
 
+@pytest.mark.parametrize("executor", ["numpy", "numba"])
+@settings(max_examples=60)
+@given(
+    kinds=st.tuples(*[st.sampled_from(["product", "loop", "argument"])] * 4),
+    joins=st.tuples(*[st.tuples(st.sampled_from([ts.stack, ts.concatenate]), st.integers(0, 3))] * 2),
+    also=st.sets(st.integers(0, 5)),
+)
+def test_joins_of_joins(executor, kinds, joins, also):
+    """Products, results of loops and arguments are joined, and these again, along any axis; all may be read besides."""
+    arrays = [np.random.default_rng(n).standard_normal((2, 2)) for n in range(4)]
+    made = {"product": lambda x, y: x @ y, "loop": lambda x, y: x * y - 2.0, "argument": lambda x, y: x}
+
+    def function(*given):
+        level = [made[kind](x, y) for kind, x, y in zip(kinds, given, given[1:] + given[:1], strict=True)]
+        values = [*level]
+        for join, axis in joins:
+            pairs = zip(level[::2], level[1::2], strict=True)
+            level = [join(pair, axis % (pair[0].ndim + (join is ts.stack))) for pair in pairs]
+            values += level
+        return sum((values[n] * 0.5).sum() for n in sorted(also | {6}))
+
+    def gradients(call):
+        given = [ts.tensor(array, requires_grad=True) for array in arrays]
+        loss = call(*given)
+        loss.backward()
+        return [loss.numpy(), *(tensor.grad.numpy() for tensor in given if tensor.grad is not None)]
+
+    fast = ts.compile(function, executor=executor)
+    for _ in range(2):
+        close(gradients(fast), gradients(function))
+
+
 @pytest.mark.parametrize("steps", [3, 40])
 def test_joins_of_a_longer_join_are_slices_of_it(steps, monkeypatch):
     """The weight gradients of a recurrent network: the gates' gradients of all steps are joined once."""

@@ -72,6 +72,7 @@ class Plan:
             item.out: at for at, item in enumerate(self._items) if isinstance(item, Step) and item.out in products
         }
         self._inside: dict[int, Place] = {}  # joined arrays, and results of products, that are stored in a longer array
+        self._filled = set[int]()  # joined arrays that hold some of these
         self._stored: dict[int, list[tuple[int, list[Any]]]] = {}  # for each join, the stored parts and their indices
         self.kind = self._kinds()
         self.stores: dict[int, list[Place]] = {}
@@ -127,13 +128,10 @@ class Plan:
             place = region_of(step.out, whole, whole[index])
             if self._lies_inside(part.number, place, at):
                 self._inside[part.number] = place
+                self._filled.add(step.out)
             elif part.number in self._loops and self._is_there(step.out, self._loops[part.number], at):
                 stored.append((part.number, [index]))
-            elif (
-                part.number in self._stored
-                and not self.copies[part.number]
-                and self._leaves_there(step.out, part.number, at)
-            ):
+            elif self._by_loops_alone(part.number) and self._leaves_there(step.out, part.number, at):
                 stored += [(leaf, [index, *inner]) for leaf, inner in self._stored[part.number]]
             else:
                 copies.append((part.number, place))
@@ -156,6 +154,10 @@ class Plan:
     def _is_there(self, number: int, writes: int, at: int) -> bool:
         """Whether the memory of a joined array exists already when a loop writes a part."""
         return self.kind[number] == POOL or (writes < self._cut) == (at < self._cut)
+
+    def _by_loops_alone(self, join: int) -> bool:
+        """Whether loops compute all parts of a join, so that they can write them to a longer one instead."""
+        return join in self._stored and not self.copies[join] and join not in self._filled
 
     def _leaves_there(self, number: int, part: int, at: int) -> bool:
         return all(self._is_there(number, self._loops[leaf], at) for leaf, _ in self._stored[part])
