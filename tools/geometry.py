@@ -5,7 +5,8 @@ It reads the SVG text that a drawing writes, so what is checked is what is seen.
 
 import math
 import re
-from itertools import combinations, pairwise
+from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 from xml.etree import ElementTree
 
@@ -165,29 +166,43 @@ def _in_ellipse(outline: Area, area: Area) -> bool:
 def _overlaps(nodes: list[Node], titles: list[Area], labels: list[tuple[str, Area]]) -> list[str]:
     areas = [node.outline or area for node in nodes for area in ([node.outline] if node.outline else node.words)]
     areas = [area for area in areas if area] + titles + [area for _, area in labels]
-    return [f"{one.name} lies on {other.name}" for one, other in combinations(areas, 2) if one.overlaps(other)]
+    pairs = np.argwhere(np.triu(_overlapping(areas, areas), 1)).tolist()
+    return [f"{areas[one].name} lies on {areas[other].name}" for one, other in pairs]
 
 
-def _crossed(
-    nodes: list[Node], titles: list[Area], lines: list[tuple[str, list[tuple[float, float]], list[Area]]]
-) -> list[str]:
+def _overlapping(ones: list[Area], others: list[Area]) -> npt.NDArray[np.bool_]:
+    """Which of these areas overlap which others, all at once: a large picture has millions of pairs."""
+    (left, top, right, bottom), other = (
+        np.array([area[1:] for area in areas]).reshape(-1, 4).T for areas in (ones, others)
+    )
+    across = (left[:, None] + SLACK < other[2]) & (other[0] + SLACK < right[:, None])
+    return across & (top[:, None] + SLACK < other[3]) & (other[1] + SLACK < bottom[:, None])
+
+
+def _crossed(nodes: list[Node], titles: list[Area], lines: list[Line]) -> list[str]:
+    boxes = [
+        (node, area)
+        for node in nodes
+        for area in ([node.outline] if node.outline else node.words)
+        if not node.chip and area
+    ]
+    words = [(None, area) for area in titles] + [(name, area) for name, _, labels in lines for area in labels]
+    spans = [Area(name, *np.min(points, axis=0), *np.max(points, axis=0)) for name, points, _ in lines]
+    near_boxes, near_words = (_overlapping(spans, [area for _, area in areas]) for areas in (boxes, words))
     found = []
-    for name, points, own in lines:
+    for (name, points, own), beside, between in zip(lines, near_boxes, near_words, strict=True):
         ends, passed = (points[0], points[-1]), np.array(points)
-        for node in nodes:
-            areas = [node.outline] if node.outline else node.words
-            for area in areas if not node.chip else []:
-                assert area
-                inside = passed[area.has_each(passed)]  # where the line may run through it
-                if not len(inside):
-                    continue
-                near = area._replace(left=area.left - 6, top=area.top - 6, right=area.right + 6, bottom=area.bottom + 6)
-                slack = DEEP if any(near.has(*end, 0.0) for end in ends) else SLACK
-                has = _in_round if node.round else Area.has
-                if any(has(area, *point, slack) for point in inside):
-                    found.append(f"{name} runs through {area.name}")
-        for area in [*titles, *(label for other, _, labels in lines for label in labels if other != name)]:
-            if area.has_each(passed).any():
+        for node, area in (boxes[i] for i in np.flatnonzero(beside)):
+            inside = passed[area.has_each(passed)]  # where the line may run through it
+            if not len(inside):
+                continue
+            near = area._replace(left=area.left - 6, top=area.top - 6, right=area.right + 6, bottom=area.bottom + 6)
+            slack = DEEP if any(near.has(*end, 0.0) for end in ends) else SLACK
+            has = _in_round if node.round else Area.has
+            if any(has(area, *point, slack) for point in inside):
+                found.append(f"{name} runs through {area.name}")
+        for owner, area in (words[i] for i in np.flatnonzero(between)):
+            if owner != name and area.has_each(passed).any():
                 found.append(f"{name} runs through the words {area.name!r}")
         found += [f"{name} runs through its own words {area.name!r}" for area in own if area.has_each(passed).any()]
     return found
@@ -222,6 +237,7 @@ def _pale(root: ElementTree.Element, groups: dict[str, list[ElementTree.Element]
     return found
 
 
+@cache
 def contrast(one: str, other: str) -> float:
     """The contrast of two colours, from 1 to 21."""
     low, high = sorted((luminance(one), luminance(other)))
@@ -274,9 +290,7 @@ def line_points(group: ElementTree.Element) -> list[tuple[float, float]]:
     for i in range(0, len(places) - 1, 3):
         piece = places[i : i + 4]
         pieces = max(4, int(sum(math.dist(one, other) for one, other in pairwise(piece)) / 2))
-        for k in range(1, pieces + 1):
-            s = k / pieces
-            parts = ((1 - s) ** 3, 3 * (1 - s) ** 2 * s, 3 * (1 - s) * s * s, s**3)
-            x, y = (sum(part * place[axis] for part, place in zip(parts, piece, strict=True)) for axis in (0, 1))
-            points.append((x, y))
+        s = np.arange(1, pieces + 1) / pieces
+        parts = np.stack([(1 - s) ** 3, 3 * (1 - s) ** 2 * s, 3 * (1 - s) * s * s, s**3], axis=1)
+        points += map(tuple, (parts @ np.array(piece)).tolist())
     return points
