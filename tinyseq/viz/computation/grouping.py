@@ -121,7 +121,7 @@ class Grouping:
             if track and vertex.kind == "stacking":
                 if step is None:
                     return [end for each in vertex.parents for end in self.ends(each, None)]
-                parent = vertex.parents[track.steps.index(step)]
+                parent, step = vertex.parents[track.steps.index(step)], None  # what it reads has steps of its own
             elif track and vertex.kind == "unstacking":
                 step = track.steps[output]
             elif vertex.kind in TAKING_APART and (track or not parent or parent[0] not in self.plan.tracks):
