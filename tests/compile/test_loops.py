@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import tinyseq as ts
 from tests.loops import LAYERS, SETTINGS, layer, normal
-from tinyseq.compiler import listing
+from tinyseq.compiler import listing, loops
 from tinyseq.compiler.listing import Listing
 from tinyseq.compiler.loops import Folding
 from tinyseq.compiler.steps import Ref, mapped
@@ -385,3 +385,15 @@ def test_what_is_said_of_few_turns_is_left_out():
         said = {step.out: "said" for row in loop.rows for step in row.steps[:count]}
         lines = Listing(folding, program.values, said).lines(folding.passes[0])
         assert any("said" in line for line in lines) is shown
+
+
+@pytest.mark.parametrize("turns", [60, 120])
+@pytest.mark.parametrize("kind", [ts.nn.RNN, ts.nn.LSTM])
+def test_a_loop_is_not_looked_for_again_in_turns_of_several_lengths(kind, turns, monkeypatch):
+    """Each step is compared with a row about once, as the turns that are twice or three times as long are not tried."""
+    tried, take = [], loops.Made.take
+    monkeypatch.setattr(loops.Made, "take", lambda self, *args: tried.append(args) or take(self, *args))
+    net = kind(2, 3)
+    program = compiled(lambda x: ts.sum(net(x)[0] ** 2), np.ones((turns, 1, 2), dtype="f4"))
+    str(program)
+    assert len(tried) < 4 * len(program.steps)

@@ -240,9 +240,15 @@ class _Pass:
             yield Loop(1, others)
 
     def _with_most_turns(self, start: int, most: int = LONGEST) -> tuple[Loop, Made] | None:
-        tried = [self._loop(start, size) for size in _distances(self.later, start, most)]
-        good = [each for each in tried if each and each[0].saved >= SAVED]
-        return max(good, key=lambda each: each[0].turns, default=None)
+        best: tuple[Loop, Made] | None = None
+        for size in _distances(self.later, start, most):
+            fewest = size - size // OFTEN  # steps in a turn after the first ones
+            possible = LEAST + (len(self.steps) - start - LEAST * size) // fewest
+            if best is None or possible > best[0].turns:  # turns twice as long, say, are not worth the search
+                found = self._loop(start, size)
+                if found and found[0].saved >= SAVED and (best is None or found[0].turns > best[0].turns):
+                    best = found
+        return best
 
     def _has_another_inside(self, loop: Loop, start: int) -> bool:
         """Whether a loop with more turns begins within one turn: loops have no loops in them."""
