@@ -1,4 +1,4 @@
-"""A network, what is shown of it, and its play, without a browser."""
+"""A network, what is shown of it, and its play, without a browser; and the networks that a browser is shown."""
 
 from zoo import ZOO
 
@@ -18,6 +18,24 @@ VIEWS = {
     "closed": lambda found: closed(sheet(found), 0),
     "flat": flat_sheet,
 }
+
+# Together they have all that any network of the zoo has on its page. A browser is shown these alone: opening a page
+# takes as long as twenty tests of its content.
+SHOWN = (
+    *("rnn", "lstm", "gru", "gru_of_the_lectures", "both_directions", "two_layers_in_both_directions"),
+    *("both_directions_by_hand", "backward_in_time", "stacked"),
+    *(
+        "lstm_by_hand_from_concatenated",
+        "input_added_to_the_output",
+        "recurrent_highway",
+        "normalised_layer",
+        "zoneout",
+    ),
+    *("embedded_words", "windows_of_a_leaf", "window_over_time", "nested_loops", "tree_of_lstms", "slots_of_one_cell"),
+    *("encoder_and_decoder", "attention_over_states", "attention_after_the_loop", "attention_before_the_loop"),
+    *("memory_that_is_written", "hops_over_a_memory", "picture_at_every_step", "copying_by_a_gate"),
+    *("crf_on_an_lstm", "chain_of_scores", "forward_pass_with_probabilities", "loss_of_the_last_two_states"),
+)
 
 
 class Played:
@@ -49,3 +67,21 @@ class Played:
     def loop(self, box):
         found = [self.content.plan.loop_of[v] for v in box.vertices if v in self.content.plan.loop_of]
         return found[-1] if found and box.column and box.column.kind == "step" else None
+
+    def kinds(self):
+        """The kinds of columns, boxes, arrows, events, parts of gradients and terms that it has."""
+        content, plan = self.content, self.content.plan
+        yield "loops", len(plan.loops), any(loop.backward for loop in plan.loops)
+        yield "columns", tuple(column.kind for column in content.columns if column.kind != "step")
+        yield "states", min(len(content.states), 5)
+        for box in content.boxes:
+            value = self.wording.values.value(box)
+            yield "box", box.kind, box.zone, None if value is None else value.ndim
+        for arrow in content.arrows:
+            yield "arrow", arrow.kind, arrow.tail.kind, arrow.head.kind, bool(arrow.delay), bool(arrow.part)
+        for act, events in (("forward", self.forward), ("backward", self.backward)):
+            for event in events:
+                told = bool(event.formula), bool(event.result), bool(event.given), bool(event.asked)
+                yield act, told, *(min(len(some), 3) for some in (event.boxes, event.parts, event.additions))
+                yield from (("from a step", part.origin.startswith("t = ")) for part in event.parts)
+                yield from (("of a step", addition.step.startswith("t = ")) for addition in event.additions)

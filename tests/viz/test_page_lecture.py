@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 import pytest
-from played import VIEWS, Played
+from played import SHOWN, VIEWS, Played
 from zoo import ZOO
 
 import tinyseq as ts
@@ -183,8 +183,14 @@ EARLY = """(() => {
 })()"""
 
 
+def test_the_networks_that_a_browser_is_shown_have_all_kinds_of_what_pages_show():
+    of_each = {name: {*Played(name).kinds()} for name in ZOO}
+    shown = set().union(*(of_each[name] for name in SHOWN))
+    assert {name: kinds - shown for name, kinds in of_each.items() if kinds - shown} == {}
+
+
 @pytest.mark.browser
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", SHOWN)
 def test_the_page_adds_up_to_pythons_gradients_and_tells_nothing_early(name, opened):
     loss = ZOO[name].loss()
     browser = opened(ts.viz.graph(loss, gradients=True, values=True))
