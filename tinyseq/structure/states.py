@@ -7,7 +7,7 @@ gives to these rows.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
@@ -19,14 +19,15 @@ from tinyseq.autograd.op import Op
 from tinyseq.structure.paths import first_steps
 
 Reader = TypeVar("Reader")
-Place = tuple[tuple[str, ...], int]  # a module path and a time step
+Scope = tuple[str, ...]
+Place = tuple[Scope, int]  # a module path and a time step
 
 
 @dataclass
 class Loop:
     """The states and gates of one loop over time, by name and step."""
 
-    scope: tuple[str, ...]
+    scope: Scope
     states: dict[str, dict[int, Parent]] = field(default_factory=lambda: defaultdict(dict))
     gates: dict[str, dict[int, "Block"]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -75,14 +76,19 @@ def by_prefix(nodes: list[Node]) -> list[tuple[str, Loop]]:
     return list(zip(prefixes([loop.scope for loop in found]), found, strict=True))
 
 
-def prefixes(scopes: list[tuple[str, ...]]) -> list[str]:
+def prefixes(scopes: list[Scope]) -> list[str]:
     """The part of each module path that differs from the others, followed by a dot; empty for a single path."""
     if len(scopes) < 2:
         return [""] * len(scopes)
-    shared = 0
-    while len({scope[shared : shared + 1] for scope in scopes}) == 1:
-        shared += 1
-    return ["".join(f"{name}." for name in scope[shared:]) for scope in scopes]
+    same = len(shared(scopes))
+    return ["".join(f"{name}." for name in scope[same:]) for scope in scopes]
+
+
+def shared(scopes: Collection[Scope]) -> Scope:
+    """The names that several nested ones begin with."""
+    first, last = min(scopes, default=()), max(scopes, default=())
+    same = [a == b for a, b in zip(first, last, strict=False)]
+    return first[: same.index(False) if False in same else len(same)]
 
 
 def stepped(nodes: list[Node]) -> Iterator[tuple[Place, Node]]:

@@ -19,9 +19,10 @@ import numpy as np
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER, TAKING_APART
 from tinyseq.autograd.declare import OPS
 from tinyseq.backend import namespace_of
+from tinyseq.structure.loops import Plan
 from tinyseq.structure.record import Record, Shape, Source, Vertex, part_text
 from tinyseq.structure.timewise import Track
-from tinyseq.viz.computation.loops.columns import Column, Plan
+from tinyseq.viz.computation.loops.columns import Column
 
 REARRANGING = LOOKED_THROUGH | TAKING_APART | PUTTING_TOGETHER
 Taken = tuple[Vertex, int]  # an op that rearranges values or takes a part, and which of its outputs is used

@@ -8,7 +8,7 @@ from tinyseq.autograd.axes import PUTTING_TOGETHER
 from tinyseq.structure.record import Shape, Vertex
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Sheet
 from tinyseq.viz.computation.grouping import part_of
-from tinyseq.viz.computation.loops.columns import Column
+from tinyseq.viz.computation.loops.columns import Column, phase_names
 from tinyseq.viz.computation.names import (
     at_any_step,
     combined,
@@ -107,6 +107,10 @@ class Wording:
         own = self.sheet.carried.get(arrow.value[0]) if arrow.value else None
         return own or self.sheet.states.get(arrow.tail.slot, ())
 
+    @cached_property
+    def _phases(self) -> list[str]:
+        return phase_names(self.sheet.plan)
+
     def title(self, column: Column) -> str:
         """The heading of a column, with the module of its phase if there are several phases."""
         if self.sheet.title:
@@ -114,8 +118,8 @@ class Wording:
         if self.sheet.folded:
             steps, loops = self.sheet.plan.steps[column.phase], self.sheet.repeats.get(column.phase, 1)
             alike = f", one of {loops} alike" if loops > 1 else ""
-            return f"{self.sheet.plan.names[column.phase]}t = {steps[0]}, …, {steps[-1]}{alike}"
-        return f"{self.sheet.plan.names[column.phase]}t = {column.step}"
+            return f"{self._phases[column.phase]}t = {steps[0]}, …, {steps[-1]}{alike}"
+        return f"{self._phases[column.phase]}t = {column.step}"
 
     def facts(self, box: Box) -> dict[str, str]:
         """What tooltips and pages say about a box besides its label and its numbers."""

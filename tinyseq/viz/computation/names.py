@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tinyseq.structure.record import Vertex
+from tinyseq.structure.states import shared
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
-from tinyseq.viz.computation.loops.columns import shared
 from tinyseq.viz.rendering.style import SUBSCRIPTS, SUPERSCRIPTS, clean, number, subscript, superscript
 
 MOST_PRIMES = 2  # more cannot be told apart at a glance

@@ -9,11 +9,12 @@ from typing import Any
 
 from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.structure.beside import with_steps
+from tinyseq.structure.loops import Plan
 from tinyseq.structure.record import Record, Vertex
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
 from tinyseq.viz.computation.constants import Constants, Role
 from tinyseq.viz.computation.grouping import End, Grouping, arguments_of
-from tinyseq.viz.computation.loops.columns import Column, Plan, Zone, zones
+from tinyseq.viz.computation.loops.columns import Column, Zone, columns, typical_columns, zones
 from tinyseq.viz.computation.loops.repeats import counts, left_out
 from tinyseq.viz.computation.states import distinct, name_states, recurrent, states_of_single_steps
 from tinyseq.viz.computation.values import Values, identity
@@ -26,16 +27,16 @@ def sheet(record: Record, wanted: Iterable[int] | None = None, each: int | None 
 
     Args:
         record: the computation.
-        wanted, each: which time steps to show; see `Plan.columns`.
+        wanted, each: which time steps to show; see `columns`.
         fold: show one step for the whole loop, with the states that it passes to the next.
     """
     record = with_steps(record)
     plan = Plan(record.vertices, record.users)
     hidden = left_out(plan, each, fold)
-    columns = plan.typical_columns(hidden) if fold else plan.columns(wanted, each, hidden)
-    made = _Maker(record, plan, columns, hidden, fold)
+    shown = typical_columns(plan, hidden) if fold else columns(plan, wanted, each, hidden)
+    made = _Maker(record, plan, shown, hidden, fold)
     named = made.parameters_of_one_step()
-    return (_Maker(record, plan, columns, hidden, fold, named) if named else made).sheet
+    return (_Maker(record, plan, shown, hidden, fold, named) if named else made).sheet
 
 
 class _Maker:

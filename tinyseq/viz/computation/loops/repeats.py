@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Collection, Hashable, Sequence
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, TAKING_APART
+from tinyseq.structure.loops import Plan
 from tinyseq.structure.record import Vertex
-from tinyseq.viz.computation.loops.columns import FEW_COLUMNS, MOST_COLUMNS, Plan
+from tinyseq.viz.computation.loops.columns import FEW_COLUMNS, MOST_COLUMNS, typical_columns
 
 Kind = Hashable  # of a loop
 
@@ -51,7 +52,7 @@ def counts(plan: Plan, hidden: Collection[int]) -> dict[int, int]:
 def _read_by_typical_steps(plan: Plan, repeated: set[int]) -> set[int]:
     """The repeated loops whose results the typical steps of the other loops read, also by values outside of loops."""
     hidden = {vertex for vertex, loop in plan.loop_of.items() if loop in repeated}
-    steps = {(column.phase, column.step) for column in plan.typical_columns(hidden)}
+    steps = {(column.phase, column.step) for column in typical_columns(plan, hidden)}
     found = set[int]()
     for own, loop in plan.loop_of.items():
         step = plan.vertices[own].step
