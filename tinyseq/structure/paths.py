@@ -1,8 +1,8 @@
 """Paths through the recorded graph, and backward passes that leave the graph unchanged."""
 
 from collections import defaultdict
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,23 @@ from tinyseq.autograd.declare import OPS
 from tinyseq.autograd.graph import Node, Output, Parent, owner, readable
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import NUMPY, Array, namespace_of, to_numpy
+
+Item = TypeVar("Item")
+
+
+def reached(starts: Iterable[Item], ahead: Callable[[Item], Iterable[Item]]) -> Iterator[Item]:
+    """These, and all that they lead to, each once; the nearest first.
+
+    Example:
+        >>> list(reached([12], lambda number: {number // 2, number // 3} - {0}))
+        [12, 4, 6, 1, 2, 3]
+    """
+    seen, waiting = set[Item](), list(starts)
+    for item in waiting:  # grows during the loop
+        if item not in seen:
+            seen.add(item)
+            yield item
+            waiting += ahead(item)
 
 
 def scalar_root(loss: Tensor) -> Parent:

@@ -16,7 +16,7 @@ from typing import TypeGuard, TypeVar
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
 from tinyseq.autograd.op import Op
-from tinyseq.structure.paths import first_steps
+from tinyseq.structure.paths import first_steps, reached
 
 Reader = TypeVar("Reader")
 Scope = tuple[str, ...]
@@ -34,11 +34,18 @@ class Loop:
 
 @dataclass(frozen=True)
 class Block:
-    """The rows of a node's output that belong to one gate."""
+    """The rows of a node's output that belong to one gate.
+
+    Attributes:
+        node, rows: the node, and the rows.
+        place: among the gates, in the order of their rows.
+        name: the name that the cell's declaration gives to these rows; empty if there is none.
+    """
 
     node: Node
     rows: slice
-    place: int  # among the gates, in the order of their rows
+    place: int
+    name: str = ""
 
 
 def loops(nodes: list[Node]) -> list[Loop]:
@@ -58,8 +65,8 @@ def loops(nodes: list[Node]) -> list[Loop]:
             loop.states = {name.replace("c", "state"): by_step for name, by_step in loop.states.items()}
     for place, node in stepped(nodes):
         if place[0] in found:
-            for name, block in _gates(node):
-                found[place[0]].gates[name][place[1]] = block
+            for block in gates_of(node):
+                found[place[0]].gates[block.name or f"gate {block.place}"][place[1]] = block
     for loop in found.values():
         loop.gates = dict(sorted(loop.gates.items(), key=lambda item: next(iter(item[1].values())).place))
     return sorted(found.values(), key=lambda loop: min(begin[p] for p in begin if p[0] == loop.scope))
@@ -154,14 +161,13 @@ def is_multiplied(
         op_of: the record of such an op.
         users: the ops that read the result of one; none if it is a state itself, which another step reads.
     """
-    waiting = list(readers)
-    for reader in waiting:  # grows during the loop
+
+    def ahead(reader: Reader) -> Iterable[Reader]:
         op = op_of(reader)
-        if op and op.kind == "product":
-            return True
-        if op and (op.kind in LOOKED_THROUGH | PUTTING_TOGETHER | {"part"} or op.operator in {"*", "+"}):  # r h + s k
-            waiting += users(reader)
-    return False
+        moves = op is not None and op.kind in LOOKED_THROUGH | PUTTING_TOGETHER | {"part"}
+        return users(reader) if moves or (op and op.operator in {"*", "+"}) else ()  # as in r h + s k
+
+    return any((op := op_of(reader)) is not None and op.kind == "product" for reader in reached(readers, ahead))
 
 
 def _complete(loop: Loop, nodes: list[Node], begin: dict[Place, int]) -> None:
@@ -182,7 +188,7 @@ def _complete(loop: Loop, nodes: list[Node], begin: dict[Place, int]) -> None:
                 states[step] = node
 
 
-def _gates(node: Node) -> Iterator[tuple[str, Block]]:
+def gates_of(node: Node) -> Iterator[Block]:
     """The gates that a node computes: one, or several in one array."""
     if not node.op.squashes:
         return
@@ -195,7 +201,7 @@ def _gates(node: Node) -> Iterator[tuple[str, Block]]:
     first = sum(heights[: block.index]) // height
     for i in range(block.shape[0] // height):
         place, rows = first + i, slice(i * height, (i + 1) * height)
-        yield gates.names[place] if gates and named else f"gate {place}", Block(node, rows, place)
+        yield Block(node, rows, place, gates.names[place] if gates and named else "")
 
 
 def _is_block(part: Parent | None) -> TypeGuard[Output]:
@@ -206,14 +212,13 @@ def _block_behind(node: Node) -> Output | None:
     """The one block of rows that a nonlinearity is computed from in its step, as through a layer norm."""
     if node.label.gates is None:
         return None
-    waiting, seen = [*node.edges], set(node.edges)
-    for part in waiting:  # grows during the loop
+
+    def behind(part: Parent | None) -> Iterable[Parent | None]:
         if not isinstance(part, Node) or part.label.step != node.label.step:
-            continue
-        if not part.op.squashes and part.op.kind != "product":
-            waiting += [edge for edge in part.edges if edge not in seen]
-            seen.update(part.edges)
-    blocks = [part for part in waiting if _is_block(part)]
+            return ()
+        return () if part.op.squashes or part.op.kind == "product" else part.edges
+
+    blocks = [part for part in reached(node.edges, behind) if _is_block(part)]
     alone = len({block.index for block in blocks}) == 1
     return blocks[0] if alone and blocks[0].shape[0] == node.shape[0] else None
 

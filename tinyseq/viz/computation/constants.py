@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.structure.paths import reached
 from tinyseq.viz.computation.boxes import Argument, Box, Sheet
 from tinyseq.viz.computation.loops.columns import Column, Zone
 from tinyseq.viz.computation.states import running_totals
@@ -177,11 +178,7 @@ class Constants:
                 feeding[arrow.head.slot].add(arrow.tail.slot)
         found = {*self.timed.values()} - running_totals(self.sheet, {*self.timed.values()})
         found |= {box.slot for box in self.boxes if any(argument.weights for argument in box.arguments)}
-        waiting = [*found]
-        for slot in waiting:  # grows during the loop
-            waiting += feeding[slot] - found
-            found |= feeding[slot]
-        return found
+        return {*reached(found, feeding.__getitem__)}
 
     def _meets_weight(self, box: Box, argument: Argument) -> bool:
         """Whether a constant is data: it is joined with other values, or meets a weight, and is no fixed number."""

@@ -12,7 +12,7 @@ from tinyseq.viz.computation.loops.columns import Column, phase_names
 from tinyseq.viz.computation.names import (
     at_any_step,
     combined,
-    gates_of,
+    gates_in,
     in_rows,
     leaf_name,
     power,
@@ -51,7 +51,7 @@ class Wording:
         self.into = {box: [a for a in arrows if not a.begins] for box, arrows in sheet.into().items()}
         self.names = short_names(self.record.leaves)
         self.symbols = Symbols(sheet, self.values, inputs)
-        self.gates = gates_of(sheet, self.into, self.is_sign)
+        self.gates = gates_in(sheet, self.into, self.is_sign)
         self.unknown: dict[Hashable, int] = {}  # the constants that have a letter, in order
 
     # -- boxes ---------------------------------------------------------------------------------------------------------

@@ -5,8 +5,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from tinyseq.autograd.graph import Node
+from tinyseq.structure.paths import reached
 from tinyseq.structure.record import Vertex
-from tinyseq.structure.states import shared
+from tinyseq.structure.states import gates_of, shared
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.rendering.style import SUBSCRIPTS, SUPERSCRIPTS, clean, number, subscript, superscript
 
@@ -85,11 +87,10 @@ def told_apart(letter: str, count: int) -> list[str]:
     return [letter + ("′" * i if count <= MOST_PRIMES + 1 else superscript(i + 1)) for i in range(count)]
 
 
-def gates_of(sheet: Sheet, into: Mapping[Box, Sequence[Arrow]], is_sign: Callable[[Box], bool]) -> dict[Box, Gates]:
-    """The gates that each box computes: those whose rows of stacked sums reach it.
+def gates_in(sheet: Sheet, into: Mapping[Box, Sequence[Arrow]], is_sign: Callable[[Box], bool]) -> dict[Box, Gates]:
+    """The gates that each box computes: see `tinyseq.structure.states.gates_of`.
 
-    A gate is a nonlinearity, also of what other ops have made of the sums, as by a layer norm; in a step without one,
-    the op that takes the sums, directly or through signs.
+    Of rows that a step takes without a nonlinearity, the op that takes their sums, directly or through signs.
 
     Args:
         sheet: the drawing's content.
@@ -97,32 +98,25 @@ def gates_of(sheet: Sheet, into: Mapping[Box, Sequence[Arrow]], is_sign: Callabl
         is_sign: whether a box is just a sign between two values.
     """
 
-    def reaching(box: Box, through: Callable[[Box], bool]) -> Gates:
-        found, behind = set[Gates](), [box]
-        for head in behind:  # grows during the loop
-            for arrow in into[head]:
-                if arrow.part and arrow.value:
-                    found.add(summed_gates(arrow, sheet.record.vertices))
-                elif arrow.tail.kind == "op" and arrow.tail.column == box.column and through(arrow.tail):
-                    behind += [arrow.tail] * (arrow.tail not in behind)
-        found.discard(())
+    def signs(box: Box) -> list[Box]:
+        tails = (arrow.tail for arrow in into[box] if not arrow.part)
+        return [tail for tail in tails if tail.kind == "op" and tail.column == box.column and is_sign(tail)]
+
+    def taken(box: Box) -> Gates:
+        arrows = (arrow for head in reached([box], signs) for arrow in into[head] if arrow.part)
+        found = {summed_gates(arrow, sheet.record.vertices) for arrow in arrows} - {()}
         return found.pop() if len(found) == 1 else ()
 
-    def squashes(box: Box) -> bool:
-        op = sheet.record.vertices[box.vertices[-1]].declared
-        return op is not None and op.squashes
-
-    def computes(box: Box) -> bool:
-        kinds = {sheet.record.vertices[vertex].kind for vertex in box.vertices}
-        return not (box.module or squashes(box) or "product" in kinds)
-
-    boxes = [
-        box for box in sheet.boxes if box.kind == "op" and not (box.module or is_sign(box)) and len(into[box]) == 1
-    ]
-    gates = {box: found for box in boxes if squashes(box) and (found := reaching(box, computes))}
+    gates, others = dict[Box, Gates](), list[Box]()
+    for box in (box for box in sheet.boxes if box.kind == "op" and not box.module):
+        node = sheet.record.items[box.vertices[-1]]
+        if isinstance(node, Node) and node.op.squashes:
+            if found := tuple(block.name for block in gates_of(node) if block.name):
+                gates[box] = found
+        elif len(into[box]) == 1 and not is_sign(box):
+            others.append(box)
     named = {(box.column, found) for box, found in gates.items()}
-    others = {box: found for box in boxes if not squashes(box) and (found := reaching(box, is_sign))}
-    return gates | {box: found for box, found in others.items() if (box.column, found) not in named}
+    return gates | {box: found for box in others if (found := taken(box)) and (box.column, found) not in named}
 
 
 def summed_gates(arrow: Arrow, vertices: Sequence[Vertex]) -> Gates:

@@ -10,6 +10,7 @@ from typing import Any
 from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.structure.beside import with_steps
 from tinyseq.structure.loops import Plan
+from tinyseq.structure.paths import reached
 from tinyseq.structure.record import Record, Vertex
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
 from tinyseq.viz.computation.constants import Constants, Role
@@ -327,10 +328,8 @@ class _Maker:
 
     def _readers(self, vertex: int) -> list[int]:
         """The vertices that use a value, rearranged or not."""
-        readers = list(self.record.users[vertex])
-        for reader in readers:  # which grows
-            readers += self.record.users[reader] if reader in self.grouping.passed else ()
-        return readers
+        users, passed = self.record.users, self.grouping.passed
+        return [*reached(users[vertex], lambda reader: users[reader] if reader in passed else ())]
 
     def _runs_backward(self, vertex: int) -> bool:
         loop = self.plan.loop_of.get(vertex)

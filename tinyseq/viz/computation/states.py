@@ -6,7 +6,7 @@ the step, if the step has another input, too.
 """
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.backend import to_numpy
 from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.structure.loops import Plan
+from tinyseq.structure.paths import reached
 from tinyseq.structure.record import Shape, Vertex
 from tinyseq.structure.states import is_multiplied
 from tinyseq.viz.computation.boxes import Box, Sheet
@@ -174,13 +175,13 @@ class _Step:
 
     def _products(self, one: Given) -> list[Vertex]:
         """The products of weights with an argument, by itself or joined with others."""
-        waiting, found = [self.vertices[one.place[0]]], []
-        for vertex in waiting:  # grows during the loop
-            if vertex.kind == "product":
-                found += [vertex] if self._leaves([vertex]) else []
-            elif vertex.kind in PUTTING_TOGETHER | LOOKED_THROUGH:
-                waiting += [self.vertices[user] for user in self.grouping.users[vertex.id]]
-        return found
+
+        def ahead(vertex: Vertex) -> list[Vertex]:
+            passes = vertex.kind in PUTTING_TOGETHER | LOOKED_THROUGH
+            return [self.vertices[user] for user in self.grouping.users[vertex.id]] if passes else []
+
+        found = reached([self.vertices[one.place[0]]], ahead)
+        return [vertex for vertex in found if vertex.kind == "product" and self._leaves([vertex])]
 
     def _multiplied(self, vertex: int | None) -> bool:
         """Whether a weight is applied to what an op computes, which is then not a cell."""
@@ -289,18 +290,10 @@ def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[
 
 def recurrent(sheet: Sheet, slots: set[Slot], detached: Mapping[Slot, Slot]) -> set[Slot]:
     """Of the slots of values that steps hand on, those of states, which are computed from what they were before."""
-    after: dict[Slot, set[Slot]] = {}
+    after = defaultdict[Slot, set[Slot]](set)
     for arrow in sheet.arrows:
-        after.setdefault(detached.get(arrow.tail.slot, arrow.tail.slot), set()).add(arrow.head.slot)
-    found = set[Slot]()
-    for slot in slots:
-        way = [*after.get(slot, ())]
-        reached = {*way}
-        for one in way:  # grows during the loop
-            way += after.get(one, set()) - reached
-            reached |= after.get(one, set())
-        found |= {slot} & reached
-    return found
+        after[detached.get(arrow.tail.slot, arrow.tail.slot)].add(arrow.head.slot)
+    return {slot for slot in slots if slot in reached(after[slot], after.__getitem__)}
 
 
 def running_totals(sheet: Sheet, slots: set[Slot]) -> set[Slot]:

@@ -11,7 +11,7 @@ from tinyseq.autograd.backward import walk
 from tinyseq.autograd.graph import Node, Output, Parent, owner
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, namespace_of, to_numpy
-from tinyseq.structure.paths import add, ones, visits
+from tinyseq.structure.paths import add, ones, reached, visits
 from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.loops.columns import Column
 
@@ -81,10 +81,11 @@ class Flows:
 
     def _ends(self, found: Accumulator) -> Iterator[tuple[Parent, Array]]:
         """Gradients, past all rearrangements."""
-        passing = list(self.passed & found.sums.keys())
-        for node in passing:  # which grows
-            passing += self.passed & {owner(edge) for edge in node.edges if edge is not None}
-        newest_first = sorted(set(passing), key=lambda node: -node.seq)
+
+        def behind(node: Node) -> set[Node]:
+            return self.passed & {owner(edge) for edge in node.edges if edge is not None}
+
+        newest_first = sorted(reached(self.passed & found.sums.keys(), behind), key=lambda node: -node.seq)
         deque(walk(found, newest_first, retain_graph=True, watched=True), maxlen=0)
         for end, g in found.sums.items():
             yield from g.items() if isinstance(g, dict) else [(end, g)]

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from tinyseq.inspect.explain import rule_text
+from tinyseq.structure.paths import reached
 from tinyseq.structure.record import Shape, Source
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box
 from tinyseq.viz.computation.labels import NAMED, SIGNS, Wording
 from tinyseq.viz.computation.names import combined, later, value_text
-from tinyseq.viz.page.order import needs_of, reached, reversed_of
+from tinyseq.viz.page.order import needs_of, reversed_of
 from tinyseq.viz.rendering.style import subscript
 
 LETTERS = "abdekmpqsuvw"  # the other letters have a meaning
@@ -43,7 +44,8 @@ class Formulas:
         states = [box for box in self.sheet.boxes if box.kind == "state"]
         kept = {arrow.tail for arrow in self.sheet.arrows if arrow.kind == "time"}
         totals = {box for box in states if self.sheet.states.get(box.slot, ("",))[0].startswith("L")}
-        reading = reached(reversed_of(needs), states) - reached(needs, kept - totals)
+        users = reversed_of(needs)
+        reading = {*reached(states, users.__getitem__)} - {*reached(kept - totals, needs.__getitem__)}
         used: Counter[str] = Counter()
         letters: dict[Any, str] = {}
         for box in self.sheet.boxes:

@@ -5,7 +5,7 @@ as its output and its loss, follows at once. Backward is the same order, reverse
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.loops.columns import Column
@@ -67,14 +67,3 @@ def reversed_of(needs: Mapping[Box, list[Box]]) -> dict[Box, list[Box]]:
         for need in needed:
             users[need].append(box)
     return users
-
-
-def reached(ahead: Mapping[Box, list[Box]], some: Iterable[Box]) -> set[Box]:
-    """These boxes, and all that they lead to."""
-    found = set(some)
-    waiting = list(found)
-    while waiting:
-        new = [box for box in ahead[waiting.pop()] if box not in found]
-        found.update(new)
-        waiting += new
-    return found
