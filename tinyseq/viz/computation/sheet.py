@@ -5,9 +5,7 @@ Every parameter is drawn once, however often it is used. Parameters that are alw
 
 from collections.abc import Collection, Hashable, Iterable
 from itertools import product
-from typing import Any
 
-from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.structure.beside import with_steps
 from tinyseq.structure.loops import Plan
 from tinyseq.structure.paths import reached
@@ -246,10 +244,10 @@ class _Maker:
         made: dict[Hashable, Vertex] = {}
         for vertex in (vertex for vertex in self.grouping.boxed if vertex.op and vertex.step in near):
             value = self.record.value((vertex.id, 0)) if vertex.shape in shapes else None
-            made |= dict.fromkeys(_signs(value), vertex) if hasattr(value, "dtype") else {}
+            made |= {identity(value): vertex} if hasattr(value, "dtype") else {}
         others: list[tuple[Role, int]] = []
         for box, role, taken in arrays:
-            found = next((made[sign] for sign in _signs(taken) if sign in made), None)
+            found = made.get(identity(taken))
             if found and found.step is not None and found.step != box.step:
                 self.timed[role] = self.slots[found.id]
                 self.delays.setdefault(role, (box.step or 0) - found.step)
@@ -425,9 +423,3 @@ class _Maker:
         made = self.extra[place, slot] = Box(f"{kind}{len(self.extra)}", kind, zone, slot, (), column, arguments)
         self.sheet.boxes.append(made)
         return made, True
-
-
-def _signs(value: Any) -> list[Hashable]:
-    """What an array is known by: which one it is, and if its numbers differ from each other, these."""
-    numbers = identity(value)
-    return [(id(owner(value)), value.shape), *([] if numbers.array else [numbers])]

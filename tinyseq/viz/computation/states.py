@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER
-from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.backend import to_numpy
 from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.structure.loops import Plan
@@ -24,7 +23,7 @@ from tinyseq.structure.states import is_multiplied
 from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.grouping import Grouping
 from tinyseq.viz.computation.names import MOST_PRIMES, told_apart
-from tinyseq.viz.computation.values import Values
+from tinyseq.viz.computation.values import Values, identity
 from tinyseq.viz.rendering.style import superscript
 
 Place = tuple[int, int]  # an op, and the position of an argument
@@ -38,7 +37,7 @@ class Given(NamedTuple):
     Attributes:
         place: where it is used.
         value: its value; None for one that was computed, or that is not known.
-        identity: what distinguishes it: the array, or where it was computed.
+        identity: what distinguishes it: see `identity`; or where it was computed.
         shape: its shape.
     """
 
@@ -50,17 +49,6 @@ class Given(NamedTuple):
     def is_zero(self) -> bool:
         """Whether it is an array of zeros."""
         return self.value is not None and not self.value.any()
-
-    def is_uniform(self) -> bool:
-        """Whether all its elements are the same, as those of a state of zeros; a mask has them, too."""
-        return self.value is not None and bool((self.value == self.value.ravel()[:1]).all())
-
-    def is_same(self, other: "Given") -> bool:
-        """Whether it is the same value as another argument: the same array, or one that holds the same different
-        numbers."""
-        if self.identity == other.identity or self.value is None or self.is_uniform():
-            return self.identity == other.identity
-        return np.array_equal(self.value, other.value)
 
 
 def states_of_single_steps(
@@ -127,7 +115,7 @@ class _Step:
         count = max((len(cell.states) for cell in CELLS.values() if cell.gates == gates), default=1)
         hidden, beside = dict.fromkeys(one.place for one in group if self._products(one)), dict[Place, int | None]()
         for one in self.given:
-            place, same = one.place, any(one.is_same(other) for other in group)
+            place, same = one.place, any(one.identity == other.identity for other in group)
             near = place[0] in inside or scope is None
             if place in hidden or not near or not (one.shape == shape or (same and place[0] in ends)):
                 continue
@@ -136,9 +124,8 @@ class _Step:
                 elsewhere = count == 2
             else:
                 scaled = self.vertices[place[0]].operator == "*"
-                elsewhere = (
-                    scaled and not same and not any(self._products(other) for other in self.given if other.is_same(one))
-                )
+                weighted = any(self._products(other) for other in self.given if other.identity == one.identity)
+                elsewhere = scaled and not same and not weighted
                 elsewhere |= same and bool(ends and total) and total not in ends and not self._multiplied(total)
             if elsewhere:
                 beside[place] = total
@@ -162,7 +149,7 @@ class _Step:
                     kept = self.values.record.constant(*place)
                     if hasattr(kept, "dtype"):
                         value = np.asarray(to_numpy(kept))
-                        yield Given(place, value, id(owner(kept)), value.shape)
+                        yield Given(place, value, identity(kept), value.shape)
                 elif not {parent[0]} & (self.grouping.weights.keys() | self.plan.tracks.keys()):
                     source = self.vertices[parent[0]]
                     if source.step != vertex.step:
