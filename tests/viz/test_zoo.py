@@ -1,5 +1,9 @@
 """Whatever students write is drawn right: seventy networks in eight views, the HMMs' drawings, and their geometry."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from gallery import GALLERY
@@ -20,6 +24,23 @@ from tinyseq.viz.computation.values import Values
 def test_there_are_thirty_networks_and_more_than_forty_drawings():
     assert len(ZOO) >= 84
     assert len(GALLERY) >= 807
+
+
+def test_another_process_writes_the_same_on_every_box():
+    """Of the first and the last step alone, where a state may have been handed on several steps before."""
+    script = (
+        "from gallery import ZOO; from test_zoo import Wording, record, sheet\n"
+        "for network in ZOO.values():\n"
+        "    content = sheet(record(network.loss()), wanted=[0, -1]); wording = Wording(content)\n"
+        "    print([(box.name, [line.text for line in wording.lines(box)]) for box in content.boxes])\n"
+    )
+    told = []
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
+        made = subprocess.run([sys.executable, "-c", script], env=environment, check=True, stdout=subprocess.PIPE)
+        told.append(made.stdout.splitlines())
+    assert len(told[0]) == len(ZOO)
+    assert [name for name, one, other in zip(ZOO, *told, strict=True) if one != other] == []
 
 
 @pytest.mark.parametrize("name", ZOO)

@@ -90,10 +90,11 @@ class Constants:
             states, others, plain = set[Role](), list[Role](), True
             for number, argument in enumerate(box.arguments):
                 role = box.slot, number
-                sources = {(slots[end.vertex], box.column) for end in argument.ends if end.vertex in slots}
+                ends = (end.vertex for end in argument.ends if end.vertex in slots)
+                sources = dict.fromkeys((slots[vertex], box.column) for vertex in ends)
                 if role in self.timed:
                     states.add(role)
-                elif sources and sources <= made.keys():
+                elif sources and sources.keys() <= made.keys():
                     states |= {made[source][0] for source in sources}
                     others += [other for source in sources for other in made[source][1]]
                     found[role] = made[next(iter(sources))]
@@ -103,7 +104,8 @@ class Constants:
                 else:
                     others.append(role)
             if plain and len({self.timed[state] for state in states}) == 1:
-                made[box.slot, box.column] = states.pop(), others
+                nearest = min(states, key=lambda role: (abs(self.delays.get(role, 1)), role[1]))
+                made[box.slot, box.column] = nearest, others
         others_than_zeros = {(box.slot, n) for (box, n), array in self.arrays.items() if array is None or np.any(array)}
         for role in {(box.slot, number) for box, number in self.arrays} & found.keys() - others_than_zeros:
             if role not in self.timed:
