@@ -5,8 +5,8 @@ import pytest
 
 import tinyseq as ts
 from tinyseq.structure.record import record
+from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.computation.labels import Wording
-from tinyseq.viz.computation.loops.columns import Column
 from tinyseq.viz.computation.sheet import sheet
 
 

@@ -47,7 +47,7 @@ class Plan:
         tracks: the vertices outside the loops that treat all steps alike.
         loop_of: the index of the loop of each vertex that has a time step.
         loops: the loops, in the order of their creation.
-        phase_of: the phase of each vertex that is drawn in a column.
+        phase_of: the phase of each vertex of a loop, or that treats all steps alike.
         steps: the time steps of each phase.
     """
 
@@ -79,7 +79,7 @@ class Plan:
         return [*members.values()]
 
     def steps_of(self, vertex: int) -> tuple[int | None, ...]:
-        """The steps in which a vertex is drawn; None for a place outside the columns."""
+        """The steps of a vertex; None for one outside the loops."""
         track = self.tracks.get(vertex)
         return track.steps if track else (self.vertices[vertex].step,)
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from tinyseq.autograd.axes import PUTTING_TOGETHER
+from tinyseq.structure.grouping import End, Grouping
 from tinyseq.structure.loops import Plan
 from tinyseq.structure.record import Record, Source
-from tinyseq.viz.computation.grouping import End, Grouping
-from tinyseq.viz.computation.loops.columns import Column, Zone
+from tinyseq.viz.computation.columns import Column, Zone
 
 Kind = Literal["op", "state", "input", "initial", "elided", "result", "parameter"]
 View = Literal["unrolled", "folded", "flat"]

@@ -15,7 +15,7 @@ from tinyseq.nn.recurrent.registry import CellRecord, cell_named
 from tinyseq.random import drawn_from
 from tinyseq.structure.record import record
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
-from tinyseq.viz.computation.loops.columns import Column
+from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.computation.painter import Painter
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.rendering.canvas import readable

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinyseq.structure.paths import reached
 from tinyseq.viz.computation.boxes import Argument, Box, Sheet
-from tinyseq.viz.computation.loops.columns import Column, Zone
+from tinyseq.viz.computation.columns import Column, Zone
 from tinyseq.viz.computation.states import running_totals
 from tinyseq.viz.computation.values import Identity, Values, identity
 

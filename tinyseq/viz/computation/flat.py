@@ -4,11 +4,11 @@ from collections.abc import Hashable
 from dataclasses import replace
 
 from tinyseq.autograd.axes import PUTTING_TOGETHER
+from tinyseq.structure.grouping import End, Grouping
 from tinyseq.structure.loops import Plan
 from tinyseq.structure.record import Record, Vertex
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
-from tinyseq.viz.computation.grouping import End, Grouping
-from tinyseq.viz.computation.loops.columns import Column
+from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.computation.values import identity
 
 

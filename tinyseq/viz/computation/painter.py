@@ -6,8 +6,8 @@ from functools import partial
 from typing import NamedTuple
 
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
+from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.computation.labels import Wording
-from tinyseq.viz.computation.loops.columns import Column
 from tinyseq.viz.computation.modules import FRAME_MARGIN, NESTING, open_frames
 from tinyseq.viz.layout.curves import Point, outline, passed, passes, pieces
 from tinyseq.viz.layout.free_space import Room

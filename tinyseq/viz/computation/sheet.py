@@ -7,14 +7,14 @@ from collections.abc import Collection, Hashable, Iterable
 from itertools import product
 
 from tinyseq.structure.beside import with_steps
+from tinyseq.structure.grouping import End, Grouping, arguments_of
 from tinyseq.structure.loops import Plan
 from tinyseq.structure.paths import reached
 from tinyseq.structure.record import Record, Vertex
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
+from tinyseq.viz.computation.columns import Column, Zone, columns, typical_columns, zones
 from tinyseq.viz.computation.constants import Constants, Role
-from tinyseq.viz.computation.grouping import End, Grouping, arguments_of
-from tinyseq.viz.computation.loops.columns import Column, Zone, columns, typical_columns, zones
-from tinyseq.viz.computation.loops.repeats import counts, left_out
+from tinyseq.viz.computation.repeats import counts, left_out
 from tinyseq.viz.computation.states import distinct, name_states, recurrent, states_of_single_steps
 from tinyseq.viz.computation.values import Values, identity
 

@@ -16,12 +16,12 @@ import numpy as np
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER
 from tinyseq.backend import to_numpy
 from tinyseq.nn.recurrent.registry import CELLS
+from tinyseq.structure.grouping import Grouping
 from tinyseq.structure.loops import Plan
 from tinyseq.structure.paths import reached
 from tinyseq.structure.record import Shape, Vertex
 from tinyseq.structure.states import is_multiplied
 from tinyseq.viz.computation.boxes import Box, Sheet
-from tinyseq.viz.computation.grouping import Grouping
 from tinyseq.viz.computation.names import MOST_PRIMES, told_apart
 from tinyseq.viz.computation.values import Values, identity
 from tinyseq.viz.rendering.style import superscript

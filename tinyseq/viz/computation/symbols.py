@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinyseq.viz.computation.boxes import Box, Sheet
-from tinyseq.viz.computation.loops.columns import Column
+from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.computation.names import at_any_step, later
 from tinyseq.viz.computation.values import Values
 from tinyseq.viz.layout.rows import Slot

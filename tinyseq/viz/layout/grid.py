@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
-from tinyseq.viz.computation.loops.columns import Column
+from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.layout.order import arranged
 from tinyseq.viz.layout.rows import Lane, Slot, rows
 from tinyseq.viz.rendering.settings import tight

@@ -13,7 +13,7 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, namespace_of, to_numpy
 from tinyseq.structure.paths import add, ones, reached, visits
 from tinyseq.viz.computation.boxes import Box, Sheet
-from tinyseq.viz.computation.loops.columns import Column
+from tinyseq.viz.computation.columns import Column
 
 Place = Box | Column | None  # a box; for a step that is not shown, its gap, or None if it has none
 Pairs = Iterable[tuple[Parent, Any]]

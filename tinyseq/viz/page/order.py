@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from tinyseq.viz.computation.boxes import Box, Sheet
-from tinyseq.viz.computation.loops.columns import Column
+from tinyseq.viz.computation.columns import Column
 
 
 def forward_order(content: Sheet) -> list[Box]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Hashable, Sequence
 from tinyseq.autograd.axes import LOOKED_THROUGH, TAKING_APART
 from tinyseq.structure.loops import Plan
 from tinyseq.structure.record import Vertex
-from tinyseq.viz.computation.loops.columns import FEW_COLUMNS, MOST_COLUMNS, typical_columns
+from tinyseq.viz.computation.columns import FEW_COLUMNS, MOST_COLUMNS, typical_columns
 
 Kind = Hashable  # of a loop
 

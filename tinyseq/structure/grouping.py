@@ -1,9 +1,9 @@
-"""Which ops are drawn together as one box, which values are parameters, and which ops are not shown.
+"""Which ops belong together, which values are parameters, and which ops only rearrange data.
 
-A product with a weight and the biases added to it is one box, ``W x + b``; so is a sum divided by a count, a mean; and
+A product with a weight and the biases added to it are one, ``W x + b``; so is a sum divided by a count, a mean; and
 so are the additions after a loop, as in ``sum(losses)``. A parameter, also a rearranged one such as ``W.T`` or
 ``split(W, 3)``, is a *weight*. Ops that only rearrange data, such as a reshape or the `unbind` that gives each step its
-slice, are passed through.
+slice, are passed through. A drawing has a box for each that is left.
 """
 
 import math
@@ -22,7 +22,6 @@ from tinyseq.backend import namespace_of
 from tinyseq.structure.loops import Plan
 from tinyseq.structure.record import Record, Shape, Source, Vertex, part_text
 from tinyseq.structure.timewise import Track
-from tinyseq.viz.computation.loops.columns import Column
 
 REARRANGING = LOOKED_THROUGH | TAKING_APART | PUTTING_TOGETHER
 Taken = tuple[Vertex, int]  # an op that rearranges values or takes a part, and which of its outputs is used
@@ -33,7 +32,7 @@ class End(NamedTuple):
 
     Attributes:
         vertex, output: the vertex that computes it.
-        step: the time step; None outside the columns.
+        step: the time step; None outside the loops.
         part: which part of the value is used, if there is a `split` or the like in the chain.
         rows: the range of rows of the value that is used, if there is a `split` by rows in the chain.
     """
@@ -45,12 +44,19 @@ class End(NamedTuple):
     rows: tuple[int, int] | None = None
 
 
+class Home(NamedTuple):
+    """The only time step, and its phase, that uses a leaf."""
+
+    phase: int
+    step: int
+
+
 class Grouping:
     """Which vertices of a computation are drawn together, and the role of each.
 
     Args:
         record: the computation.
-        plan: its columns.
+        plan: its loops.
         apart: every op has a box of its own, and every leaf is a parameter.
         parameters: leaves that are parameters although only one step uses them.
 
@@ -60,7 +66,7 @@ class Grouping:
         passed: the vertices that only rearrange data.
         mixed: those of them that also rearrange parameters.
         boxed: the vertices that have a box of their own, except for parameters.
-        homes: the columns of leaves that only one step uses.
+        homes: the steps of leaves that only one step uses.
     """
 
     def __init__(self, record: Record, plan: Plan, apart: bool = False, parameters: Collection[int] = ()) -> None:
@@ -69,7 +75,7 @@ class Grouping:
         self.plan = plan
         self.parameters = parameters
         self.users = record.users
-        self.homes: dict[int, Column] = {}
+        self.homes: dict[int, Home] = {}
         self.weights: dict[int, tuple[int, ...]] = {leaf.id: (leaf.id,) for leaf in record.leaves}
         self.passed: set[int] = set()
         self.mixed: set[int] = set()
@@ -143,7 +149,7 @@ class Grouping:
         return [end._replace(part=end.part + part, rows=rows or end.rows) for end in ends]
 
     def phase_of(self, vertex: int) -> int:
-        """The phase of a vertex that is drawn in a column."""
+        """The phase of a vertex of a loop, or of what treats all steps alike."""
         return self.homes[vertex].phase if vertex in self.homes else self.plan.phase_of[vertex]
 
     @cached_property
@@ -204,16 +210,16 @@ class Grouping:
         weights = tuple(self.weights[source] for source in vertex.made_of if source in self.weights)
         return vertex.scope, vertex.op, count, weights
 
-    def _homes(self) -> dict[int, Column]:
-        """The column of each leaf, of no module, that only one step uses: an input, or an initial state."""
-        homes: dict[int, Column] = {}
+    def _homes(self) -> dict[int, Home]:
+        """The step of each leaf, of no module, that only one step uses: an input, or an initial state."""
+        homes: dict[int, Home] = {}
         for leaf in self.record.leaves:
             if not (leaf.name or leaf.id in self.parameters or leaf.id in self.plan.tracks):
                 readers = self._readers(leaf)
                 steps = {reader.step for reader in readers}
                 step = steps.pop() if len(steps) == 1 else None
                 if step is not None:
-                    homes[leaf.id] = Column(min(self.plan.phase_of[reader.id] for reader in readers), step)
+                    homes[leaf.id] = Home(min(self.plan.phase_of[reader.id] for reader in readers), step)
         return homes
 
     def _lookups(self) -> set[int]:
@@ -324,7 +330,7 @@ class Grouping:
         return self._adds(source) and vertex.shapes == source.shapes and self.users[source.id] == [vertex.id]
 
     def _is_only_user(self, vertex: Vertex, source: int) -> bool:
-        """Whether a vertex is the only user of another one, and is drawn in the same column."""
+        """Whether a vertex is the only user of another one, of the same steps."""
         other = self.vertices[source]
         same_place = vertex.step == other.step and (vertex.id in self.plan.tracks) == (source in self.plan.tracks)
         return self.users[source] == [vertex.id] and same_place
