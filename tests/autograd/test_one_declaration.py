@@ -295,7 +295,7 @@ def literals(path):
     return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
-@pytest.mark.parametrize("room", ["inspect", "viz", "testing"])
+@pytest.mark.parametrize("room", ["structure", "inspect", "viz", "testing"])
 def test_no_reader_knows_an_op_by_its_name(room):
     names = {name for name in [*OPS, *FUNCTIONS] if getattr(FUNCTIONS[name], "__module__", "").startswith("tinyseq.")}
     files = sorted((ROOT / "tinyseq" / room).rglob("*.py"))
