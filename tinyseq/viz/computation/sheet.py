@@ -302,6 +302,8 @@ class _Maker:
             return self._left_out_with_its_loop(end, head)
         phase, slot = self.grouping.phase_of(end.vertex), self.slots[end.vertex]
         columns = [column for column in self.sheet.columns if column.phase == phase and column.kind in {"step", "gap"}]
+        if not columns:
+            return self._left_out_with_its_loop(end, head)
         place = max((i for i, column in enumerate(columns) if column.step <= (end.step or 0)), default=0)
         mark, new = self._extra("elided", columns[place], slot)
         if new and head.column:
