@@ -198,7 +198,7 @@ def test_the_tab_key_reaches_every_control_and_the_focus_is_seen(opened, lstm_pa
             break
         seen.append(found)
     names = [name for name, *_ in seen]
-    expected = ["search", "zoom-out", "zoom-in", "fit", "night", "present", "fold-panel", "ask", "picture", "whole"]
+    expected = ["search", "zoom-out", "zoom-in", "fit", "night", "present", "fold-panel", "ask", "picture"]
     expected += ["fold-all"]
     assert names[: len(expected)] == expected
     assert names[-8:] == ["back-step", "back", "start", "forth", "forth-step", "time", "pace", "quizzing"]

@@ -37,11 +37,11 @@ def test_zoom_and_the_whole_picture(page):
     width = page.run("view.width")
     page.press("Enter")
     assert page.run("view.width") < width
-    tab_to(page, "whole")
+    tab_to(page, "fit")
     page.press("Space")
-    assert page.run("fitted && byId('whole').textContent") == "Enlarge"
+    assert page.run("fitted && byId('fit').textContent") == "Enlarge"
     page.press("Enter")
-    assert page.run(f"!fitted && {FOCUSED}") == "whole"
+    assert page.run(f"!fitted && {FOCUSED}") == "fit"
     tab_to(page, "picture")
     at = page.run("view.x")
     page.press("Right", shift=True)
@@ -51,13 +51,13 @@ def test_zoom_and_the_whole_picture(page):
 def test_the_focus_goes_to_the_picture_if_the_button_for_the_whole_is_not_needed_any_more(opened):
     rnn = ts.nn.RNN(3, 5)
     browser = opened(ts.viz.graph(rnn(ts.ones(1, 1, 3))[0].sum(), legend=False), 1400, 900)
-    assert browser.run("byId('whole').hidden")
+    assert browser.run("byId('fit').disabled")
     tab_to(browser, "zoom-in")
     for _ in range(3):
         browser.press("Enter")
-    tab_to(browser, "whole")
+    tab_to(browser, "fit")
     browser.press("Enter")
-    assert browser.run(f"byId('whole').hidden && {FOCUSED}") == "picture"
+    assert browser.run(f"byId('fit').disabled && {FOCUSED}") == "picture"
 
 
 def test_boxes_steps_and_modules(page):

@@ -80,6 +80,68 @@ def test_nothing_overflows_and_no_control_lies_on_another(name, size, opened):
     assert browser.run("getComputedStyle(document.querySelector('#told')).overflowY") == "auto"  # a long text scrolls
 
 
+EVERY_SIZE = {**SIZES, "wide": (1280, 720), "lecture room": (1280, 800), "small phone": (360, 640)}
+COVERINGS = """(() => {
+  const rectangle = element => element.getBoundingClientRect();
+  const meet = (one, other) => Math.min(one.right, other.right) - Math.max(one.left, other.left) > 1
+    && Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top) > 1;
+  const controls = [...document.querySelectorAll('button, input, select, h1, figcaption, #told, #acts, #cell')]
+    .filter(element => element.checkVisibility() && !element.closest('dialog'));
+  const seen = rectangle(picture);
+  const cut = ({ left, right, top, bottom }) => ({
+    left: Math.max(left, seen.left), right: Math.min(right, seen.right),
+    top: Math.max(top, seen.top), bottom: Math.min(bottom, seen.bottom),
+  });
+  const drawn = [...root.querySelectorAll('.node, .cluster')].map(group => [group.id, cut(rectangle(group))]);
+  const name = element => element.id || element.textContent;
+  const panel = element => element.closest('aside'); // which scrolls
+  const found = [];
+  controls.forEach((one, i) => {
+    for (const other of controls.slice(i + 1)) {
+      if (panel(one) === panel(other) && meet(rectangle(one), rectangle(other))) found.push([name(one), name(other)]);
+    }
+    if (!panel(one)) for (const [id, place] of drawn) if (meet(rectangle(one), place)) found.push([name(one), id]);
+  });
+  return found;
+})()"""
+
+
+@pytest.mark.parametrize("quiz", [False, True])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_control_covers_another_or_the_picture_and_its_legend(name, quiz, opened):
+    browser = opened(drawing(name))
+    if quiz:
+        browser.run("(quiz(), go(moments.findIndex(({ asked }) => asked) + 1))")
+    for size in EVERY_SIZE.values():
+        browser.size(*size)
+        browser.wait_for(f"innerWidth === {size[0]} && Math.abs(room[0] - picture.clientWidth) < 1")
+        for act in ("fit()", "comeCloser()", "go(moments.length)"):
+            browser.run(act)
+            assert browser.run(COVERINGS) == [], (size, act)
+
+
+LONG_WORDS = ["gru", "cell_in_a_loop", "additive_attention", "two_layers_in_both_directions"]
+ROOMS = """(go(1), moments.map((moment, i) => {
+  say(moment);
+  const small = [...told.children].filter(each => each.textContent).map(each => parseFloat(getComputedStyle(each).fontSize));
+  return [told.scrollHeight - told.clientHeight, Math.min(...small), picture.clientHeight / innerHeight];
+}))"""
+
+
+@pytest.mark.parametrize("mode", ["", "quiz()", "present()"])
+@pytest.mark.parametrize("name", LONG_WORDS)
+def test_long_words_are_readable_at_once_and_leave_room_for_the_picture(name, mode, opened):
+    browser = opened(drawing(name))
+    browser.run(mode or "0")
+    for size in EVERY_SIZE.values():
+        browser.size(*size)
+        browser.wait_for(f"innerWidth === {size[0]} && Math.abs(room[0] - picture.clientWidth) < 1")
+        beyond, letters, pictures = zip(*browser.run(ROOMS), strict=True)
+        assert max(beyond) <= 1, size  # nothing is scrolled
+        assert min(letters) >= 13 - 0.01, size
+        assert min(pictures) > 0.34, size
+
+
 OPENINGS = {
     **{name: lambda name=name: drawing(name) for name in NETWORKS},
     "twenty steps, and none left out": lambda: ts.viz.graph(read(ts.nn.LSTM, steps=20), steps=20),
@@ -96,7 +158,7 @@ WHOLE = """(({ left, right, top, bottom }) => root.checkVisibility() && [...boxe
 @pytest.mark.parametrize("name", OPENINGS)
 def test_a_page_opens_in_letters_that_can_be_read_with_a_button_for_the_rest(name, size, opened):
     browser = opened(OPENINGS[name](), *SIZES[size])
-    button = "(button => button.checkVisibility() ? button.textContent : '')(byId('whole'))"
+    button = "(button => button.disabled ? '' : button.textContent)(byId('fit'))"
     assert browser.run(LETTERS) >= 7.99
     assert browser.run(button) == ("" if browser.run(WHOLE) else "Show all")
     first = browser.run(
@@ -104,10 +166,10 @@ def test_a_page_opens_in_letters_that_can_be_read_with_a_button_for_the_rest(nam
     )
     if browser.run(button):
         part = browser.run("[view.x, view.y, view.width, view.height]")
-        browser.click("#whole")
+        browser.click("#fit")
         assert browser.run(WHOLE)
         assert browser.run(button) == "Enlarge"
-        browser.click("#whole")
+        browser.click("#fit")
         assert browser.run("[view.x, view.y, view.width, view.height]") == pytest.approx(part)
     seen = browser.run(f"rectangleOf(boxes.get({first!r}))")
     left, _, right, _ = browser.run(PLACES)["#picture"]
@@ -118,11 +180,10 @@ def test_a_page_opens_in_letters_that_can_be_read_with_a_button_for_the_rest(nam
     assert min(browser.run(small)) >= 13
 
 
-BEGINNING = """((box, all, button) => box.left >= all.left && box.right <= all.right
-  && box.top >= all.top && box.bottom <= all.bottom
-  && !(button.width && box.right > button.left && box.bottom > button.top))
+BEGINNING = """((box, all) => box.left >= all.left && box.right <= all.right
+  && box.top >= all.top && box.bottom <= all.bottom)
   (rectangleOf(boxes.get(moments.flatMap(m => m.boxes).find(name => columnOf(name) === columns[0]))),
-   picture.getBoundingClientRect(), byId('whole').getBoundingClientRect())"""
+   picture.getBoundingClientRect())"""
 
 
 @pytest.mark.parametrize("name", SHOWN)
@@ -142,11 +203,11 @@ def test_letters_can_be_read_while_the_page_plays_until_the_whole_picture_is_ask
     browser = opened(drawing(name), *SIZES[size])
     browser.run(GO.format(1))
     assert browser.run(LETTERS) >= 7.99
-    browser.run("byId('fit').click()")
+    browser.run("fit()")
     assert browser.run("fitted")
     browser.run(GO.format(2))
     assert browser.run("fitted")
-    browser.run("(go(0), go(1), byId('fit').click())")
+    browser.run("(go(0), go(1), fit())")
     browser.run(GO.format(2))
     assert browser.run("fitted")
 

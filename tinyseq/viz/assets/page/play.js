@@ -19,17 +19,39 @@ prepareSums(moments);
 const complete = new Map();
 moments.forEach((moment, i) => { if (moment.act === "backward") for (const name of moment.boxes) complete.set(name, i); });
 
-/** Reserve room for the longest text of the play, so that the picture does not move; none before the play starts. */
+const narrow = matchMedia("(max-width: 860px)"); // where the panel is below
+const SAID = { usual: 1 / 5, presenting: 1 / 3 }; // the most that is reserved for what is said, as a share of a wide window
+const LEAST_PICTURE = 0.36; // of a narrow one
+const TYPE = [1, 0.9, 0.8, 0.7, 0.6, 0.5]; // sizes, of the usual one
+let longest = 0; // text of the play, in pixels
+/** Measure the longest text of the play, and reserve room for it. */
 function reserve() {
   const told = byId("told");
   const length = ({ text, formula, result, given, parts, additions }) => JSON.stringify(
     [text, formula, result, given, parts.map(({ origin, numbers }) => origin + numbers), additions.map(({ parameter, rule }) => parameter + rule)]).length;
-  const longest = [...moments].sort((one, other) => length(other) - length(one)).slice(0, 60);
+  const most = [...moments].sort((one, other) => length(other) - length(one)).slice(0, 60);
   told.style.height = "auto";
-  const heights = longest.map(moment => { say(moment); return told.offsetHeight; });
-  document.body.style.setProperty("--told", `${Math.min(Math.max(0, ...heights), innerHeight / 5)}px`);
+  longest = Math.max(0, ...most.map(moment => { say(moment); return told.offsetHeight; }));
   told.style.height = "";
+  allot();
   say(now() ? moments[now() - 1] : null);
+}
+/** Share out the height of the window, so that the picture does not move while the play goes on. */
+function allot() {
+  const [head, controls] = [document.querySelector("header").offsetHeight, byId("play").offsetHeight - byId("told").offsetHeight];
+  const left = innerHeight * (1 - LEAST_PICTURE) - controls - (quizzing ? 0 : head); // a question scrolls the heading away
+  const most = innerHeight * SAID[document.body.matches(".presenting") ? "presenting" : "usual"];
+  const said = Math.min(longest, Math.max(most, narrow.matches ? left : 0));
+  document.body.style.setProperty("--told", `${said}px`);
+  document.body.style.setProperty("--around", `${head + controls + said}px`); // the picture
+}
+/** A text that is longer than its room is set in smaller type. */
+function fitText() {
+  const told = byId("told");
+  for (const size of TYPE) {
+    told.style.setProperty("--type", size);
+    if (told.scrollHeight <= told.clientHeight + 1) return;
+  }
 }
 
 /** Show the moment at the slider. What a quiz asks for stays hidden until it is answered. */
@@ -121,13 +143,14 @@ function say(acting) {
   const result = !acting.result ? "" : asking ? " = ?" : ` = ${acting.result}`;
   if (acting.formula) byId("equation").append(typeset(acting.formula + result));
   sayParts(acting);
+  fitText();
   slider.setAttribute("aria-valuetext", `${place}: ${acting.text} ${acting.formula}${result}`.replaceAll("_", ""));
 }
 /** What a sum is made of, the numbers of a formula, and the terms that drop into the sums of parameters. */
 function sayParts({ parts, total, given, additions }) {
   const shown = parts.map(({ origin, numbers, strip }) => partOf(`from ${origin}`, numbers, strip));
-  if (shown.length && total && !asking) shown.push(partOf("sum", "", total));
-  shown.forEach((part, i) => byId("parts").append(...(i ? [i < parts.length ? "+ " : "= "] : []), part));
+  shown.forEach((part, i) => byId("parts").append(...(i ? ["+ "] : []), part));
+  if (shown.length && total && !asking) byId("parts").append(make("span", { class: "total" }, "= ", partOf("sum", "", total)));
   if (given.length) byId("parts").append(make("span", { class: "given" }, "with ", typeset(given.join(", "))));
   const added = additions.slice(0, 3).map(({ parameter, rule }) => `${parameter}.grad += ${rule || "its term"}`);
   if (added.length) {

@@ -53,6 +53,7 @@ function quiz() {
   done.clear();
   byId("verdict").textContent = "Step forward: you are asked for each number before it is shown.";
   if (quizzing && now() >= moments.length) slider.value = "0";
+  allot();
   ask();
   stage();
   if (asking) byId("answer").focus();

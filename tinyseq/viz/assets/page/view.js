@@ -39,16 +39,16 @@ const smallest = Math.min(...Array.from(svg.querySelectorAll("text"), text => Nu
 const LEGIBLE = LEAST_LETTERS / smallest; // pixels per point of the picture
 /** Whether some of the picture is out of view. */
 const isPart = () => middle().some((at, axis) => Math.abs(at - home[axis] - home[axis + 2] / 2) + home[axis + 2] / 2 > room[axis] / scaleNow() / 2 + 1);
-/** After the view has changed: the button in the corner shows the whole picture, or a part of it in letters that can be read. */
+/** After the view has changed: a button shows the whole picture, or a part of it in letters that can be read. */
 function seen() {
   cull();
-  const [part, button] = [isPart(), byId("whole")];
-  const focused = document.activeElement === button;
-  button.hidden = !part && scaleNow() >= 0.99 * LEGIBLE;
-  if (focused && button.hidden) picture.focus();
-  if (!button.hidden) button.textContent = part ? "Show all" : "Enlarge";
+  const [part, legible, button] = [isPart(), scaleNow() >= 0.99 * LEGIBLE, byId("fit")];
+  const words = part || legible ? "Show all" : "Enlarge";
+  if (document.activeElement === button && !part && legible) picture.focus();
+  button.disabled = !part && legible;
+  if (button.textContent !== words) button.textContent = words;
 }
-byId("whole").addEventListener("click", () => {
+byId("fit").addEventListener("click", () => {
   if (isPart()) fit();
   else { fitted = true; comeCloser(); }
 });
@@ -112,7 +112,6 @@ window.addEventListener("pointermove", event => {
 
 byId("zoom-in").addEventListener("click", () => zoom(0.75, middle()));
 byId("zoom-out").addEventListener("click", () => zoom(1 / 0.75, middle()));
-byId("fit").addEventListener("click", fit);
 
 /** The rectangle of a box on the screen, visible or not. */
 function rectangleOf({ at, width, height }) {
