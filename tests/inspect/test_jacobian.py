@@ -48,7 +48,7 @@ def test_no_jacobian_of_a_plain_network_exceeds_the_bound(seed, scale, bidirecti
     np.testing.assert_allclose(found.products, [np.prod(each[k:]) for k in range(6)], rtol=1e-9)
     radius = abs(np.linalg.eigvals(net.weight_hh_l0.numpy())).max()
     assert found.spectral_radius == pytest.approx(radius)
-    np.testing.assert_allclose(found.curves["spectral radius^(t-k)"][0], radius**5)
+    np.testing.assert_allclose(found.curves["spectral radius to the power t − k"][0], radius**5)
 
 
 def test_the_bound_is_reached_by_a_network_without_squashing():

@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from zoo import ZOO, model
 
 import tinyseq as ts
 from tinyseq.viz import Drawing, DrawingError
@@ -21,6 +22,26 @@ from tinyseq.viz.rendering.parts import Edge, Node
 from tinyseq.viz.rendering.style import Text, blend, clean, markup, number, readable_on, shape_text
 
 ABC = Drawing('digraph { a -> b [label=<x &lt; y>] ; b -> "ü" }', title="three <nodes> & more")
+PICTURES = {
+    "trellis": lambda: ts.viz.trellis(model(2), "aba"),
+    "automaton": lambda: ts.viz.automaton(model(3)),
+    "network": lambda: ts.viz.graph(ZOO["rnn"].loss()),
+    "cell": lambda: ts.viz.cell("lstm"),
+    "own text": lambda: ts.viz.Drawing("digraph { a -> b; a -> c; b -> dddd }"),
+}
+
+
+@pytest.mark.renders
+@pytest.mark.parametrize("settings", [{}, {"theme": "dark"}, {"size": (3.1, 7.7)}, {"size": (6, 4)}], ids=str)
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_pixels_of_a_picture_are_opaque_to_its_edges(name, settings, tmp_path):
+    image = pytest.importorskip("matplotlib.image")
+    with ts.viz.defaults(**settings):
+        path = PICTURES[name]().save(tmp_path / "picture.png")
+    pixels = image.imread(path)
+    assert pixels.shape[2] == 3 or pixels[..., 3].min() == 1.0
+
+
 BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF", ".dot": b"digraph", ".html": b"<!doctype html>"}
 
 

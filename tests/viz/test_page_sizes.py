@@ -123,7 +123,8 @@ def test_no_control_covers_another_or_the_picture_and_its_legend(name, quiz, ope
 LONG_WORDS = ["gru", "cell_in_a_loop", "additive_attention", "two_layers_in_both_directions"]
 ROOMS = """(go(1), moments.map((moment, i) => {
   say(moment);
-  const small = [...told.children].filter(each => each.textContent).map(each => parseFloat(getComputedStyle(each).fontSize));
+  const written = [...told.children].filter(each => each.textContent);
+  const small = written.map(each => parseFloat(getComputedStyle(each).fontSize));
   return [told.scrollHeight - told.clientHeight, Math.min(...small), picture.clientHeight / innerHeight];
 }))"""
 

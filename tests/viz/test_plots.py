@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import re
 import sys
 import warnings
 from itertools import pairwise
@@ -16,6 +17,9 @@ from tinyseq.viz.plots.axes import finished, new_axes, saved
 from tinyseq.viz.rendering.dark_theme import at_night
 
 pytest.importorskip("matplotlib", reason="plots need matplotlib")
+
+from matplotlib.image import imread
+from matplotlib.text import Text
 
 
 def drawn(figure):
@@ -64,6 +68,45 @@ def test_a_notebook_shows_every_plot_and_it_stays_a_figure():
         width, height = (int.from_bytes(picture[at : at + 4]) for at in (16, 20))
         assert [width, height] == [int(side * figure.dpi) for side in figure.get_size_inches()], name
         assert pickle.loads(pickle.dumps(figure))._repr_png_().startswith(b"\x89PNG"), name
+
+
+def test_words_in_plots_are_written_as_in_mathematics_with_letters_that_the_picture_owns():
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    known = get_font(findfont(FontProperties(family="DejaVu Sans"), fallback_to_default=False)).get_charmap()
+    for name, make in FIGURES.items():
+        figure = drawn(make())
+        words = [text.get_text() for text in figure.findobj(Text)]
+        for text in words:
+            assert not re.search(r"[_^]|\bd[a-zA-Z]_|<=|>=|\b(alpha|beta|gamma|sigma)\b|\w\*\w", text), (name, text)
+            assert {ord(letter) for letter in text if letter != "\n"} <= known.keys(), (name, text)
+        picture = io.BytesIO()
+        figure.savefig(picture, format="svg")
+        assert b"<text" not in picture.getvalue(), name  # outlines
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_plots_have_opaque_pixels_only(theme):
+    with ts.viz.defaults(theme=theme):
+        for name, make in FIGURES.items():
+            assert imread(io.BytesIO(make()._repr_png_()))[..., 3].min() == 1.0, name
+
+
+def test_posteriors_have_the_names_of_their_model_and_the_letters_that_it_read():
+    hmm = ts.hmm.HMM(
+        [0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]], states=["fair", "loaded"], symbols="ab"
+    )
+    axes = drawn(plots.posteriors(hmm.posterior(["b", None, "a"]))).axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["fair", "loaded"]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["b", "?", "a"]
+    batch = hmm.posterior(["ab", "b"])
+    assert [found.symbols for found in batch] == [["a", "b"], ["b"]]
+    axes = drawn(plots.posteriors(batch[0], states="xy", symbols="cd")).axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["x", "y"]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["c", "d"]
+    bell = ts.hmm.HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], ts.hmm.Gaussian([0.0, 3.0], [1.0, 1.0]))
+    assert list(bell.posterior([0.1, 2.9]).symbols) == []  # which are no symbols
+    assert drawn(plots.posteriors(bell.posterior([0.1, 2.9]))).axes[0].get_xlabel() == "position"
 
 
 def test_a_loss_curve_has_both_series_and_the_perplexity_of_its_losses():
@@ -139,7 +182,7 @@ def test_the_bound_of_a_state_lies_above_its_norms():
             h.append(ts.tanh(w @ h[-1]))
     figure = drawn(plots.jacobian_norms(ts.inspect.jacobian_norms(h[1], h[5])))
     curves = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
-    assert all(curves["norm of dh_t/dh_k"] <= curves["bound, beta^(t-k)"] + 1e-9)
+    assert all(curves["norm of ∂hₜ/∂hₖ"] <= curves["bound, βᵗ⁻ᵏ"] + 1e-9)
 
 
 def test_the_posterior_of_a_model_is_drawn_as_it_is():
@@ -297,7 +340,6 @@ def test_equal_losses_draw_without_a_warning():
 
 def _colors(figure):
     """The colours of a rendered figure, with how often each occurs, most frequent first."""
-    from matplotlib.image import imread
 
     pixels = (imread(io.BytesIO(figure._repr_png_()))[..., :3] * 255).round().astype(int).reshape(-1, 3)
     colors, counts = np.unique(pixels @ [1 << 16, 1 << 8, 1], return_counts=True)

@@ -67,6 +67,7 @@ class Posterior:
         transitions: (T - n + 1, K, ..., K) P(states at t, ..., t + n - 1 | observations) for n-grams of states. It is
             computed on first access, as it is K times as large as everything else.
         names: the names of the states.
+        symbols: the observations as the model names them, None where one is missing; empty if they are not symbols.
 
     Example:
         >>> import tinyseq as ts
@@ -82,11 +83,18 @@ class Posterior:
         states: NDArray[Any],
         transitions: Callable[[], NDArray[Any]],
         names: Sequence[Any] = (),
+        symbols: Callable[[], Sequence[Any]] = tuple,
     ) -> None:
         self.log_likelihood = log_likelihood
         self.states = states
         self.names = names
         self._transitions = transitions
+        self._symbols = symbols
+
+    @cached_property
+    def symbols(self) -> Sequence[Any]:
+        """The observations as the model names them."""
+        return self._symbols()
 
     @cached_property
     def transitions(self) -> NDArray[Any]:

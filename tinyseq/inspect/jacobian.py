@@ -46,13 +46,14 @@ class JacobianNorms:
     @property
     def curves(self) -> dict[str, Floats]:
         """The norms, their bounds, and the spectral radius to the power t - k, for one figure."""
-        found = {"norm of dh_t/dh_k": self.norms}
+        found = {"norm of ∂hₜ/∂hₖ": self.norms}
         if self.products is not None:
             found["product of the steps' norms"] = self.products
         if self.bound is not None:
-            found["bound, beta^(t-k)"] = self.bound
+            found["bound, βᵗ⁻ᵏ"] = self.bound
         if self.spectral_radius is not None:
-            found["spectral radius^(t-k)"] = self.spectral_radius ** abs(self.steps[-1] - self.steps).astype(float)
+            distances = abs(self.steps[-1] - self.steps).astype(float)
+            found["spectral radius to the power t − k"] = self.spectral_radius**distances
         return found
 
     def __repr__(self) -> str:

@@ -1,9 +1,12 @@
 """Posterior probabilities of hidden states and transitions."""
 
-from typing import overload
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, overload
 
 import numpy as np
 
+from tinyseq.backend import Array, on_host
 from tinyseq.hmm.model.parameters import Model
 from tinyseq.hmm.observations import Observations
 from tinyseq.hmm.queries.forms import Many, One, Restriction
@@ -53,5 +56,13 @@ def posterior(hmm: Model, x: One | Many, states: Restriction = None) -> Posterio
         # Copies, so that keeping the result of one sequence does not keep the whole batch in memory. On a GPU each one
         # would take as long as all posteriors together.
         parts = [part.astype(hmm.parameters.dtype, copy=True) for part in parts]
-    each = zip(totals.tolist(), parts, seen.transitions(), strict=True)
-    return seen.answer([Posterior(total, part, transitions, names) for total, part, transitions in each])
+    symbols = [partial(_named, hmm.parameters.symbols, data) for data in seen.rows.split(seen.rows.data)]
+    each = zip(totals.tolist(), parts, seen.transitions(), symbols, strict=True)
+    return seen.answer([Posterior(total, part, transitions, names, read) for total, part, transitions, read in each])
+
+
+def _named(symbols: Sequence[Any], data: Array) -> list[Any]:
+    """The observations of a sequence by name; none if they are not symbols."""
+    ids = on_host(data)
+    known = [*symbols, None]  # the missing observation has the last id
+    return [known[i] for i in ids.tolist()] if len(symbols) and ids.dtype.kind in "iu" else []

@@ -145,7 +145,7 @@ def gradient_flow(
 
 
 def jacobian_norms(found: JacobianNorms, *, title: str = "How much a state remembers of earlier ones") -> "Figure":
-    """Plot the norm of dh_t/dh_k for every earlier step k, with its bound and the spectral radius.
+    """Plot the norm of ∂hₜ/∂hₖ for every earlier step k, with its bound and the spectral radius.
 
     Args:
         found: what `tinyseq.inspect.jacobian_norms` returns.
@@ -162,7 +162,7 @@ def jacobian_norms(found: JacobianNorms, *, title: str = "How much a state remem
         ...         h.append(ts.tanh(w @ h[-1]))
         >>> figure = jacobian_norms(ts.inspect.jacobian_norms(h[1], h[4]))
         >>> [line.get_label() for line in figure.axes[0].lines][0]
-        'norm of dh_t/dh_k'
+        'norm of ∂hₜ/∂hₖ'
     """
     axes = new_axes(title, "step k", f"norm of the change of the state at step {found.steps[-1]}")
     for i, (name, values) in enumerate(found.curves.items()):

@@ -78,8 +78,8 @@ def posteriors(
 
     Args:
         probabilities: what `HMM.posterior` returns, or one row for each position (T, K).
-        states: the states' names (K).
-        symbols: the observations (T), written below if there is space.
+        states: the states' names (K); by default those that a `Posterior` has.
+        symbols: the observations (T), written below if there is space; by default those that a `Posterior` has.
         truth: the indices of the true states (T), drawn as a strip above the bands.
         title: the title.
 
@@ -94,7 +94,14 @@ def posteriors(
         >>> figure.axes[0].get_ylabel()
         'probability'
     """
-    given = probabilities.states if isinstance(probabilities, Posterior) else probabilities
+    given: ArrayLike
+    if isinstance(probabilities, Posterior):
+        given = probabilities.states
+        states = probabilities.names or None if states is None else states
+        seen = ["?" if name is None else name for name in probabilities.symbols]
+        symbols = seen or None if symbols is None else symbols
+    else:
+        given = probabilities
     rows = table(given, "probabilities", "positions, states")
     length, count = rows.shape
     names = labels(states, count, "states")

@@ -18,6 +18,12 @@ from pathlib import Path
 from tinyseq.viz.rendering.font import FAMILY, FOLDER, is_known
 
 PNG_DPI = 160
+COLOR_TYPE, OPAQUE = (
+    25,
+    2,
+)  # the place in a PNG file that tells what its pixels are, and the number for those without alpha
+MOST_ROUNDED = 0.45  # of a pixel: Graphviz rounds this down
+MOST_TRIES = 8
 INSTALL = 'Install a renderer with:  pip install "tinyseq[viz]"'
 # Renders the standard input in the given format and resolution.
 PYGRAPHVIZ = """
@@ -54,7 +60,18 @@ def render(dot: str, file_format: str) -> bytes:
     Raises:
         DrawingError: neither `pygraphviz` nor `dot` is installed, or Graphviz rejects the DOT text.
     """
-    command = _command(file_format, PNG_DPI if file_format == "png" else 72)
+    if file_format != "png":
+        return _rendered(dot, file_format, 72)
+    drawn = b""
+    for dpi in _resolutions(dot):
+        drawn = _rendered(dot, "png", dpi)
+        if drawn[COLOR_TYPE] == OPAQUE:
+            break
+    return drawn
+
+
+def _rendered(dot: str, file_format: str, dpi: float) -> bytes:
+    command = _command(file_format, dpi)
     with tempfile.TemporaryDirectory() as work:
         fonts = _fonts(Path(work), dot)
         done = subprocess.run(
@@ -71,6 +88,20 @@ def render(dot: str, file_format: str) -> bytes:
     return done.stdout
 
 
+def _resolutions(dot: str) -> list[float]:
+    """Resolutions for a PNG file, near the usual one, at which the paper should cover the pixels at all edges.
+
+    Graphviz rounds the number of pixels. Where it rounds up, the last ones are partly transparent.
+    """
+    laid_out = _rendered(dot, "dot", 72).decode("utf-8")
+    left, low, right, high = map(float, re.findall(r'\bbb="([^"]*)"', laid_out)[0].split(","))
+    pad = float(found[1]) if (found := re.search(r'\bpad="?([\d.]+)', laid_out)) else 4 / 72  # inches
+    sides = [length / 72 + 2 * pad for length in (right - left, high - low)]
+    near = [PNG_DPI + i / 4 for i in range(100)]
+    covered = [dpi for dpi in near if all((side * dpi + 1e-3) % 1 < MOST_ROUNDED for side in sides)]
+    return covered[:MOST_TRIES] or near[:1]
+
+
 def _fonts(folder: Path, dot: str) -> Path:
     """A fontconfig file with this package's font; and with the machine's fonts, if these are needed."""
     for style in ("regular", "bold"):  # copies, because fontconfig may write beside them
@@ -84,7 +115,7 @@ def _fonts(folder: Path, dot: str) -> Path:
     return settings
 
 
-def _command(file_format: str, dpi: int) -> list[str]:
+def _command(file_format: str, dpi: float) -> list[str]:
     found = find_spec("pygraphviz")
     if found and found.origin and sys.executable:
         home = str(Path(found.origin).parents[1])
