@@ -21,7 +21,7 @@ from tinyseq.compiler.passes import (
     optimised,
     share_common,
 )
-from tinyseq.compiler.planning import in_place, in_use, plan_memory, side_by_side
+from tinyseq.compiler.plan import POOL
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, kind_of, mapped, refs
 
@@ -48,6 +48,14 @@ def names(made):
 
 
 x = Ref(0)
+
+
+def planned(made):
+    return Executor(made).plan
+
+
+def offset(plan, number):
+    return plan.pool[plan.places[number].root] + plan.places[number].offset
 
 
 def run(made, *inputs):
@@ -84,8 +92,8 @@ def test_a_view_keeps_the_memory_that_it_lies_in():
     lives = lifetimes(made)
     assert lives.root[2] == 1
     assert lives.last[1] == 5  # the view is read by the product
-    offsets = plan_memory(made).offsets
-    assert offsets[1] not in {offsets[number] for number in (3, 4, 5)}
+    plan = planned(made)
+    assert offset(plan, 1) not in {offset(plan, number) for number in (3, 4, 5)}
 
 
 def test_a_view_of_what_was_computed_twice_lies_in_what_is_left_of_it():
@@ -104,16 +112,16 @@ def test_memory_is_used_again_when_it_is_over():
     steps = [(np.exp, x)]
     steps += [(np.matmul, np.eye(3), Ref(i)) for i in range(1, 9)]
     made = program(steps, [9])
-    plan = plan_memory(made)
+    plan = planned(made)
     assert plan.size == 2 * LINE  # a product does not write over what it reads
-    assert 9 not in plan.offsets  # results are the caller's
+    assert plan.kind_of(9) != POOL  # results are the caller's
     np.testing.assert_array_equal(run(made, np.zeros(3))[0], np.ones(3))
 
 
 def test_elementwise_runs_work_in_place():
     made = program([(np.exp, x), (np.tanh, Ref(1)), (np.add, Ref(2), x), (np.negative, Ref(3))], [4])
-    assert in_place(made, lifetimes(made), {}) == {2: 1, 3: 2}
-    assert plan_memory(made).size == LINE
+    assert planned(made).notes() == {2: "in place of v1", 3: "in place of v2"}
+    assert planned(made).size == LINE
     given = np.array([1.0, 2.0, 3.0])
     np.testing.assert_array_equal(run(made, given)[0], -(np.tanh(np.exp(given)) + given))
     np.testing.assert_array_equal(given, [1.0, 2.0, 3.0])
@@ -122,37 +130,34 @@ def test_elementwise_runs_work_in_place():
 def test_what_is_needed_later_or_has_another_layout_is_not_written_over():
     steps = [(np.exp, x), (np.tanh, Ref(1)), (np.add, Ref(1), Ref(2)), (np.less, Ref(3), 1.0)]
     made = program([*steps, (np.logical_not, Ref(4))], [5])
-    assert in_place(made, lifetimes(made), {}) == {3: 1}
+    assert planned(made).notes() == {3: "in place of v1"}
 
 
 def test_what_a_join_lays_side_by_side_is_written_there():
-    """One operand behind the other: the join needs no step. Else the operands lie in a strip, and it is one copy."""
+    """One operand behind the other: the join needs no step. Another join of the same operands copies them."""
     rows = [(np.reshape, x, (1, 3)), *((np.multiply, Ref(1), float(i)) for i in range(2, 5))]
     first = np.concatenate, [Ref(2), Ref(3), Ref(4)]
     made = program([*rows, first, (np.stack, [Ref(2), Ref(3), Ref(4)], 1), (np.exp, Ref(5)), (np.exp, Ref(6))], [7, 8])
     made.steps[5] = made.steps[5]._replace(args=made.steps[5].args[:1], settings={"axis": 1})
-    assert side_by_side(made, lifetimes(made)) == {2: (5, 0), 3: (5, 24), 4: (5, 48)}
-    plan = plan_memory(made)
-    assert plan.done == {5}
-    assert plan.joins == {6: (plan.offsets[5], 24)}
+    plan = planned(made)
+    assert plan.notes() == {5: "in place already"} | dict.fromkeys((2, 3, 4), "written to v5")
+    assert [offset(plan, number) - offset(plan, 5) for number in (2, 3, 4)] == [0, 24, 48]
+    assert [part for part, _ in plan.copies[6]] == [2, 3, 4]
     found = run(made, np.array([1.0, 2.0, 3.0]))
     wanted = np.exp(np.array([1.0, 2.0, 3.0]) * np.array([[2.0], [3.0], [4.0]]))
     np.testing.assert_array_equal(found[0], wanted)
     np.testing.assert_array_equal(found[1], wanted[None])
 
 
-def test_a_join_of_joins_is_written_to_the_place_of_the_larger():
+def test_a_join_of_joins_is_written_to_its_place():
     made = program([(np.multiply, x, float(i)) for i in range(4)], [])
     pairs = [made.add(kind_of(np.zeros(6)), np.concatenate, ([Ref(1 + i), Ref(2 + i)],)) for i in (0, 2)]
-    table = made.add(kind_of(np.zeros((6, 2))), np.stack, ([Ref(pairs[1]), Ref(pairs[0])],), {"axis": 1})
-    made.outputs, made.forward = [made.add(kind_of(np.zeros((6, 2))), np.negative, (Ref(table),))], 8
-    within = side_by_side(made, lifetimes(made))
-    assert within == {pairs[1]: (~table, 0), pairs[0]: (~table, 48), 1: (pairs[0], 0), 2: (pairs[0], 24)} | {
-        3: (pairs[1], 0),
-        4: (pairs[1], 24),
-    }
+    table = made.add(kind_of(np.zeros((2, 6))), np.stack, ([Ref(pairs[1]), Ref(pairs[0])],), {"axis": 0})
+    made.outputs, made.forward = [made.add(kind_of(np.zeros((2, 6))), np.negative, (Ref(table),))], 8
+    plan = planned(made)
+    assert [offset(plan, n) - offset(plan, table) for n in (*pairs, 1, 2, 3, 4)] == [48, 0, 48, 72, 0, 24]
     given = np.array([1.0, 2.0, 3.0])
-    wanted = -np.stack([np.append(given * 2.0, given * 3.0), np.append(given * 0.0, given)], axis=1)
+    wanted = -np.stack([np.append(given * 2.0, given * 3.0), np.append(given * 0.0, given)])
     np.testing.assert_array_equal(run(made, given)[0], wanted)
 
 
@@ -222,11 +227,10 @@ def test_a_value_that_is_read_through_views_is_over_part_by_part(data):
             made.add(kind_of(np.zeros(array.shape)), np.tanh, (Ref(number),))
             last |= dict.fromkeys(array.ravel().tolist(), place)
     made.forward = len(made.steps)
+    spans = planned(made)._in_use(piecewise=True)[table]
     for cell, until in last.items():
-        ends = [s.last for s in in_use(made, lifetimes(made))[table] if s.start <= 8 * cell < s.start + s.size]
-        assert max(ends, default=0) >= until
-    spans = in_use(made, lifetimes(made))[table]
-    assert max(span.last for span in spans) == lifetimes(made).last[table]
+        ends = [span.last for span in spans if span.start <= 8 * cell < span.start + span.size]
+        assert until <= max(ends, default=0) <= lifetimes(made).last[table]
 
 
 def test_buffers_have_the_layout_of_the_recorded_values():
@@ -270,7 +274,7 @@ def test_a_recurrent_step_takes_no_more_memory_than_the_tape(layer, share):
     tracemalloc.stop()
     fast = ts.compile(loss)
     fast(x)
-    assert fast._newest.executor.size <= share * peak
+    assert fast._newest.executor.plan.size <= share * peak
 
 
 def test_a_program_shows_itself():

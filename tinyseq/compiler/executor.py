@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.compiler.planning import pieces, plan_memory
+from tinyseq.compiler.passes import is_join, lifetimes, takes_buffer
+from tinyseq.compiler.plan import POOL, Place, Plan, row_of
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.running import Memory, Pass, Runner, aligned, called
-from tinyseq.compiler.steps import Kind, Ref, Step, taken
+from tinyseq.compiler.steps import Ref, Step, taken
 
 
 def _smaller(x: Array, y: Array, out: Array) -> None:
@@ -29,103 +30,71 @@ class Executor(Runner):
 
     Attributes:
         program: what it runs.
-        size: the bytes of planned memory.
+        plan: where its values are stored.
     """
 
     def __init__(self, program: Program) -> None:
         super().__init__(program)
-        self._plan = plan_memory(program)
-        self.size = self._plan.size
-        self._views: dict[int, Step] = {}  # views of planned memory, which are taken once
-        for step in program.steps:
-            alone = step.view is not None and step.fixed and step.reads == (step.view.number,)
-            if alone and step.out not in self._plan.offsets and self._in_memory(step.reads[0]):
-                self._views[step.out] = step
+        lives = lifetimes(program)
+        written = [step for step in program.steps if takes_buffer(program, step, lives)]
+        joins = {step.out for step in written if is_join(program, step)}
+        self.plan = Plan(program, program.halves, {step.out for step in written} - joins, joins, for_numpy=True)
         late = {number for step in program.halves[1] for number in step.reads} | set(program.gradients)
         self.kept = [step.out for step in program.halves[0] if step.out in late and not self._in_memory(step.out)]
-        program.notes = lambda: self._plan.notes() | dict.fromkeys(self._views, "view taken once")
+        views = [step.out for step in program.steps if step.view is not None and self._in_memory(step.out)]
+        program.notes = lambda: self.plan.notes() | dict.fromkeys(views, "view taken once")
 
     def memory(self) -> Memory:
         """Both passes, with calls that are bound to memory of their own; one run at a time uses them."""
-        block, made = aligned(self.size), dict[tuple[int, Kind], Array]()
-
-        def array(offset: int, kind: Kind) -> Array:
-            """The array of some kind at a place in memory."""
-            if (offset, kind) not in made:
-                made[offset, kind] = np.ndarray(kind.shape, kind.dtype, block, offset, kind.strides)
-            return made[offset, kind]
-
-        values, there = self.program.values, dict(self.program.constants)
-        there |= {number: array(offset, values[number]) for number, offset in self._plan.offsets.items()}
-        for number, step in self._views.items():
-            there[number] = step.on(there)
+        block, values, there = aligned(self.plan.size), self.program.values, dict(self.program.constants)
+        arrays = dict[tuple[Place, Any], Array]()  # one for all values at a place
+        for number, place in self.plan.places.items():
+            if self._in_memory(number):
+                at = place, values[number].dtype
+                arrays[at] = there[number] = arrays[at] if at in arrays else self.plan.array(*at, block)
         first, second = self.program.halves
         results = {*self.program.outputs, *self.kept, *(number for number, _ in self.program.guards)}
-        gradients = {*self.program.gradients}
-        passes = self._bound(first, results, there, array), self._bound(second, gradients, there, array)
+        passes = self._bound(first, results, there, block), self._bound(second, {*self.program.gradients}, there, block)
         return Memory(self.program.constants, passes)
 
     def _in_memory(self, number: int) -> bool:
-        return number in self._plan.offsets or number in self._views
+        return self.plan.kind_of(number) == POOL
 
-    def _bound(
-        self, steps: list[Step], results: set[int], there: dict[int, Array], array: Callable[[int, Kind], Array]
-    ) -> Pass:
+    def _bound(self, steps: list[Step], results: set[int], there: dict[int, Array], block: Array) -> Pass:
         """The calls of a pass, given the arrays that are known before."""
-        calls, plan = Pass(), self._plan
+        calls, copies = Pass(), self.plan.copies
         last = {number: place for place, step in enumerate(steps) for number in (step.out, *step.reads)}
         over: dict[int, list[int]] = {}
         for step in steps:
             if not self._in_memory(step.out) and step.out not in results:
                 over.setdefault(last[step.out], []).append(step.out)
-        for place, step in enumerate(steps):
-            if step.out in plan.joins:
-                calls.add(np.copyto, self._joined(step, array))
-            elif step.out not in self._views and step.out not in plan.done:
+        for at, step in enumerate(steps):
+            is_there = step.view is not None and self._in_memory(step.out)
+            if not is_there and not (step.out in copies and self._copy(calls, step, there, block)):
                 self._add(calls, step, there)
-            if place in over:
-                calls.add_release(over[place])
+            if at in over:
+                calls.add_release(over[at])
         return calls
 
+    def _copy(self, calls: Pass, join: Step, there: dict[int, Array], block: Array) -> bool:
+        """Add copies of a join's parts: of all at once, or of some if the others lie there already."""
+        plan, dtype, parts = self.plan, self.program.values[join.out].dtype, self.plan.copies[join.out]
+        if len(parts) < len(join.args[0]):
+            for part, place in parts:
+                calls.add(np.copyto, [plan.array(place, dtype, block), there.get(part, Ref(part))])
+            return True
+        if not all(self._in_memory(part) for part, _ in parts):
+            return False
+        source, target = row_of([plan.places[part] for part, _ in parts]), row_of([place for _, place in parts])
+        if source is not None and target is not None:
+            calls.add(np.copyto, [plan.array(target, dtype, block), plan.array(source, dtype, block)])
+        return source is not None and target is not None
+
     def _add(self, calls: Pass, step: Step, there: dict[int, Array]) -> None:
-        args, settings = taken(_of_one_type(step, self.program), there), taken(step.settings, there)
-        if step.out not in self._plan.offsets:
+        args, settings = taken(step.args, there), taken(step.settings, there)
+        if not self._in_memory(step.out):
             calls.add_late(called(step.function, args, settings, step.out, self.checks))
         elif isinstance(step.function, np.ufunc) and not settings:
             calls.add(_BY_PLACE.get(step.function, step.function), [*args, there[step.out]])
         else:
             calls.add(step.function, args, {**settings, "out": there[step.out]})
-
-    def _joined(self, step: Step, array: Callable[[int, Kind], Array]) -> list[Array]:
-        """The arguments of the copy that does a join: its operands are one array with that first stride."""
-        offset, distance = self._plan.joins[step.out]
-        whole = pieces(step, self.program.values[step.out])
-        strip = Kind(whole.shape, whole.dtype, (distance, *self.program.values[step.reads[0]].strides))
-        return [array(self._plan.offsets[step.out], whole), array(offset, strip)]
-
-
-def _of_one_type(step: Step, program: Program) -> list[Any]:
-    """The arguments of a step; numbers next to arrays become arrays, which saves converting them at each call."""
-    args = list(step.args)
-    if not isinstance(step.function, np.ufunc) or step.function.signature is not None or step.settings:
-        return args
-    kinds = [program.values[part.number].dtype if type(part) is Ref else type(part) for part in args]
-    if not all(isinstance(kind, np.dtype) or kind in (int, float) for kind in kinds):
-        return args
-    try:
-        types = step.function.resolve_dtypes((*kinds, *(None,) * step.function.nout))
-    except (TypeError, OverflowError):
-        return args
-    for place, (part, dtype) in enumerate(zip(args, types, strict=False)):
-        if type(part) is not Ref and type(made := _number(part, dtype)) is np.ndarray:
-            args[place] = made
-    return args
-
-
-def _number(number: float, dtype: Any) -> Any:
-    """A number as an array of a type, if the type has it."""
-    try:
-        with np.errstate(all="ignore"):
-            return np.asarray(number, dtype)
-    except OverflowError:
-        return number

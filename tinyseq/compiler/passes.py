@@ -94,7 +94,7 @@ def lifetimes(program: Program) -> Lives:
 def takes_buffer(program: Program, step: Step, lives: Lives) -> bool:
     """Whether a step can write its result to a given array: universal functions and joins, with ``out=``."""
     value = program.values[step.out]
-    if not (is_join(step) or isinstance(step.function, np.ufunc)) or type(value) is tuple:
+    if not (is_join(program, step) or isinstance(step.function, np.ufunc)) or type(value) is tuple:
         return False
     if not (value.ndim and value.size) or not step.settings.keys() <= {"axis"}:
         return False
@@ -104,9 +104,17 @@ def takes_buffer(program: Program, step: Step, lives: Lives) -> bool:
     return not belongs_to_caller and layout(value) is not None
 
 
-def is_join(step: Step) -> bool:
-    """Whether a step concatenates or stacks arrays."""
-    return step.function in (np.concatenate, np.stack) and isinstance(step.args[0], list | tuple)
+def is_join(program: Program, step: Step) -> bool:
+    """Whether a step joins arrays of one type, so that its parts can be written directly into the result."""
+    value = program.values[step.out]
+    if step.function not in (np.concatenate, np.stack) or len(step.args) != 1 or type(value) is tuple:
+        return False
+    parts, axis = step.args[0], step.settings.get("axis", 0)
+    if not isinstance(parts, list | tuple) or step.settings.keys() - {"axis"} or type(axis) is not int:
+        return False
+    kinds = [program.values[part.number] for part in parts if type(part) is Ref]
+    alike = all(type(kind) is not tuple and kind.dtype == value.dtype for kind in kinds)
+    return alike and len(kinds) == len(parts) and bool(value.size) and layout(value) is not None
 
 
 def layout(value: Kind) -> tuple[int, ...] | None:

@@ -17,18 +17,19 @@ from tinyseq.compiler.jit import cache, threads
 from tinyseq.compiler.jit.formulas import Operand, axes_of, body, form, kernel_numbers, kernel_source
 from tinyseq.compiler.jit.gathers import multiply_tables, rows_of
 from tinyseq.compiler.jit.joins import share_joins
-from tinyseq.compiler.jit.plan import FRESH, GIVEN, NUMPY, POOL, Place, Plan, address
 from tinyseq.compiler.jit.products import Product, product_of
 from tinyseq.compiler.jit.recompute import keep_less
 from tinyseq.compiler.jit.rows import lay_out_in_rows
 from tinyseq.compiler.jit.sums import sums_of
 from tinyseq.compiler.jit.threads import Call, Span, Work, shared, stretches
 from tinyseq.compiler.jit.tiles import pack_weights, risen, split_joins, split_stacks, sunk, tiled_of
-from tinyseq.compiler.passes import drop_dead, layout, lifetimes, share_common
+from tinyseq.compiler.passes import drop_dead, is_join, layout, lifetimes, share_common
+from tinyseq.compiler.plan import FRESH, GIVEN, NUMPY, POOL, Place, Plan, address
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.running import Known, Memory, Pass, Runner, aligned, called
 from tinyseq.compiler.steps import Kind, Ref, Step
 
+LOOPED = tuple(np.dtype(kind) for kind in "?bhilqBHILQfdFD")  # what a loop can copy; Numba has no float16 here
 BASES = -1  # the number by which a run finds the addresses that kernels add their offsets to
 
 
@@ -52,7 +53,8 @@ class Executor(Runner):
         self._products = {number: product for number, product in products.items() if product is not None}
         tiled = {s.out: tiled_of(program, s) or rows_of(program, s) or sums_of(program, s) for s in program.steps}
         self._tiled = {number: product for number, product in tiled.items() if product is not None}
-        self._plan = Plan(program, *self.items, {*self._products, *self._tiled})
+        joins = {s.out for s in program.steps if is_join(program, s) and program.values[s.out].dtype in LOOPED}
+        self._plan = Plan(program, self.items, {*self._products, *self._tiled}, joins, for_numpy=False)
         self.sizes = [self._plan.size]
         self.tables = list[Array]()
         self._threads = threads.count()
@@ -60,14 +62,14 @@ class Executor(Runner):
         self._bases: dict[int, int] = {}  # for each root outside the pool, its place in the table
         self._viewed = set[int]()  # arrays in the pool, for NumPy's functions
         kernels = [[item for item in items if self._is_kernel(item)] for items in self.items]
-        touched = [{root for item in items for root in self._plan.touched(item)} for items in kernels]
+        touched = [{place.root for item in items for place in self._plan.touched(item)} for items in kernels]
         self._in_kernels = touched[0] | touched[1]
         objects = [self._objects(items) for items in self.items]
         objects[0] |= self._sources({*program.outputs, *(number for number, _ in program.guards)})
         objects[1] |= self._sources(set(program.gradients))
         made = {step.out for step in program.halves[0]}
         late = objects[1] | {root for root in touched[1] if self._plan.kind[root] in (FRESH, NUMPY)}
-        self.kept = sorted(number for number in late & made if self._kind(number) != POOL)
+        self.kept = sorted(number for number in late & made if self._plan.kind_of(number) != POOL)
         objects[0] |= set(self.kept)
         first, second = [self._calls(*each) for each in zip(self.items, kernels, objects, strict=True)]
         self._passes = first, second
@@ -86,8 +88,7 @@ class Executor(Runner):
         bases[:] = [address(pool), *self._constants]
         there = self.program.constants | {BASES: bases}
         for number in self._viewed:
-            place, dtype = self._plan.places[number], self.program.values[number].dtype
-            there[number] = np.ndarray(place.shape, dtype, pool, self._at(place)[1], place.strides)
+            there[number] = self._plan.array(self._plan.places[number], self.program.values[number].dtype, pool)
         return Memory(there, self._passes)
 
     def given(self, numbers: list[int], arrays: list[Array], memory: Memory) -> Known:
@@ -111,10 +112,6 @@ class Executor(Runner):
             return True
         return item.out in self._products or item.out in self._tiled or item.out in self._plan.copies
 
-    def _kind(self, number: int) -> str:
-        """The kind of memory that a value is stored in."""
-        return self._plan.kind.get(self._plan.places[number].root if number in self._plan.places else number, NUMPY)
-
     def _objects(self, items: list[Item]) -> set[int]:
         """The values that NumPy's functions read."""
         calls = [i for i in items if isinstance(i, Step) and not self._is_kernel(i) and self._root[i.out] == i.out]
@@ -129,7 +126,7 @@ class Executor(Runner):
             if number not in found:
                 found.add(number)
                 step = by_number.get(number)
-                if step is not None and self._root[number] != number and self._kind(number) != POOL:
+                if step is not None and self._root[number] != number and self._plan.kind_of(number) != POOL:
                     left += step.reads
         return found
 
@@ -142,7 +139,7 @@ class Executor(Runner):
         for item in items:
             if isinstance(item, Group) or self._is_kernel(item):
                 waiting += self._works(item)
-            elif self._root[item.out] == item.out or (item.out in objects and self._kind(item.out) != POOL):
+            elif self._root[item.out] == item.out or (item.out in objects and self._plan.kind_of(item.out) != POOL):
                 self._run(calls, waiting)
                 self._call(calls, item)
                 waiting = []
@@ -253,10 +250,9 @@ class Executor(Runner):
         spans: list[list[Span]] = [[], []]
         for index, (place, dtype) in enumerate(zip(places, types, strict=True)):
             if self._plan.kind[place.root] != GIVEN:
-                base, offset = self._at(place)
-                ends = [(length - 1) * step for length, step in zip(place.shape, place.strides, strict=True)]
-                low, high = sum(end for end in ends if end < 0), sum(end for end in ends if end > 0)
-                spans[index >= reads].append(Span(base, offset + low, offset + high + dtype.itemsize))
+                base, offset = self._base(place.root)
+                low, high = place.bounds(dtype.itemsize)
+                spans[index >= reads].append(Span(base, offset + low, offset + high))
         return Call([len(numbers) + 2, address, *numbers], *spans)
 
     def _product(self, step: Step) -> Work:
@@ -277,8 +273,8 @@ class Executor(Runner):
 
     def _call(self, calls: Pass, step: Step) -> None:
         """Add a call of a NumPy function."""
-        self._viewed |= {number for number in step.reads if self._kind(number) == POOL}
-        if self._root[step.out] == step.out and self._kind(step.out) == POOL:
+        self._viewed |= {number for number in step.reads if self._plan.kind_of(number) == POOL}
+        if self._root[step.out] == step.out and self._plan.kind_of(step.out) == POOL:
             self._viewed.add(step.out)
             calls.add_late(called(step.function, step.args, {**step.settings, "out": Ref(step.out)}))
             return
