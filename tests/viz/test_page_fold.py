@@ -163,7 +163,7 @@ def test_the_first_frame_after_a_click_is_as_much_work_for_any_number_of_steps_a
     frames = "columns.filter(id => wraps.get(id)[0].classList.contains('away')).length"
     boxes = "columns.filter(id => !wraps.get(id)[2].classList.contains('away')).length"
     drawn, closed = [], []
-    for steps in (40, 70):
+    for steps in (30, 50):
         browser = opened(graph(char_loss(steps, ts.nn.LSTM), steps=range(steps), gradients=True))
         browser.run("fit()")
         browser.wait_for(f"{boxes} === 4 && !late.length")

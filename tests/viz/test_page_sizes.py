@@ -2,6 +2,7 @@
 
 import base64
 import re
+from functools import cache
 from itertools import combinations
 
 import pytest
@@ -13,7 +14,7 @@ import tinyseq as ts
 pytestmark = pytest.mark.browser
 
 SIZES = {"projector": (1024, 768), "laptop": (1440, 900), "tablet": (768, 1024), "phone": (390, 844)}
-NETWORKS = ["rnn", "lstm", "gru", "both_directions", "attention_over_states", "trellis"]
+NETWORKS = ["rnn", "lstm", "both_directions", "attention_over_states", "trellis"]
 
 CONTROLS = """[...document.querySelectorAll('button, input, select, h1, h2, #said, #equation, #acts')]
   .filter(element => element.checkVisibility() && !element.closest('dialog'))
@@ -45,6 +46,7 @@ COVERED = """(name => {
 })"""
 
 
+@cache
 def drawing(name):
     if name == "trellis":
         return ts.viz.trellis(model(3), "abca")
