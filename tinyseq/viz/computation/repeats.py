@@ -5,10 +5,11 @@ in a folded drawing; and with those that are left out, what is computed only for
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, TAKING_APART
 from tinyseq.structure.loops import Plan
+from tinyseq.structure.paths import reached
 from tinyseq.structure.record import Vertex
 from tinyseq.viz.computation.columns import FEW_COLUMNS, MOST_COLUMNS, typical_columns
 
@@ -55,15 +56,24 @@ def _read_by_typical_steps(plan: Plan, repeated: set[int]) -> set[int]:
     steps = {(column.phase, column.step) for column in typical_columns(plan, hidden)}
     found = set[int]()
     for own, loop in plan.loop_of.items():
-        step = plan.vertices[own].step
-        waiting = [own] if loop not in repeated and (plan.loops[loop].phase, step) in steps else []
-        for vertex in waiting:  # grows during the loop
-            track, sources = plan.tracks.get(vertex), plan.vertices[vertex].made_of
-            if track and step in track.steps and len(sources) == len(track.steps):  # joined from all steps
-                sources = sources[(place := track.steps.index(step)) : place + 1]
-            found.update(plan.loop_of[source] for source in sources if source in plan.loop_of)
-            waiting += [source for source in sources if source not in plan.loop_of]
+        if loop not in repeated and (plan.loops[loop].phase, plan.vertices[own].step) in steps:
+            found.update(plan.loop_of[source] for source in _read_at_step(plan, own) if source in plan.loop_of)
     return found & repeated
+
+
+def _read_at_step(plan: Plan, own: int) -> Iterator[int]:
+    """A vertex of a loop, and what it reads at its step, also by values outside of loops."""
+    step = plan.vertices[own].step
+
+    def read(vertex: int) -> tuple[int, ...]:
+        track, sources = plan.tracks.get(vertex), plan.vertices[vertex].made_of
+        if vertex in plan.loop_of and vertex != own:
+            return ()
+        if track and step in track.steps and len(sources) == len(track.steps):  # joined from all steps
+            return (sources[track.steps.index(step)],)
+        return sources
+
+    return reached([own], read)
 
 
 def _alike(plan: Plan) -> list[list[int]]:

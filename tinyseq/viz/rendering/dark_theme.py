@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 
 from tinyseq.viz.rendering.settings import current
-from tinyseq.viz.rendering.style import BLACK, BRIGHT, DISTINCT, PAINTS, luminance
+from tinyseq.viz.rendering.style import BLACK, BRIGHT, DISTINCT, PAINTS, light_of, luminance
 
 # From linear RGB to the responses of long, medium and short cones; and from their cube roots to L, a, b.
 _TO_CONES = np.array([
@@ -53,8 +53,7 @@ def at_night(color: str) -> str:
     """
     if color == BRIGHT:
         return BLACK
-    light = np.array([_linear(int(color[i : i + 2], 16) / 255) for i in (1, 3, 5)])
-    lightness, a, b = _TO_LAB @ np.cbrt(_TO_CONES @ light)
+    lightness, a, b = _TO_LAB @ np.cbrt(_TO_CONES @ light_of(color))
     turned = LIGHTEST - (LIGHTEST - DARKEST) * lightness**BEND
     light = np.linalg.solve(_TO_CONES, np.linalg.solve(_TO_LAB, [turned, a, b]) ** 3)
     other = "#" + "".join(f"{round(255 * _as_seen(channel)):02x}" for channel in light.tolist())
@@ -67,11 +66,7 @@ def in_theme(picture: str) -> str:
     return re.sub(r'(?<==")#[0-9a-f]{6}', lambda color: at_night(color[0]), picture) if dark else picture
 
 
-def _linear(channel: float) -> float:
-    """A channel of sRGB, 0 to 1, as linear light."""
-    return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)
-
-
 def _as_seen(light: float) -> float:
+    """Linear light as a channel of sRGB, 0 to 1."""
     light = min(max(light, 0.0), 1.0)
     return 12.92 * light if light <= 0.0031308 else float(1.055 * light ** (1 / 2.4) - 0.055)

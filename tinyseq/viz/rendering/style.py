@@ -197,10 +197,16 @@ def blend(fraction: float, stops: Sequence[str] = RAMP) -> str:
     return "#" + "".join(f"{channel:02x}" for channel in mixed)
 
 
-def luminance(color: str) -> float:
-    """How much light a colour sends, from 0 to 1, as contrast is defined by (WCAG 2, relative luminance)."""
+def light_of(color: str) -> tuple[float, float, float]:
+    """The red, green and blue light of a colour, from 0 to 1: linear, as the channels of sRGB are not."""
     channels = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
     red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return red, green, blue
+
+
+def luminance(color: str) -> float:
+    """How much light a colour sends, from 0 to 1, as contrast is defined by (WCAG 2, relative luminance)."""
+    red, green, blue = light_of(color)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
