@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from tinyseq.autograd.graph import Node
 from tinyseq.structure.paths import reached
@@ -15,6 +15,7 @@ from tinyseq.viz.rendering.style import SUBSCRIPTS, SUPERSCRIPTS, clean, number,
 MOST_PRIMES = 2  # more cannot be told apart at a glance
 OPPOSITE = {"+": "−", "−": "+"}
 Gates = tuple[str, ...]  # their names
+Key = TypeVar("Key")
 
 
 def leaf_name(leaf: Vertex) -> str:
@@ -53,9 +54,7 @@ def short_names(leaves: Sequence[Vertex]) -> dict[int, str]:
     for leaf, kind in kinds.items():
         layer = superscript(int(kind[3]) + 1) if len(layers) > 1 else ""
         names[leaf] += layer + (("←" if kind[4] else "→") if len(ways) > 1 else "")
-    for name, count in Counter(names.values()).items():  # as they were made: W, W′, W″ of three modules
-        names |= zip((leaf for leaf, known in names.items() if known == name), told_apart(name, count), strict=True)
-    return names
+    return told_apart(names)  # as they were made: W, W′, W″ of three modules
 
 
 def _owners(leaves: Sequence[Vertex]) -> dict[int, str]:
@@ -77,14 +76,20 @@ def _owned(name: str, owner: str) -> str:
     return clean(f"{name}{',' if '_' in name else '_'}{owner}", limit=24)
 
 
-def told_apart(letter: str, count: int) -> list[str]:
-    """Names for several things of one letter: with primes, or if there are many, with a number for each.
+def told_apart(names: Mapping[Key, str]) -> dict[Key, str]:
+    """The same names, but those that several have with primes, or if there are many, with a number for each.
 
     Example:
-        >>> told_apart("h", 3), told_apart("h", 4)
-        (['h', 'h′', 'h′′'], ['h⁽¹⁾', 'h⁽²⁾', 'h⁽³⁾', 'h⁽⁴⁾'])
+        >>> told_apart({1: "h", 2: "c", 3: "h"})
+        {1: 'h', 2: 'c', 3: 'h′'}
+        >>> told_apart(dict.fromkeys("abcd", "h"))
+        {'a': 'h⁽¹⁾', 'b': 'h⁽²⁾', 'c': 'h⁽³⁾', 'd': 'h⁽⁴⁾'}
     """
-    return [letter + ("′" * i if count <= MOST_PRIMES + 1 else superscript(i + 1)) for i in range(count)]
+    alike, before, found = Counter(names.values()), Counter[str](), dict[Key, str]()
+    for key, name in names.items():
+        found[key] = name + ("′" * before[name] if alike[name] <= MOST_PRIMES + 1 else superscript(before[name] + 1))
+        before[name] += 1
+    return found
 
 
 def gates_in(sheet: Sheet, into: Mapping[Box, Sequence[Arrow]], is_sign: Callable[[Box], bool]) -> dict[Box, Gates]:

@@ -6,7 +6,7 @@ the step, if the step has another input, too.
 """
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from tinyseq.structure.paths import reached
 from tinyseq.structure.record import Shape, Vertex
 from tinyseq.structure.states import is_multiplied
 from tinyseq.viz.computation.boxes import Box, Sheet
-from tinyseq.viz.computation.names import MOST_PRIMES, told_apart
+from tinyseq.viz.computation.names import told_apart
 from tinyseq.viz.computation.values import Values, identity
 from tinyseq.viz.rendering.style import superscript
 
@@ -268,11 +268,8 @@ def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[
             sheet.states[box.slot] = (distinct(sheet, letter, loop, alike),)
     for box in computed:
         box.kind = "state"
-    names = {slot: letters[0].rstrip("′") for slot, letters in sheet.states.items() if len(letters) == 1}
-    for name, count in Counter(names.values()).items():
-        if count > MOST_PRIMES + 1:
-            of_letter = [slot for slot in names if names[slot] == name]
-            sheet.states |= {slot: (new,) for slot, new in zip(of_letter, told_apart(name, count), strict=True)}
+    names = told_apart({slot: letter for slot, (letter,) in sheet.states.items()})
+    sheet.states |= {slot: (name,) for slot, name in names.items()}
 
 
 def recurrent(sheet: Sheet, slots: set[Slot], detached: Mapping[Slot, Slot]) -> set[Slot]:
@@ -308,7 +305,4 @@ def distinct(sheet: Sheet, letter: str, loop: int, alike: set[int]) -> str:
     arrow = ("←" if own.backward else "→") if any(other.backward for other in beside) else ""
     lowest = min(other.level for other in beside)
     layer = superscript(own.level - lowest + 1) if any(other.level > lowest for other in beside) else ""
-    symbol = letter + arrow + layer
-    while (symbol,) in sheet.states.values():
-        symbol += "′"
-    return symbol
+    return letter + arrow + layer

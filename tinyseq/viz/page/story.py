@@ -1,6 +1,5 @@
 """What the page of a drawing contains besides the picture: details of boxes, their values, and acts to play."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -12,7 +11,7 @@ from tinyseq.structure.paths import add, size_of
 from tinyseq.structure.record import Vertex
 from tinyseq.viz.computation.boxes import Sheet
 from tinyseq.viz.computation.labels import Wording
-from tinyseq.viz.computation.names import leaf_name, value_text
+from tinyseq.viz.computation.names import leaf_name, told_apart, value_text
 from tinyseq.viz.page.packing import MOST_VALUES, blocks, strip
 from tinyseq.viz.rendering.style import clean, number, shape_text
 
@@ -157,7 +156,7 @@ class Ledger:
         self.leaves = {leaf: vertices[leaf] for leaf in sorted(leaves)}
         chosen = blocks((leaf.shape for leaf in self.leaves.values()), terms)
         self.blocks = dict(zip(self.leaves, chosen, strict=True))
-        self.names = _told_apart(self.leaves)
+        self.names = told_apart({number: leaf_name(leaf) for number, leaf in self.leaves.items()})
         self.sums: dict[int, Array] = {}
 
     def add(self, when: str, terms: Mapping[int, Array]) -> list[Addition]:
@@ -175,16 +174,6 @@ class Ledger:
             self.names[number]: {"shape": shape_text(leaf.shape) or "()", **self.blocks[number]._asdict()}
             for number, leaf in self.leaves.items()
         }
-
-
-def _told_apart(leaves: Mapping[int, Vertex]) -> dict[int, str]:
-    """A unique name for each leaf: the second of several alike has a prime, as its symbol in the drawing has."""
-    names = {key: leaf_name(leaf) for key, leaf in leaves.items()}
-    seen = Counter[str]()
-    for key, name in names.items():
-        names[key] += "′" * seen[name]
-        seen[name] += 1
-    return names
 
 
 def _norm(array: Array) -> float | None:
