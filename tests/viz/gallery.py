@@ -6,7 +6,7 @@ import numpy as np
 import zoo_students  # noqa: F401  (it adds its networks to the zoo)
 from compiled import PROGRAMS
 from long import LONG
-from zoo import STEPS, ZOO, Reader, data, letters, model, read, weight
+from zoo import STEPS, ZOO, Reader, data, kept_parameters, letters, model, read, weight
 
 import tinyseq as ts
 from tinyseq.nn.recurrent.registry import CELLS
@@ -24,7 +24,11 @@ VIEWS = {
 
 
 def _drawn(name, settings):
-    return lambda: ts.viz.graph(ZOO[name].loss(), **settings)
+    def draw():
+        with kept_parameters():
+            return ts.viz.graph(ZOO[name].loss(), **settings)
+
+    return draw
 
 
 def _mixed(name, settings):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from gallery import GALLERY
 from geometry import SCROLLED, faults
-from zoo import ZOO, letters, zone_out
+from zoo import ZOO, kept_parameters, letters, zone_out
 
 import tinyseq as ts
 from tinyseq.nn.recurrent import registry
@@ -69,6 +69,32 @@ def test_every_value_has_the_shape_that_was_computed(name):
                 assert value.shape == values.shape(box), box
             if box.kind == "input":  # nothing tells what a sum over paths adds
                 assert value is not None or box.vertices or name == "chain_of_scores", box
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_every_box_of_an_op_has_numbers_while_the_model_is_alive(name):
+    with kept_parameters():
+        content = sheet(record(ZOO[name].loss()))
+        values = Values(content)
+        without = [
+            box for box in content.boxes if box.vertices and box.kind != "parameter" and values.value(box) is None
+        ]
+    told = [box for box in without if content.record.vertices[box.vertices[-1]].is_leaf or not content.joins(box)]
+    assert told == [] or name == "windows_of_a_leaf"  # parts of a leaf that is no parameter, which no op keeps
+
+
+def test_values_that_an_optimiser_has_changed_since_are_not_shown_as_those_that_were_read():
+    w, b = ts.nn.Parameter(np.ones(2)), ts.nn.Parameter(np.full(2, 3.0))
+    optimizer = ts.optim.SGD([w, b], lr=0.5)
+    for changed in (False, True, False):
+        loss = ts.sum(w * 2 + b)
+        if changed:
+            loss.backward(retain_graph=True)
+            optimizer.step()
+        made = record(loss)
+        (bias,) = (v for v in made.vertices if v.is_leaf and made.items[v.id] is b.node)
+        found = made.value((bias.id, 0))
+        assert (found is None) if changed else np.array_equal(found, b.numpy())
 
 
 def _of_parameters_alone(vertices, vertex):

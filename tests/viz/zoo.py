@@ -4,6 +4,7 @@ Each is declared with how many inputs a step has: what is not a parameter and no
 """
 
 from collections.abc import Callable
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,17 @@ class Network(NamedTuple):
 
 
 ZOO: dict[str, Network] = {}
+
+
+@contextmanager
+def kept_parameters():
+    """Parameters stay alive in the block, as those of a student's model do while its loss is drawn."""
+    kept, new = [], ts.nn.Parameter._new_leaf
+    ts.nn.Parameter._new_leaf = lambda self, *args: kept.append(self) or new(self, *args)
+    try:
+        yield
+    finally:
+        ts.nn.Parameter._new_leaf = new
 
 
 def network(inputs: int = 1, initial: int = 1):

@@ -1,7 +1,7 @@
 """The recorded graph: leaves, nodes, and the outputs of nodes that have several.
 
-Edges only point backwards, from a result to its inputs. Nothing here refers to a Tensor or to a node's own
-output, and nothing holds a closure, so there are no cycles: when the last Tensor of a graph is freed, reference
+Edges only point backwards, from a result to its inputs. Nothing here refers to a Tensor, unless weakly, or to a node's
+own output, and nothing holds a closure, so there are no cycles: when the last Tensor of a graph is freed, reference
 counting frees the whole graph.
 """
 
@@ -26,9 +26,10 @@ class Leaf:
         shape, dtype: of the tensor, and so of its gradient.
         grad: the gradient that `backward` has accumulated so far.
         mutated: the clock at the last update of the values; 0 if there was none.
+        tensor: a weak reference to the tensor, so that a drawing can show a parameter's values; None if it has none.
     """
 
-    __slots__ = ("dtype", "grad", "hooks", "mutated", "name", "seq", "shape")
+    __slots__ = ("dtype", "grad", "hooks", "mutated", "name", "seq", "shape", "tensor")
 
     def __init__(self, array: Array, name: str | None = None) -> None:
         self.name = name
@@ -37,6 +38,7 @@ class Leaf:
         self.grad: Gradient | None = None
         self.mutated = 0
         self.hooks: Hooks | None = None
+        self.tensor: Callable[[], Any] | None = None
         self.seq = tick()
 
     def __repr__(self) -> str:

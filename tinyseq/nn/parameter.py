@@ -28,7 +28,7 @@ class Parameter(Tensor):
 
     def __init__(self, data: TensorLike, requires_grad: bool = True) -> None:
         super().__init__(constant(data)._array)
-        self._leaf = Leaf(self._array)
+        self._leaf = self._new_leaf()
         self._root: ref[object] | None = None
         self.requires_grad = requires_grad
 
@@ -70,8 +70,14 @@ class Parameter(Tensor):
     def moved(self, array: Array) -> None:
         """Replace the array by one of another dtype or device, without gradient and detached from earlier graphs."""
         frozen, name = self.node is None, self._leaf.name
-        self._array, self._leaf = array, Leaf(array, name)
+        self._array = array
+        self._leaf = self._new_leaf(name)
         self.node = None if frozen else self._leaf
+
+    def _new_leaf(self, name: str | None = None) -> Leaf:
+        leaf = Leaf(self._array, name)
+        leaf.tensor = ref(self)
+        return leaf
 
     def _assign(self, array: Array) -> None:
         self._array = array
@@ -94,6 +100,7 @@ def _unpickled(kind: type[Parameter], values: Array, requires_grad: bool, device
 def _rebuilt(kind: type[Parameter], array: Array, requires_grad: bool, name: str | None) -> Parameter:
     """A new parameter of any subclass, without calling its ``__init__``."""
     made = kind.__new__(kind)
-    made._array, made._leaf, made._root = array, Leaf(array, name), None
+    made._array, made._root = array, None
+    made._leaf = made._new_leaf(name)
     made.node = made._leaf if requires_grad else None
     return made

@@ -131,7 +131,7 @@ class Grouping:
                 parent, step = vertex.parents[track.steps.index(step)], None  # what it reads has steps of its own
             elif track and vertex.kind == "unstacking":
                 step = track.steps[output]
-            elif vertex.kind in TAKING_APART and (track or not parent or parent[0] not in self.plan.tracks):
+            elif vertex.kind in TAKING_APART and (track or not self._is_sequence(parent)):
                 part, rows = part_of(vertex, output) + part, _rows_of(vertex, output, rows)
             taken += [] if track else [(vertex, output)]
             source = parent
@@ -147,6 +147,10 @@ class Grouping:
             return [End(*source, at, part, rows) for at in steps]
         ends = [end for at in steps for end in self.ends(source, at)]
         return [end._replace(part=end.part + part, rows=rows or end.rows) for end in ends]
+
+    def _is_sequence(self, source: Source | None) -> bool:
+        """Whether a value has a time axis: what takes a part of it takes some of its steps."""
+        return source is not None and source[0] in self.plan.tracks and self.vertices[source[0]].kind != "unstacking"
 
     def phase_of(self, vertex: int) -> int:
         """The phase of a vertex of a loop, or of what treats all steps alike."""

@@ -98,7 +98,7 @@ class Record:
         items: the leaves and nodes that they stand for.
         result: the value of the result.
         gradients: of the result with respect to vertices, if requested; for several outputs a list.
-        given: the values of leaves that a user has named.
+        given: the values of parameters, and of leaves that a user has named.
         users: for each vertex, those that use it.
         leaves: the vertices that no op has made.
         dtype: that of all values; empty if they differ.
@@ -204,9 +204,7 @@ def record(result: Tensor, gradients: bool = False, names: Mapping[str, Tensor] 
     ids = {item: i for i, item in enumerate(ordered)}
     labels = _labels(names or {}, ids)
     vertices = tuple([_vertex(i, item, ids, labels, sources) for item, i in ids.items()])
-    named = [(tensor.node, tensor._array) for tensor in (names or {}).values()]
-    # values changed since, for example by an optimiser, are not those that the ops have read
-    given = {ids[leaf]: array for leaf, array in named if isinstance(leaf, Leaf) and not leaf.mutated}
+    given = {ids[leaf]: array for leaf, array in _values(leaves, names or {}, nodes).items()}
     found = Record(vertices, tuple(ids), result._array, {}, given)
     if gradients:
         found.differentiate(result, ids.values())
@@ -233,6 +231,21 @@ def _computed(result: Tensor) -> tuple[list[Node], dict[tuple[Node, int], Node]]
                 found.add(made)
                 sources[node, position] = made
     return nodes, sources
+
+
+def _values(
+    leaves: Iterable[Leaf | Node], names: Mapping[str, Tensor], nodes: Sequence[Node]
+) -> dict[Leaf | Node, Array]:
+    """The values of parameters and of named leaves, unless they were changed since, for example by an optimiser."""
+    found: dict[Leaf | Node, Array] = {}
+    alive = (leaf.tensor() for leaf in leaves if isinstance(leaf, Leaf) and leaf.tensor)
+    for tensor in (*alive, *names.values()):
+        leaf = tensor.node if tensor is not None else None
+        if not isinstance(leaf, Leaf) or leaf not in leaves:
+            continue
+        if not leaf.mutated or leaf.mutated < min(node.seq for node in nodes if leaf in node.edges):
+            found[leaf] = tensor._array
+    return found
 
 
 def _labels(names: Mapping[str, Tensor], ids: Mapping[Leaf | Node, int]) -> dict[Leaf | Node, str]:

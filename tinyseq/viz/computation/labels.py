@@ -62,7 +62,7 @@ class Wording:
             return [Text("⋯", 14)]
         if box.kind == "parameter":
             return self._parameter(box)
-        most = {"width": 2, "both": 2, "first": 1}.get(current().squeeze, 4)
+        most = {"width": 2, "both": 2, "first": 1, "line": 1}.get(current().squeeze, 4)
         value = value_text(self.values.value(box), most) if self.with_values and box.kind != "initial" else ""
         if box.kind in {"input", "initial"}:
             lines, word = [Text(self.symbols.of(box), bold=True, formula=True)], self.symbols.word(box)

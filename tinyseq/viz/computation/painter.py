@@ -77,7 +77,7 @@ def _beside(points: Sequence[Point], words: Text, left_first: bool) -> list[Poin
 
 def _squeezed(lines: list[Text]) -> list[Text]:
     """The lines of a box as the picture saves space."""
-    if current().squeeze == "height":
+    if current().squeeze in {"height", "line"}:
         return [line._replace(beside=True) for line in lines]
     if current().squeeze == "both":  # numbers of the value below its name, which is all that fits beside it
         below = [line for line in lines[1:] if line.role == "value"]

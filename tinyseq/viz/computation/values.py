@@ -95,10 +95,10 @@ class Values:
             kept = self.record.argument(vertex.id, position)
             if parent is None or kept is not None:
                 arguments.append(kept)
-            elif depth and vertex.step is not None and self.vertices[parent[0]].step == vertex.step:
-                arguments.append(self._known(parent, depth - 1))
-            else:
-                arguments.append(self.record.value(parent))
+            else:  # those of other steps may have been found before
+                near = self.vertices[parent[0]].step in {vertex.step, None}
+                further = self._known(parent, depth - 1 if near else depth // 4) if depth else self.record.value(parent)
+                arguments.append(further)
         arrays = [found for found in arguments if hasattr(found, "dtype")]
         if arrays and all(found is not None for found in arguments):
             value = OPS[vertex.op].forward(namespace_of(arrays[0]), *arguments, **vertex.attrs)

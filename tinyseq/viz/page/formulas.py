@@ -87,6 +87,8 @@ class Formulas:
         for argument in box.arguments:
             arrows = self.wording.arrows(box, argument)
             if argument.weights or (not arrows and len(box.vertices) > 1):
+                if argument.ends and ("…", "") not in found.values():  # of a loop that is left out
+                    found[argument] = "…", ""
                 continue
             carried = [(arrow, step) for arrow in arrows for step in self._steps(arrow, argument)]
             names, shown = ([tell(*each) for each in carried] for tell in (self._carried, self._numbers))

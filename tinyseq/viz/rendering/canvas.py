@@ -72,10 +72,11 @@ Attempt = Callable[[], Canvas]
 
 def _tries(attempts: Iterable[Attempt]) -> Iterator[tuple[Attempt, Sequence[Squeeze]]]:
     """Attempts, and the ways to squeeze each: of the last one, fewer numbers after all others."""
-    *usual, least = get_args(Squeeze)
+    *usual, first, line = get_args(Squeeze)
     for attempt in attempts:
         yield attempt, usual
-    yield attempt, [least]
+    yield attempt, [first]
+    yield attempt, [line]
 
 
 def readable(attempts: Iterable[Attempt], tell: Callable[[], Told]) -> Drawing:

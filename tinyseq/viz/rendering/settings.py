@@ -8,7 +8,7 @@ from numbers import Real
 from typing import Any, Literal, NamedTuple
 
 Theme = Literal["light", "dark"]
-Squeeze = Literal["", "height", "width", "both", "first"]
+Squeeze = Literal["", "height", "width", "both", "first", "line"]
 TEXT_SIZE, SMALL_SIZE = 11.0, 9.0  # points
 SMALL_IN_LARGE = 10.0  # the smallest size in pictures that are scaled down
 SIZES = 5.0, 48.0  # of type
@@ -21,7 +21,8 @@ class Settings(NamedTuple):
     Attributes:
         squeeze: how a picture saves space that would otherwise be too large for a screen: ``"height"`` sets the lines
             of a box side by side, ``"width"`` one above the other, with fewer numbers, ``"both"`` all but these numbers
-            side by side, and ``"first"`` with the first number only. Gaps are smaller.
+            side by side, ``"first"`` with the first number only, and ``"line"`` with that beside the name. Gaps
+            are smaller.
     """
 
     theme: Theme = "light"
