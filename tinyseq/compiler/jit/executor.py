@@ -22,7 +22,7 @@ from tinyseq.compiler.jit.recompute import keep_less
 from tinyseq.compiler.jit.rows import lay_out_in_rows
 from tinyseq.compiler.jit.sums import sums_of
 from tinyseq.compiler.jit.threads import Call, Span, Work, shared, stretches
-from tinyseq.compiler.jit.tiles import pack_weights, risen, split_joins, split_stacks, sunk, tiled_of
+from tinyseq.compiler.jit.tiles import pack_weights, split_stacks, sunk, tiled_of
 from tinyseq.compiler.passes import drop_dead, is_join, layout, lifetimes, share_common
 from tinyseq.compiler.plan import FRESH, GIVEN, NUMPY, POOL, Place, Plan, address
 from tinyseq.compiler.program import Program
@@ -296,11 +296,11 @@ def prepared(program: Program) -> tuple[list[Item], list[Item]]:
     share_common(program)
     drop_dead(program)
     keep_less(program, able)
-    early, late = split_stacks(program), split_joins(program)
+    products = split_stacks(program)
     pack_weights(program)
     forward, backward = fuse(program, able)
     sums = {step.out for step in program.steps if sums_of(program, step)}  # over rows shared by several threads
-    items = sunk(forward, early), risen(sunk(backward, sums), late)
+    items = sunk(forward, products), sunk(backward, sums)
     flat = [item.steps if isinstance(item, Group) else [item] for half in items for item in half]
     program.steps = [step for steps in flat for step in steps]
     return items

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.compiler.fusion import Group, Item
+from tinyseq.compiler.fusion import Item
 from tinyseq.compiler.jit.gathers import picked
-from tinyseq.compiler.jit.rows import FEWEST, in_rows, is_product, is_stack, joins_columns
+from tinyseq.compiler.jit.rows import FEWEST, in_rows, is_product, is_stack
 from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.steps import Kind, Ref, Step, kind_of
+from tinyseq.compiler.steps import Ref, Step, kind_of
 
 DEPTH = 256  # terms of a sum before the next tile: a panel with so many rows fits the L1 cache
 LOWEST = 8  # rows: with fewer, reading the weights from memory takes longer than multiplying
@@ -168,43 +168,6 @@ def split_stacks(program: Program) -> set[int]:
     return products
 
 
-def split_joins(program: Program) -> set[int]:
-    """Multiply part by part what is joined: ``W @ [x, y]`` becomes ``[W @ x, W @ y]``, in the backward pass.
-
-    Returns:
-        The products. Each should be computed just after its operand, while that is in the cache.
-    """
-    root, given = lifetimes(program).root, {*program.inputs, *program.constants}
-    backward = program.steps[program.forward :]
-    joins = {step.out: step for step in backward if joins_columns(step) and len(step.args[0]) >= FEWEST}
-    products = set[int]()
-
-    def split(step: Step) -> list[Step]:
-        join = joins.get(root[step.args[1].number]) if is_product(program, step) else None
-        if join is None or not _could_be_parted(program, step, join) or root[step.args[0].number] not in given:
-            return [step]
-        new = list[Step]()
-        for ref in join.args[0]:
-            columns, rows = program.values[step.out].shape[0], program.values[ref.number].shape[1]
-            kind = in_rows(Kind((columns, rows), program.values[ref.number].dtype, (0, 0)))
-            new.append(Step(program.value(kind), np.matmul, (step.args[0], ref), {}))
-        products.update(part.out for part in new)
-        return [*new, Step(step.out, np.concatenate, ([Ref(part.out) for part in new],), {"axis": 1})]
-
-    program.replace_steps(split)
-    return products
-
-
-def _could_be_parted(program: Program, step: Step, join: Step) -> bool:
-    """Whether a product is with a whole join in its own layout, and each part is large enough for a product."""
-    values, columns = program.values, program.values[step.args[0].number].shape[0]
-    whole = values[step.args[1].number] == values[join.out] and in_rows(values[join.out]) == values[join.out]
-    plain = all(values[number].dtype == np.float32 for number in (*step.reads, step.out))
-    rows = min(values[ref.number].shape[1] for ref in join.args[0])
-    laid = in_rows(values[step.out]) == values[step.out]
-    return whole and plain and laid and rows >= LOWEST and panel_for(columns) > 0
-
-
 def _could_be_split(program: Program, step: Step) -> bool:
     if not is_stack(program, step):
         return False
@@ -234,21 +197,6 @@ def sunk(items: list[Item], products: set[int]) -> list[Item]:
                 found.append(waiting.pop(number))
         found.append(item)
     return [*found, *waiting.values()]
-
-
-def risen(items: list[Item], products: set[int]) -> list[Item]:
-    """The items, with some products moved to just after what they read."""
-    place: dict[int, int] = {}
-    after: dict[int, list[Item]] = {}
-    found = list[Item]()
-    for item in items:
-        if isinstance(item, Step) and item.out in products:
-            after.setdefault(max(place.get(number, -1) for number in item.reads), []).append(item)
-        else:
-            for number in item.writes if isinstance(item, Group) else [item.out]:
-                place[number] = len(found)
-            found.append(item)
-    return [*after.get(-1, ()), *(one for at, item in enumerate(found) for one in (item, *after.get(at, ())))]
 
 
 def pack_weights(program: Program) -> None:
