@@ -155,9 +155,9 @@ def test_kernels_copy_and_add_rows(dtype, real, across, tmp_path, monkeypatch):
         if real:
             pytest.importorskip("numba")
             monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-            code = np.array([len(code) + 1, COMPILED(found.source(found.rows)).address, *code[1:]], np.int64)
+            code = np.array([len(code) + 1, COMPILED(found.code).address, *code[1:]], np.int64)
             DRIVER("drive")(code, bases, 0, len(code))
         else:
-            made = python_kernels.kernel(found.source(found.rows))
+            made = python_kernels.kernel(found.code)
             python_kernels.FUNCTIONS[made.address](code[1:], bases)
         np.testing.assert_allclose(out, function(first, places, *([5] * (function is gathers.summed))), rtol=1e-6)

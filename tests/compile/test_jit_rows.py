@@ -63,7 +63,7 @@ def compiled_layer(cell="lstm", batch=7, steps=5, **settings):
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_products_for_all_steps_are_single_ones_of_what_lies_there(cell):
     made = compiled_layer(cell, num_layers=2)
-    found = [made._products.get(step.out) for step in made.program.steps if step.function is np.matmul]
+    found = [made._kernels.get(step.out) for step in made.program.steps if step.function is np.matmul]
     assert None not in found
     assert all(product.stack == 1 for product in found)
     assert sum(35 in product.sizes for product in found) >= 6  # 5 steps of 7 sequences: twice forward, four times back
@@ -197,7 +197,9 @@ def test_weights_of_a_recurrence_are_packed_once_in_each_pass(made, cell, hidden
     assert len(packed) == steps * (1 + apart) + backward
     assert len({step.args[0] for step in packed}) == 1 + apart + bool(backward)
     executor = fast._newest.executor
-    assert {step.out for step in packed} == {n for n, made in executor._tiled.items() if isinstance(made, tiles.Tiled)}
+    assert {step.out for step in packed} == {
+        n for n, made in executor._kernels.items() if isinstance(made, tiles.Tiled)
+    }
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
@@ -220,7 +222,7 @@ def test_products_are_of_single_steps_if_they_are_read_so(cell, monkeypatch):
     made = fast._newest.executor
     of = [sum(isinstance(s, rows.Step) and s.function is tiles.packed_product for s in half) for half in made.items]
     assert of == [2 * 2 * steps, 2 * (steps - 1)]
-    assert not any(step.function is np.matmul and step.out not in made._products for step in made.program.steps)
+    assert not any(step.function is np.matmul and step.out not in made._kernels for step in made.program.steps)
     joins = [step for step in made.program.steps if step.function is np.concatenate]
     inside = [step.out for step in joins if made._plan.places.get(step.out, rows) is not rows]
     inside = [number for number in inside if made._plan.places[number].root != number]

@@ -15,14 +15,14 @@ from tinyseq.backend import Array
 from tinyseq.compiler.fusion import Group, Item, fuse, push_views
 from tinyseq.compiler.jit import cache, threads
 from tinyseq.compiler.jit.formulas import Operand, axes_of, body, form, kernel_numbers, kernel_source
-from tinyseq.compiler.jit.gathers import multiply_tables, rows_of
+from tinyseq.compiler.jit.gathers import multiply_tables
 from tinyseq.compiler.jit.joins import share_joins
-from tinyseq.compiler.jit.products import Product, product_of
+from tinyseq.compiler.jit.kernels import kernels_of
 from tinyseq.compiler.jit.recompute import keep_less
 from tinyseq.compiler.jit.rows import lay_out_in_rows
 from tinyseq.compiler.jit.sums import sums_of
 from tinyseq.compiler.jit.threads import Call, Span, Work, shared, stretches
-from tinyseq.compiler.jit.tiles import pack_weights, split_stacks, sunk, tiled_of
+from tinyseq.compiler.jit.tiles import pack_weights, split_stacks, sunk
 from tinyseq.compiler.passes import drop_dead, is_join, layout, lifetimes, share_common
 from tinyseq.compiler.plan import FRESH, GIVEN, NUMPY, POOL, Place, Plan, address
 from tinyseq.compiler.program import Program
@@ -49,12 +49,9 @@ class Executor(Runner):
         super().__init__(program)
         self.items = prepared(program)
         self._root = lifetimes(program).root
-        products = {step.out: product_of(program, step, self._root) for step in program.steps}
-        self._products = {number: product for number, product in products.items() if product is not None}
-        tiled = {s.out: tiled_of(program, s) or rows_of(program, s) or sums_of(program, s) for s in program.steps}
-        self._tiled = {number: product for number, product in tiled.items() if product is not None}
+        self._kernels = kernels_of(program)
         joins = {s.out for s in program.steps if is_join(program, s) and program.values[s.out].dtype in LOOPED}
-        self._plan = Plan(program, self.items, {*self._products, *self._tiled}, joins, for_numpy=False)
+        self._plan = Plan(program, self.items, {*self._kernels}, joins, for_numpy=False)
         self.sizes = [self._plan.size]
         self.tables = list[Array]()
         self._threads = threads.count()
@@ -110,7 +107,7 @@ class Executor(Runner):
     def _is_kernel(self, item: Item) -> bool:
         if isinstance(item, Group):
             return True
-        return item.out in self._products or item.out in self._tiled or item.out in self._plan.copies
+        return item.out in self._kernels or item.out in self._plan.copies
 
     def _objects(self, items: list[Item]) -> set[int]:
         """The values that NumPy's functions read."""
@@ -198,12 +195,10 @@ class Executor(Runner):
         return base, offset + place.offset
 
     def _works(self, item: Item) -> list[Work]:
-        """The loops or the product of an item."""
+        """The loops of an item, or its kernel."""
         if isinstance(item, Group):
             return [self._loop(item)]
-        if item.out in self._plan.copies and item.out not in self._products:
-            return self._copies(item)
-        return [self._product(item)]
+        return self._copies(item) if item.out in self._plan.copies else [self._whole(item)]
 
     def _loop(self, group: Group) -> Work:
         lines, names = body(self.program, group)
@@ -241,11 +236,11 @@ class Executor(Runner):
             writes = tuple(zip(written, operands[reads:], strict=True))
             found = cache.kernel(kernel_source(tuple(lines), operands[:reads], writes))
             arrays = [(*self._at(place), operand) for place, operand in zip(mine, operands, strict=True)]
-            return self._entry(found.address, kernel_numbers(sizes, arrays), mine, types, reads)
+            return self._entry(found, kernel_numbers(sizes, arrays), mine, types, reads)
 
         return Work(call, shape[axis], 0.05 * prod(shape) * (len(lines) + len(places)))
 
-    def _entry(self, address: int, numbers: list[int], places: list[Place], types: list[Any], reads: int) -> Call:
+    def _entry(self, kernel: Any, numbers: list[int], places: list[Place], types: list[Any], reads: int) -> Call:
         """A call of a kernel; it writes to all places but the first ones."""
         spans: list[list[Span]] = [[], []]
         for index, (place, dtype) in enumerate(zip(places, types, strict=True)):
@@ -253,21 +248,17 @@ class Executor(Runner):
                 base, offset = self._base(place.root)
                 low, high = place.bounds(dtype.itemsize)
                 spans[index >= reads].append(Span(base, offset + low, offset + high))
-        return Call([len(numbers) + 2, address, *numbers], *spans)
+        return Call([len(numbers) + 2, kernel.address, *numbers], *spans)
 
-    def _product(self, step: Step) -> Work:
+    def _whole(self, step: Step) -> Work:
         numbers = *step.reads, step.out
         places, types = [self._plan.places[n] for n in numbers], [self.program.values[n].dtype for n in numbers]
-        made = self._tiled.get(step.out) or self._products[step.out]
+        made = self._kernels[step.out]
 
         def call(start: int, stop: int) -> Call:
             mine = [place.part(axis, start, stop) for place, axis in zip(places, made.axes, strict=True)]
             words = made.numbers(stop - start, [self._at(place) for place in mine])
-            if isinstance(made, Product):
-                kernel = cache.from_runtime("product")
-            else:
-                kernel = cache.kernel(made.source(stop - start))
-            return self._entry(kernel.address, words, mine, types, len(mine) - 1)
+            return self._entry(made.compiled(stop - start), words, mine, types, len(mine) - 1)
 
         return Work(call, made.rows, made.cost)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from tinyseq.backend import Array, gathered, scattered
 from tinyseq.compiler.fusion import lay_out_again
+from tinyseq.compiler.jit import cache
 from tinyseq.compiler.jit.joins import in_order
 from tinyseq.compiler.jit.rows import in_rows
 from tinyseq.compiler.passes import lifetimes
@@ -71,9 +72,9 @@ class Rows(NamedTuple):
         """Roughly how many nanoseconds it takes."""
         return 0.2 * self.rows * self.sizes[0] * self.sizes[1]
 
-    def source(self, rows: int) -> str:
-        """The source of the kernel, which does not depend on how many places there are."""
-        return self.code
+    def compiled(self, rows: int) -> Any:
+        """The kernel, which does not depend on how many places there are."""
+        return cache.kernel(self.code)
 
     def numbers(self, rows: int, places: list[tuple[int, int]]) -> list[int]:
         """The kernel's numbers, from the base and offset of the values, the places and the result."""

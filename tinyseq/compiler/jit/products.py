@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from math import inf, prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.compiler.jit import blas
+from tinyseq.compiler.jit import blas, cache
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Kind, Ref, Step
 
@@ -45,6 +45,10 @@ class Product(NamedTuple):
     def cost(self) -> float:
         """About how many nanoseconds it takes; infinite if it should use all of BLAS's threads."""
         return 2e-2 * prod(self.sizes) if self.axes[2] is not None else inf
+
+    def compiled(self, rows: int) -> Any:
+        """The kernel, which calls BLAS."""
+        return cache.from_runtime("product")
 
     def numbers(self, rows: int, places: list[tuple[int, int]]) -> list[int]:
         """The kernel's numbers, from the base and offset of the operands and the result."""

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinyseq.compiler.jit import cache
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, Step
 
@@ -29,19 +30,9 @@ class Sums(NamedTuple):
         """Roughly how many nanoseconds it takes."""
         return 0.3 * self.rows * self.counts[0] * self.counts[1]
 
-    def source(self, rows: int) -> str:
-        """The source of the kernel."""
-        zero = f"np.{self.dtype.name}(0)"
-        return f"""def kernel(args, bases):
-    y = pointer(bases[args[7]] + args[8], {zero})
-    for k in range(args[0]):
-        store(y, k, {zero})
-    for i in range(args[1]):
-        for j in range(args[2]):
-            x = pointer(bases[args[5]] + args[6] + i * args[3] + j * args[4], {zero})
-            for k in range(args[0]):
-                accumulate(y, k, load(x, k))
-"""
+    def compiled(self, rows: int) -> Any:
+        """The kernel."""
+        return cache.kernel(_source(f"np.{self.dtype.name}(0)"))
 
     def numbers(self, rows: int, places: list[tuple[int, int]]) -> list[int]:
         """The kernel's numbers, from the base and offset of the values and the result."""
@@ -65,3 +56,17 @@ def sums_of(program: Program, step: Step) -> Sums | None:
         [1] * (2 - len(over)) + [kind[each] for each in sorted(over)] for kind in (value.shape, value.strides)
     )
     return Sums(value.dtype, value.shape[kept[0]], tuple(counts), tuple(steps), (kept[0], 0))
+
+
+def _source(zero: str) -> str:
+    """The source of the kernel, for a zero of some type."""
+    return f"""def kernel(args, bases):
+    y = pointer(bases[args[7]] + args[8], {zero})
+    for k in range(args[0]):
+        store(y, k, {zero})
+    for i in range(args[1]):
+        for j in range(args[2]):
+            x = pointer(bases[args[5]] + args[6] + i * args[3] + j * args[4], {zero})
+            for k in range(args[0]):
+                accumulate(y, k, load(x, k))
+"""

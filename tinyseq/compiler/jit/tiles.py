@@ -5,15 +5,16 @@ does nothing but multiply. A tile of the result, a few rows of one panel of colu
 accumulate (Goto and van de Geijn, 2008).
 """
 
+import functools
 import operator
 from collections import Counter
-from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.compiler.fusion import Item
+from tinyseq.compiler.jit import cache
 from tinyseq.compiler.jit.gathers import picked
 from tinyseq.compiler.jit.rows import FEWEST, in_rows, is_product, is_stack
 from tinyseq.compiler.passes import lifetimes
@@ -46,7 +47,7 @@ class Machine(NamedTuple):
         return -(-rows // tiles)
 
 
-@cache
+@functools.cache
 def machine() -> Machine | None:
     """This processor's vectors, if it has fused multiply-add on at least 8 numbers; otherwise None."""
     try:
@@ -94,11 +95,11 @@ class Tiled(NamedTuple):
         """Roughly how many nanoseconds it takes."""
         return 2e-2 * self.rows * self.columns * self.terms
 
-    def source(self, rows: int) -> str:
-        """The source of the kernel for a number of rows."""
+    def compiled(self, rows: int) -> Any:
+        """The kernel for a number of rows."""
         made = machine()
         assert made is not None
-        return kernel_source(made.rows(rows, self.width), self.width, made.lanes)
+        return cache.kernel(kernel_source(made.rows(rows, self.width), self.width, made.lanes))
 
     def numbers(self, rows: int, places: list[tuple[int, int]]) -> list[int]:
         """The kernel's numbers, from the base and offset of the panels, the other operand and the result."""
