@@ -18,10 +18,7 @@ from pathlib import Path
 from tinyseq.viz.rendering.font import FAMILY, FOLDER, is_known
 
 PNG_DPI = 160
-COLOR_TYPE, OPAQUE = (
-    25,
-    2,
-)  # the place in a PNG file that tells what its pixels are, and the number for those without alpha
+COLOR_TYPE, OPAQUE = 25, 2  # where a PNG file says what its pixels are, and the number of those without alpha
 MOST_ROUNDED = 0.45  # of a pixel: Graphviz rounds this down
 MOST_TRIES = 8
 INSTALL = 'Install a renderer with:  pip install "tinyseq[viz]"'
