@@ -299,6 +299,47 @@ def test_on_paper_the_picture_and_its_words_are_whole(name, opened):
     assert float(width) > float(height)  # as nearly all pictures are wide
 
 
+LETTERS_ON_PAPER = """[...document.querySelectorAll('#picture > svg')].filter(sheet => sheet.clientWidth)
+  .flatMap(sheet => [...sheet.querySelectorAll('text')])
+  .map(text => text.getAttribute('font-size') * text.getScreenCTM().a)
+  .filter(size => size)"""
+SHEETS = """(() => { // of every box, except in the legend: how often it is whole, and how often a part of it is seen
+  const found = [...root.querySelectorAll('.node')].map(({ id }) => ({ ...boxes.get(id), whole: 0, part: 0 }));
+  for (const sheet of document.querySelectorAll('.sheet')) {
+    const page = sheet.getBoundingClientRect();
+    [...sheet.querySelectorAll('.node')].forEach((box, i) => {
+      const { left, right, top, bottom } = box.getBoundingClientRect();
+      const [across, down] = [[left - page.left, page.right - right], [top - page.top, page.bottom - bottom]];
+      const inside = [...across, ...down].every(edge => edge >= -0.5);
+      const apart = right <= page.left || left >= page.right || bottom <= page.top || top >= page.bottom;
+      found[i].whole += inside;
+      found[i].part += !inside && !apart;
+    });
+  }
+  return found.filter(({ legend }) => !legend).map(({ whole, part }) => [whole, part]);
+})()"""
+ON_PAPER = {"rnn": 1, "both_directions": 2, "two_layers_in_both_directions": 8, "trellis": 1}
+
+
+@pytest.mark.parametrize("name", ON_PAPER)
+def test_letters_on_paper_can_be_read_if_need_be_on_several_sheets_that_cut_no_box(name, opened):
+    browser = opened(drawing(name), 980, 700, color_scheme="dark")  # a sheet of letter paper, less its margins
+    browser.run("go(12)")
+    browser.prefer("print")
+    browser.wait_for("onPaper")
+    assert min(browser.run(LETTERS_ON_PAPER)) >= 7.9  # pixels: 6 pt
+    assert browser.run("document.querySelectorAll('.sheet').length || 1") == ON_PAPER[name]
+    if ON_PAPER[name] > 1:
+        assert {tuple(times) for times in browser.run(SHEETS)} == {(1, 0)}
+        fill = "getComputedStyle([...document.querySelectorAll('{} .op.early rect')].at(-1)).fill"
+        assert browser.run(fill.format(".sheet")) == browser.run(fill.format("#picture > svg:not(.sheet)"))
+    paper = base64.b64decode(browser.call("Page.printToPDF", preferCSSPageSize=True)["data"])
+    assert len(re.findall(rb"/Type /Page\b", paper)) >= ON_PAPER[name]
+    browser.prefer(color_scheme="light")
+    browser.wait_for("!onPaper")
+    assert browser.run("document.querySelectorAll('.sheet').length") == 0
+
+
 # -- folding -----------------------------------------------------------------------------------------------------------
 
 

@@ -15,11 +15,11 @@ byId("night").addEventListener("click", () => {
 dark.addEventListener("change", setTheme);
 /** Get ready for paper, on which all of the picture is seen, or for the screen. */
 function print(begins) {
+  if (begins === onPaper) return;
   onPaper = begins;
-  if (onPaper) setAll(svg, { viewBox: home.join(" ") });
-  else svg.removeAttribute("viewBox");
   setTheme();
   fit();
+  layOut(begins);
 }
 matchMedia("print").addEventListener("change", ({ matches }) => print(matches));
 window.addEventListener("beforeprint", () => print(true)); // not every browser fires both
