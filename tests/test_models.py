@@ -212,7 +212,7 @@ def test_language_models_are_sampled_alike(name):
     assert likeliest == model.sample(8, 3, prompt="so l", temperature=1e-9)
     assert likeliest != model.sample(8, 3, prompt="so l", temperature=50.0)
     for wrong in (-1, float("nan")):
-        with pytest.raises(ValueError, match="temperature must not be negative"):
+        with pytest.raises(ValueError, match="temperature must be a finite number, at least 0"):
             model.sample(3, temperature=wrong)
 
 

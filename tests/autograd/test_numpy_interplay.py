@@ -169,6 +169,16 @@ def test_no_ufunc_adds_at_places_of_a_tensor(ufunc, index):
         assert x.tolist() == [0.5, 0.75]
 
 
+@pytest.mark.parametrize("ufunc", [f for f in UFUNCS if f.nin == 2], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("index", [0, [0], [0, 0], slice(2), np.array([True, False])], ids=str)
+def test_no_ufunc_adds_a_tensor_at_places_of_an_array(ufunc, index):
+    """Its values would go on without their gradient."""
+    array = np.array([0.5, 0.75])
+    with pytest.raises(TypeError, match=r"\.at would write to a tensor, or .* into an array.*ts\.scatter_add"):
+        ufunc.at(array, index, leaf([2.0])[0] * 2)
+    assert array.tolist() == [0.5, 0.75]
+
+
 def test_a_constant_may_be_written_into_an_array_but_never_written_to():
     x, out = ts.ones(2), np.zeros(2)
     assert np.add(x, 1.0, out=out) is out

@@ -276,6 +276,11 @@ def test_what_is_no_such_model_is_refused(make, message):
         make()
 
 
+def test_states_share_an_emission_model_and_no_table():
+    with pytest.raises(TypeError, match=r"emission must be an emission model, such as Categorical\(table\).*ndarray"):
+        Shared(np.array([[0.5, 0.5], [0.2, 0.8]]), of=[0, 1, 0])
+
+
 def test_counts_are_drawn_only_where_their_number_is_known():
     with pytest.raises(TypeError, match="pass trials= to Multinomial"):
         HMM([1.0], [[1.0]], Multinomial([[0.5, 0.5]])).sample(3)

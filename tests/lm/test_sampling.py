@@ -166,8 +166,9 @@ def test_a_reader_takes_several_symbols_at_any_time():
         ({"top_p": 1.5}, ValueError, r"top_p must be above 0 and at most 1, got 1\.5"),
         ({"top_p": float("nan")}, ValueError, "top_p must be above 0 and at most 1, got nan"),
         ({"top_p": "0.9"}, TypeError, "top_p must be a number, got '0.9'"),
-        ({"temperature": -1}, ValueError, r"temperature must not be negative, got -1\.0"),
-        ({"temperature": float("nan")}, ValueError, "temperature must not be negative, got nan"),
+        ({"temperature": -1}, ValueError, r"temperature must be a finite number, at least 0; got -1\.0"),
+        ({"temperature": float("nan")}, ValueError, "temperature must be a finite number, at least 0; got nan"),
+        ({"temperature": float("inf")}, ValueError, "temperature must be a finite number, at least 0; got inf"),
         ({"temperature": True}, TypeError, "temperature must be a number, got True"),
     ],
 )

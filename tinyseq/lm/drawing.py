@@ -57,12 +57,12 @@ class Choice(NamedTuple):
         """The settings, checked.
 
         Raises:
-            ValueError: the temperature is negative or NaN, ``top_k`` is below 1, or ``top_p`` not in (0, 1].
+            ValueError: the temperature is negative, NaN or infinite, ``top_k`` is below 1, or ``top_p`` not in (0, 1].
             TypeError: one of them is not a number, or ``top_k`` is not a whole number.
         """
         temperature = number("temperature", temperature)
-        if not temperature >= 0:
-            raise ValueError(f"temperature must not be negative, got {temperature}")
+        if not 0 <= temperature < np.inf:
+            raise ValueError(f"temperature must be a finite number, at least 0; got {temperature}")
         top_k = None if top_k is None else whole("top_k", top_k)
         if top_p is not None and not 0 < (top_p := number("top_p", top_p)) <= 1:
             raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")

@@ -42,7 +42,7 @@ def array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: A
         if ours is not None and (self.node is not None or getattr(self._array.dtype, "kind", "f") == "f"):
             return ours(*inputs)
     name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
-    if method == "at" and isinstance(inputs[0], Tensor):  # NumPy writes to arrays that are locked, too
+    if method == "at" and (isinstance(inputs[0], Tensor) or recorded(inputs)):  # NumPy writes to locked arrays, too
         raise _writes(f"np.{name}")
     function = ufunc if method == "__call__" else getattr(ufunc, method)
     if not recorded(inputs):

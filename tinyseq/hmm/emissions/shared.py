@@ -26,6 +26,7 @@ class Shared(Emission):
         of: for each state, the state of ``emission`` whose emissions it has, (K,).
 
     Raises:
+        TypeError: if ``emission`` is no emission model.
         ValueError: if ``of`` contains numbers that are not states of ``emission``.
 
     Example:
@@ -37,6 +38,11 @@ class Shared(Emission):
     """
 
     def __init__(self, emission: Emission, of: ArrayLike) -> None:
+        if not isinstance(emission, Emission):
+            raise TypeError(
+                "emission must be an emission model, such as Categorical(table) for P(symbol | state); "
+                f"got {type(emission).__name__}"
+            )
         self.emission, self.of = emission, np.array(of)
         if self.of.ndim != 1 or not len(self.of) or self.of.dtype.kind not in "iu":
             raise ValueError(f"of must name a state of the emission model for each state, got {of!r}")

@@ -227,7 +227,7 @@ def _log_total(
 def _best(xp: Any, scores: Array, *, shapes: Shapes = (), n: int = 2, lengths: Any = (), learns: bool = True) -> Array:
     if runs_here(scores):
         return _on_device(scores, shapes, n, lengths).best_scores()
-    return best_paths(*_prepared(scores, shapes, n, lengths))[1]
+    return best_paths(*_prepared(scores, shapes, n, lengths))[1].astype(scores.dtype)
 
 
 _log_partition = op(

@@ -229,7 +229,7 @@ def _finite(x: Value) -> Value:
 
 def _shares(log_weight: Value, axis: int) -> tuple[Value, Value, Value]:
     """The log of the total weight, each alternative's share p of it, and log p; p = 0 has log p = 0, as p log p = 0."""
-    xp, total = namespace(log_weight), _logsumexp(log_weight, axis)
-    possible = log_weight > -inf
-    log_share = xp.where(possible, log_weight - xp.expand_dims(_finite(total), axis=axis), 0.0)
-    return total, xp.where(possible, xp.exp(log_share), 0.0), log_share
+    xp, possible = namespace(log_weight), log_weight > -inf
+    log_share = xp.log_softmax(log_weight, axis=axis)  # minus the rounded total, shares would not quite sum to 1
+    share = xp.where(possible, xp.exp(log_share), 0.0)
+    return _logsumexp(log_weight, axis), share, xp.where(possible, log_share, 0.0)

@@ -89,6 +89,11 @@ def plain(table: Any) -> NDArray[Any]:
     return np.asarray(table.numpy() if isinstance(table, Tensor) else table)
 
 
+def exact(table: Any) -> NDArray[np.float64]:
+    """The values in double precision, for sums over the steps of long sequences, where rounding adds up."""
+    return plain(table).astype(np.float64, copy=False)
+
+
 def in_recording(*tables: Any) -> bool:
     """Whether the values of a table are those of later replays (see `tinyseq.compile`), so that none can be checked."""
     return any(isinstance(table, Tensor) and is_recorded(table._array) for table in tables)

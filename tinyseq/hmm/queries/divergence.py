@@ -13,9 +13,10 @@ from tinyseq.arguments import whole
 from tinyseq.autograd.modes import no_grad
 from tinyseq.backend import Array
 from tinyseq.hmm.inference.chain import chain
+from tinyseq.hmm.inference.passes import dispatch
 from tinyseq.hmm.inference.semirings import Expectation
 from tinyseq.hmm.model.parameters import Model, Parameters
-from tinyseq.hmm.model.probabilities import plain
+from tinyseq.hmm.model.probabilities import exact, plain
 from tinyseq.hmm.model.stationary import stationary
 from tinyseq.hmm.observations import Observations
 from tinyseq.hmm.queries.forms import Many, One, Restriction
@@ -84,7 +85,7 @@ def path_divergence(p: Model, q: Model, x: One | Many, states: Restriction = Non
     _check_states(p.parameters, q.parameters)
     with no_grad():
         total, mean, lost = _expected_difference(one, other)
-        under_q = np.reshape(plain(log_likelihood(q, x, states)), -1)
+        under_q = dispatch.log_likelihood(other.arcs, other.scores, other.batch)
     one.require_possible(total)
     impossible = (lost > 0) | (under_q == -np.inf)
     kl = np.where(impossible, np.inf, mean - total + np.where(impossible, 0.0, under_q))
@@ -185,8 +186,8 @@ def _check_states(one: Parameters, other: Parameters) -> None:
 def _lifted(model: Parameters, n: int) -> Tables:
     """The logs of the initial tables and of the transitions, as those of a model with longer n-grams."""
     initial, transition, _ = model.logs
-    tables, size = [plain(table) for table in initial], len(model.states)
-    steps = plain(transition)
+    tables, size = [exact(table) for table in initial], len(model.states)
+    steps = exact(transition)
     varies = steps.ndim > model.n
     for known in range(model.n, n):  # states before a further one that has no full history yet
         step = steps[known - model.n] if varies and known - model.n < len(steps) else steps[-1] if varies else steps
@@ -211,8 +212,8 @@ def _expected_difference(one: Observations, other: Observations) -> tuple[Array,
         )
     rows = one.rows.padded()
     pairs = [*zip(initial_p, initial_q, strict=True), (transition_p, transition_q)]
-    pairs.append((one.all_scores()[rows], other.all_scores()[rows]))
-    ends = [np.zeros(len(m.states)) if m.end is None else plain(m.logs[2]) for m in (first, second)]
+    pairs.append((exact(one.all_scores()[rows]), exact(other.all_scores()[rows])))
+    ends = [np.zeros(len(m.states)) if m.end is None else exact(m.logs[2]) for m in (first, second)]
     axes = [*[0] * len(initial_p), int(transition_p.ndim > n), 1, 0]
     found = []
     for feature in (_difference, _ruled_out):

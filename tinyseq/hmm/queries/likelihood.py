@@ -12,7 +12,7 @@ from tinyseq.hmm.inference.chain import chain
 from tinyseq.hmm.inference.passes import dispatch
 from tinyseq.hmm.inference.semirings import Entropy
 from tinyseq.hmm.model.parameters import Model
-from tinyseq.hmm.model.probabilities import plain
+from tinyseq.hmm.model.probabilities import exact
 from tinyseq.hmm.observations import Observations
 from tinyseq.hmm.queries.forms import Many, One, Restriction
 
@@ -126,14 +126,11 @@ def entropy(hmm: Model, x: One | Many, states: Restriction = None) -> float | np
     """
     seen = Observations(hmm.parameters, x, states)
     initial, transition, end = hmm.parameters.logs
-    end = None if end is None else plain(end)
-    scores = seen.all_scores()[seen.rows.padded()]
+    tables = tuple(map(exact, initial)), exact(transition), exact(seen.all_scores()[seen.rows.padded()])
     with no_grad():
-        summed = chain(
-            tuple(map(plain, initial)), plain(transition), scores, end, semiring=Entropy(), lengths=seen.rows.lengths
-        )
+        summed = chain(*tables, None if end is None else exact(end), semiring=Entropy(), lengths=seen.rows.lengths)
     found = summed.numpy()[1] if seen.rows.lengths else np.zeros(0)
-    return float(found[0]) if seen.one else found
+    return float(found[0]) if seen.one else found.astype(hmm.parameters.dtype, copy=False)
 
 
 def _exponential(log_probability: Array) -> float:

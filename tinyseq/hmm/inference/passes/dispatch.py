@@ -115,6 +115,7 @@ def best_paths(arcs: Arcs, scores: Scores, batch: Ragged) -> tuple[Array, Array]
         scores: the emission scores of all rows.
         batch: the sequences.
     """
+    arcs = arcs.to(np.float64)
     certain, rest = [], np.ones(len(batch.order), dtype=bool)
     if arcs.n == 2 and len(arcs.tables) == 2 and not arcs.own:
         for column, first, rows in batch.longer(blocks.LONG):
@@ -145,6 +146,7 @@ def best_lists(arcs: Arcs, scores: Scores, batch: Ragged, k: int) -> tuple[Array
         The states of the path of each rank (k, rows); and the scores of the paths (k, N), -inf where there are fewer
         than k.
     """
+    arcs = arcs.to(np.float64)
     width = max(1, (1 << 20) // (arcs.tables[-1].size * k))
     return decode(lambda part: KBest(part, scores, k), arcs, batch, len(batch.order), width)
 
