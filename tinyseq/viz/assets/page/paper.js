@@ -16,8 +16,9 @@ function pieces([start, end], most, stretches) {
   while (end - found.at(-1) > most) {
     const [least, limit] = [found.at(-1) + most / 3, found.at(-1) + most];
     const crossed = at => stretches.filter(([low, high]) => low < at && at < high).length;
-    const ends = stretches.map(([, high]) => high + EDGE).filter(at => least < at && at <= limit);
-    found.push(ends.sort((a, b) => crossed(a) - crossed(b) || b - a)[0] ?? limit);
+    const ends = new Set(stretches.map(([, high]) => Math.ceil(high) + EDGE).filter(at => least < at && at <= limit));
+    const ranked = [...ends].map(at => [crossed(at), at]).sort(([one, near], [other, far]) => one - other || far - near);
+    found.push(ranked[0]?.[1] ?? limit);
   }
   return found.map((low, i) => [low, found[i + 1] ?? end]);
 }
