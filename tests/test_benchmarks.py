@@ -57,10 +57,19 @@ def test_hidden_markov_models_in_pytorch_are_those_of_tinyseq(monkeypatch):
     np.testing.assert_array_equal(ours["best path"]()[0].numpy().argmax(axis=-1), states)
 
 
+@pytest.fixture
+def in_a_hurry(monkeypatch):
+    """The benchmark of pages, which does not wait here for times that no test reads."""
+    drawings = loaded("drawings")
+    monkeypatch.setattr(drawings, "LOOKS", 0.0)
+    monkeypatch.setattr("browser.TOLD_WITHIN", 0.0)
+    return drawings
+
+
 @pytest.mark.skipif(importlib.util.find_spec("pygraphviz") is None and not shutil.which("dot"), reason="needs Graphviz")
 @pytest.mark.skipif(PROGRAM is None, reason="needs Chromium or Chrome")
-def test_the_clicks_that_are_timed_do_what_their_names_say(tmp_path):
-    drawings = loaded("drawings")
+def test_the_clicks_that_are_timed_do_what_their_names_say(tmp_path, in_a_hurry):
+    drawings = in_a_hurry
     path = drawings.page(4, tmp_path)
     done = {
         "fold a step": "folded.size",
@@ -84,10 +93,8 @@ def test_the_clicks_that_are_timed_do_what_their_names_say(tmp_path):
 @pytest.mark.skipif(importlib.util.find_spec("pygraphviz") is None and not shutil.which("dot"), reason="needs Graphviz")
 @pytest.mark.skipif(PROGRAM is None, reason="needs Chromium or Chrome")
 @pytest.mark.parametrize(("network", "steps"), [("LSTM", 14), ("stack", 16)])  # of which some are folded at first
-def test_the_first_acts_that_are_timed_do_what_their_names_say(network, steps, tmp_path, monkeypatch):
-    drawings = loaded("drawings")
-    monkeypatch.setattr(drawings, "LOOKS", 0.0)  # a person looks; nothing is timed here
-    monkeypatch.setattr("browser.TOLD_WITHIN", 0.0)
+def test_the_first_acts_that_are_timed_do_what_their_names_say(network, steps, tmp_path, in_a_hurry):
+    drawings = in_a_hurry
     path = drawings.page(steps, tmp_path, network)
     changed = {
         **dict.fromkeys(["next box", "next time step", "jump of the slider"], "now()"),

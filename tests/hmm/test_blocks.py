@@ -157,7 +157,7 @@ def test_best_paths(name, model, dtype, plainly):
         end=None if model.end is None else model.end.astype(dtype),
     )
     rng = np.random.default_rng(4)
-    for rows in (2048, 2561, 4000):
+    for rows in (2048, 2561, 4000) if dtype is np.float64 else (2561,):
         x = model.sample(rows, rng).observations
         found, wanted = model.viterbi(x), plainly(model.viterbi, x)
         close = 1e-10 if dtype is np.float64 else 1e-4
