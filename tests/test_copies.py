@@ -3,6 +3,7 @@
 import copy
 import multiprocessing
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -45,6 +46,12 @@ def test_a_model_says_what_it_is(name):
         shown = repr(make())
         assert shown.startswith(name)
         assert " at 0x" not in shown
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_nothing_shows_where_in_memory_it_lies(name):
+    for make in OBJECTS[name]:
+        assert not re.search(r"\b0x[0-9a-f]{6,}", repr(make()))
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,9 @@ class reuse:
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        return "reuse()"
+
     def __enter__(self) -> None:
         global _open, _before
         with _lock:

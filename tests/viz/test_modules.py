@@ -163,3 +163,12 @@ def test_a_closed_module_lists_its_states_in_the_same_order_in_every_run():
     first, second = (layer(ts.tensor(np.full((3, 1, 2), number, "float32")))[0] for number in (1, 2))
     content = closed(sheet(record(ts.sum((first - second) ** 2))), 0)
     assert {letters for letters in content.states.values() if len(letters) > 1} == {("h", "h′", "c", "c′")}
+
+
+@pytest.mark.parametrize("name", ["both_directions", "both_directions_of_an_lstm", "two_layers_in_both_directions"])
+def test_a_closed_module_that_reads_both_ways_begins_each_at_its_own_end(name):
+    content = closed(sheet(record(ZOO[name].loss())), 0)
+    said = Wording(content)
+    shown = [column for column in content.columns if column.kind == "step"]
+    begun = {box.column < shown[0]: said.lines(box)[0].text for box in content.boxes if box.kind == "initial"}
+    assert [[way for way in "→←" if way in begun[before]] for before in (True, False)] == [["→"], ["←"]]

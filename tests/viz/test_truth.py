@@ -122,6 +122,11 @@ def test_a_part_is_named_by_t_in_a_folded_drawing():
     assert "E[xₜ]" in found["always_the_same_word"]
 
 
+def test_a_target_that_is_the_next_input_is_called_by_that():
+    content = sheet(record(ZOO["next_input_is_the_target"].loss()), fold=True)
+    assert {"W xₜ", "− xₜ₊₁"} <= {Wording(content).lines(box)[0].text for box in content.boxes}
+
+
 def test_a_window_of_a_leaf_that_the_user_has_named_says_which():
     x, w, h = ts.tensor(np.ones((5, 2)), requires_grad=True), ts.nn.Parameter(np.ones((3, 6))), ts.zeros(3)
     for t in range(3):

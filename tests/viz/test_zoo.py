@@ -165,6 +165,7 @@ NAMES = {
     "soft_stack": {"P h′₋₁", "y′ ·", "y × ·"},
     "penalty_on_a_weight": {"W[x₀]", "W′ [·, h₋₁] + b", "W′′ h₀ + b", "W′²"},
     "detached_at_every_step": {"h₋₁ = 0", "U h₋₁", "U h₀", "h₀", "U h₁", "h₁"},
+    "next_input_is_the_target": {"W x₀", "− x₁", "− x₃"},
     "losses_of_one_element": {"+ → L₀", "W x₀", "U h₀", "V h₀"},
 }
 

@@ -331,3 +331,15 @@ def loss_of_the_last_two_states():
             h = ts.tanh(w @ x[t] + u @ h)
             states.append(h)
     return ts.nn.cross_entropy(ts.stack(states)[-2:] @ v, letters(len(states[-2:])))
+
+
+@network()
+def next_input_is_the_target():
+    """A model that predicts the next vector: its target is x[t + 1]."""
+    w, u, v = weights(W=(3, 2), U=(3, 3), V=(2, 3))
+    x, h, losses = data(zoo.STEPS + 1, 2), ts.zeros(3), []
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + u @ h)
+            losses.append(ts.sum((v @ h - x[t + 1]) ** 2))
+    return sum(losses)

@@ -176,6 +176,10 @@ class Compiled(Wrapper, Generic[P, R]):
         with no_grad():
             return self._record(args, {}, given).on_arrays()
 
+    def __repr__(self) -> str:
+        name = getattr(self.function, "__qualname__", type(self.function).__name__)
+        return f"Compiled({name}, recorded {sum(map(len, self._replays.values()))} of at most {self.limit} times)"
+
     def __reduce__(self) -> Any:
         return Compiled, (self.function, self.limit, self.executor)  # a copy makes its own recordings
 

@@ -62,6 +62,9 @@ class Windows:
         self.inputs: Ids = text[position]
         self.targets: Ids = np.where(step < lengths, text[position + 1], IGNORE)
 
+    def __repr__(self) -> str:
+        return f"Windows({len(self)} windows of {self.steps} steps, batch={self.inputs.shape[-1]})"
+
     def __len__(self) -> int:
         return -(-len(self.inputs) // self.steps)
 

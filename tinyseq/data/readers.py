@@ -98,12 +98,12 @@ class Reader(Generic[Items]):
 
     name: str
     line: str
-    items: Callable[..., Items]
+    items: Callable[..., Items] = field(repr=False)
     example: str = ""
     formats: Mapping[str, Mapping[str, str]] = field(default_factory=dict, compare=False)
-    pieces: Callable[[Iterable[tuple[int, str]]], Iterator[Lines]] | None = None
-    piece: Callable[..., Any] | None = None
-    blank: Callable[[Any], bool] | None = None
+    pieces: Callable[[Iterable[tuple[int, str]]], Iterator[Lines]] | None = field(default=None, repr=False)
+    piece: Callable[..., Any] | None = field(default=None, repr=False)
+    blank: Callable[[Any], bool] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         READERS.append(self)

@@ -210,6 +210,9 @@ class Plateau:
         self.bad = 0
         self.cooling = 0
 
+    def __repr__(self) -> str:
+        return f"Plateau(lr={self.lr:.6g}, mode={self.mode!r}, best={self.best:.6g}, bad={self.bad} of {self.patience})"
+
     def __call__(self, step: int) -> float:
         """The current rate, whatever the step."""
         return self.lr

@@ -42,6 +42,9 @@ class Lexicon:
             raise ValueError("counts must be at least 0, and each word and each tag must have a positive count")
         self.words, self.tags, self.counts = words, tags, counts
 
+    def __repr__(self) -> str:
+        return f"Lexicon({len(self.words)} words, {len(self.tags)} tags)"
+
     @classmethod
     def of(cls, sentences: Iterable[Sentence]) -> "Lexicon":
         """Count the words and tags of a corpus.
@@ -113,6 +116,9 @@ class Endings:
                 endings.append(ending)
         self._shorter: Ids = np.array(shorter)  # the ending with a letter less
         self._counts = _summed(lexicon.counts, np.array(rows, np.int64), np.array(endings, np.int64), len(shorter))
+
+    def __repr__(self) -> str:
+        return f"Endings({len(self)} endings of at most {self.longest} letters)"
 
     def __len__(self) -> int:
         return len(self._shorter)

@@ -59,6 +59,9 @@ class WeightAverage:
         self.count = 0
         self._averages: dict[str, Array] = {}
 
+    def __repr__(self) -> str:
+        return f"WeightAverage(decay={self.decay}, start={self.start}, count={self.count})"
+
     def __call__(self, report: Report) -> None:
         """Include the weights after a step."""
         if report.step <= self.start:

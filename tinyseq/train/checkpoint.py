@@ -78,6 +78,9 @@ class Checkpoint:
         self.depends_on = dict(depends_on or {})
         self._run: dict[str, Any] = {}
 
+    def __repr__(self) -> str:
+        return f"Checkpoint({str(self.path)!r}, every={self.every})"
+
     def after(self, step: int, parts: Sequence[object], *, stopped: bool, at_once: bool) -> None:
         """Save the run if it is due.
 

@@ -41,6 +41,9 @@ class Log:
         self._begun = False
         self._step = 0
 
+    def __repr__(self) -> str:
+        return f"Log({str(self.path)!r})"
+
     def __call__(self, report: Report) -> None:
         """Add a line."""
         values = report._asdict()

@@ -60,6 +60,9 @@ class Validation:
         self.best_step = 0
         self._weights = model.state_dict()
 
+    def __repr__(self) -> str:
+        return f"Validation(every={self.every}, best={self.best:.6g} at step {self.best_step})"
+
     def __call__(self, step: int) -> float | None:
         """Measure if it is due after ``step`` steps, and record the result."""
         if step % self.every:

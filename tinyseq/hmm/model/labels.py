@@ -1,5 +1,6 @@
 """Names of states and symbols, and their ids."""
 
+import reprlib
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
@@ -44,6 +45,9 @@ class Labels(Sequence[Any]):
         # Numbers are ids, unless the names themselves are numbers.
         self.letters = all(isinstance(name, str) and len(name) == 1 for name in self.names)
         self.numeric = self.named and any(isinstance(name, int | np.integer) for name in self.names)
+
+    def __repr__(self) -> str:
+        return f"Labels({reprlib.repr(self.names)})"
 
     def __len__(self) -> int:
         return len(self.names)

@@ -58,6 +58,9 @@ class Filter:
             raise ValueError("there is no state before the first observation; use predict(1) for the first state")
         return np.asarray(np.exp(_newest(self._message)), dtype=self._parameters.dtype)
 
+    def __repr__(self) -> str:
+        return f"Filter(steps={self.steps}, log_likelihood={self.log_likelihood:.6g})"
+
     def update(self, x: Hashable | NDArray[Any]) -> NDArray[Any]:
         """Add the next observation.
 

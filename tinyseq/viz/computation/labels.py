@@ -286,6 +286,8 @@ class Wording:
 
     def _unknown(self, box: Box, argument: Argument) -> str:
         """A symbol for a constant that is an array, or that no op has kept: y, or y′ for the next, with its step."""
+        if other := self.symbols.of_other_step(box, argument):
+            return other
         same = self.values.is_fixed(box, argument)
         known = identity(self.values.constant(argument)) if same else (box.slot, box.arguments.index(argument))
         place = self.unknown.setdefault(known, len(self.unknown))

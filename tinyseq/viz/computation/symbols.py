@@ -1,18 +1,20 @@
 """The symbols of states and inputs: h₂, c₋₁ = 0, x₀; and the user's names for them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from tinyseq.viz.computation.boxes import Box, Sheet
+from tinyseq.viz.computation.boxes import Argument, Box, Sheet
 from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.computation.names import at_any_step, later
-from tinyseq.viz.computation.values import Values
+from tinyseq.viz.computation.values import Values, identity
 from tinyseq.viz.layout.rows import Slot
 from tinyseq.viz.rendering.style import clean, subscript
 
 MOST_STATES = 4  # listed on a closed module
+MOST_COMPARED = 16  # steps, to see whether a constant is the input of another step
+FURTHER = 1, -1, 2, -2, 3, -3  # steps, to that one
 
 
 class Symbols:
@@ -78,7 +80,7 @@ class Symbols:
             began = "start" if box.arguments else "·"
             return "0" if self.is_zero(box) else began  # of a value that is handed on, and is no state
         states = states or self.sheet.states.get(box.slot) or ("·",)
-        letters = (self.inputs[box.slot],) if box.kind == "input" else states
+        letters = (self.inputs[box.slot],) if box.kind == "input" else self._begun(box, states)
         given = self._given_name(box)
         if given and box.vertices[-1] not in self.sheet.plan.tracks:
             return given  # of one step's leaf, which needs no number
@@ -94,6 +96,37 @@ class Symbols:
         if box.kind != "initial" and (box.of_step is None or box.of_step >= self.sheet.plan.steps[box.column.phase][0]):
             return names  # neither a state nor a padding before the first step
         return names + (" = 0" if self.is_zero(box) else "")
+
+    def of_other_step(self, box: Box, argument: Argument) -> str:
+        """The symbol of the input of another step that a constant is, as the target x[t + 1]; empty for others."""
+        taken = self._arrays(box, argument)
+        for arrow in self.sheet.arrows if taken and box.step is not None else ():
+            data = arrow.tail
+            if data.kind != "input" or data.of_step is not None or not data.arguments or data.column != box.column:
+                continue
+            known = [a for a in arrow.head.arguments if a in data.arguments]
+            held = self._arrays(arrow.head, known[0]) if known else {}
+            for by in FURTHER:
+                pairs = [(held[step + by], array) for step, array in taken.items() if step + by in held]
+                if pairs and all(one == other for one, other in pairs):
+                    index = later(-by) if self.sheet.folded else subscript((box.step or 0) + by)
+                    return self.inputs[data.slot] + index
+        return ""
+
+    def _arrays(self, box: Box, argument: Argument) -> dict[int, Hashable]:
+        """The numbers of a constant by step, where they differ from each other."""
+        uses = self.sheet.over_time(box, argument)[:MOST_COMPARED]
+        known = {self.sheet.record.vertices[use.vertex].step or 0: self.values.constant(use) for use in uses}
+        found = {step: identity(array) for step, array in known.items() if np.size(array) > 1 and array is not None}
+        return {step: held.numbers for step, held in found.items() if not held.array}
+
+    def _begun(self, box: Box, states: tuple[str, ...]) -> tuple[str, ...]:
+        """Of the states of a closed module that reads both ways, those that begin at the end where a box stands."""
+        if box.kind != "initial" or not box.column or len(states) < 2:
+            return states
+        steps = [other.step for other in self.sheet.columns if other.kind == "step" and other.phase == box.column.phase]
+        other_way = "→" if steps and box.column.step > steps[-1] else "←"
+        return tuple(state for state in states if other_way not in state) or states
 
     def _is_fixed(self, box: Box) -> bool:
         """Whether all steps take one array, as a memory or a picture that does not change: it belongs to no step."""
