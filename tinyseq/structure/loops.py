@@ -170,7 +170,7 @@ def _loops(vertices: tuple[Vertex, ...]) -> tuple[dict[int, int], list[int]]:
             if before is None:
                 read[vertex.block].add(source)
             elif before == step and vertices[source].block == vertex.block:
-                made.join(vertex.id, source, 0)
+                made.join_in_block(vertex.id, source)
             elif abs(step - before) == 1:
                 across.append((vertex.id, source))
     others = []
@@ -200,6 +200,11 @@ class _Unions:
         while root[vertex] != vertex:
             root[vertex] = vertex = root[root[vertex]]
         return vertex
+
+    def join_in_block(self, mine: int, source: int) -> None:
+        """Join two vertices of one block, before any blocks are joined: their sets have no other blocks."""
+        one, other = self.find(mine), self.find(source)
+        self.root[max(one, other)] = min(one, other)
 
     def join(self, mine: int, source: int, stride: int) -> None:
         """Join the loops of two vertices, unless they run in different directions or have different blocks at one
