@@ -5,8 +5,9 @@ python benchmarks/drawings.py [--quick]
 Pages are opened in headless Chromium and used: every control for the first time after a page of 4 or 100 steps of an
 LSTM, a GRU or a stack in both directions has been opened, and a few again and again with all of 100 steps unfolded. The
 time is the one that the browser itself tells, from the click until its effect is on the screen, in steps of 8 ms: the
-median of several clicks, and the slowest. Each line says what is wanted. --quick clicks fewer times, and leaves the
-longest networks out.
+median of several clicks, and the slowest. Each line says what is wanted, and is printed when it is known. A page is
+opened for each first click, some 240 in all, which takes about ten minutes; standard error says which one it is.
+--quick clicks fewer times, and leaves the longest networks out.
 """
 
 import argparse
@@ -129,7 +130,9 @@ def first_answers(path: Path, rounds: int) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     with chromium() as browser:
         browser.size(1400, 900)
-        for name, (*before, act) in list(firsts(browser).items()) * rounds:
+        acts = list(firsts(browser).items()) * rounds
+        for number, (name, (*before, act)) in enumerate(acts, 1):
+            told(f"{path.stem}: {number} of {len(acts)}, {name}")
             browser.open(path)
             browser.point("h1")
             time.sleep(LOOKS)
@@ -155,12 +158,27 @@ def answers(path: Path, rounds: int) -> dict[str, list[float]]:
     return found
 
 
+def told(doing: str) -> None:
+    """Say on standard error what is being done, in place of what was said before."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{doing}", end="", file=sys.stderr, flush=True)
+
+
 def report(what: str, found: float, wanted: float, unit: float, name: str, more: str = "") -> bool:
     """A line that says what was found, and whether it is as wanted."""
     met = found < wanted
     missed = "" if met else ", MISSED"
     print(f"{what:44s} {found * unit:8.2f} {name} (wanted below {wanted * unit:g}{missed}){more}", flush=True)
     return met
+
+
+def answered(found: dict[str, list[float]]) -> list[bool]:
+    """Lines that say how soon a page answers each kind of act."""
+    medians = {kind: (statistics.median(seconds), max(seconds) * 1e3) for kind, seconds in found.items()}
+    return [
+        report(kind, median, ANSWERED_WITHIN, 1e3, "ms", f", slowest {slowest:.0f}")
+        for kind, (median, slowest) in medians.items()
+    ]
 
 
 def main(arguments: list[str]) -> None:
@@ -177,13 +195,11 @@ def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = page(100, Path(folder))
         met.append(report("a page of 100 steps of an LSTM", path.stat().st_size, PAGE_BELOW, 1e-6, "MB"))
-        found = answers(path, rounds)
+        met += answered(answers(path, rounds))
         for network, steps in product(NETWORKS, (4,) if quick else (4, 100)):
-            first = first_answers(page(steps, Path(folder), network), rounds // 4)
-            found |= {f"first, {network}, {steps} steps: {act}": seconds for act, seconds in first.items()}
-        for kind, seconds in found.items():
-            slowest = f", slowest {max(seconds) * 1e3:.0f}"
-            met.append(report(kind, statistics.median(seconds), ANSWERED_WITHIN, 1e3, "ms", slowest))
+            first = first_answers(page(steps, Path(folder), network), rounds // 4 if steps < 100 else 1)
+            told("")
+            met += answered({f"first, {network}, {steps} steps: {act}": seconds for act, seconds in first.items()})
     print(f"{sum(met)} of {len(met)} are as wanted")
 
 
