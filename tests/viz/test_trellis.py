@@ -9,7 +9,7 @@ import pytest
 
 import tinyseq as ts
 from tinyseq.hmm import HMM, Gaussian
-from tinyseq.viz import automaton, trellis
+from tinyseq.viz import automaton, defaults, trellis
 from tinyseq.viz.hmm.lattice import lattice, posteriors
 from tinyseq.viz.rendering.style import ACCENT, INK, STRUT
 
@@ -486,6 +486,14 @@ def test_the_paths_have_colours_of_their_own_and_their_words_are_in_ink(cats):
 def test_a_setting_that_would_change_nothing_is_refused(cats, settings, reason):
     with pytest.raises(ValueError, match=reason):
         trellis(cats, ["I", "like", "cats"], **settings)
+
+
+@pytest.mark.parametrize("settings", [{"candidates": True}, {"k": 3}])
+def test_blanks_that_everything_has_by_default_are_refused_where_values_are_needed_too(cats, settings):
+    with defaults(values=False), pytest.raises(ValueError, match=r"got values=False from ts\.viz\.defaults"):
+        trellis(cats, ["I", "like", "cats"], **settings)
+    with defaults(values=False):
+        assert trellis(cats, ["I", "like", "cats"], values=True, **settings).svg()
 
 
 def test_the_model_comes_first(cats):

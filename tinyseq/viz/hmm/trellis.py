@@ -116,9 +116,12 @@ def trellis(
     k = whole("k", k)
     if not isinstance(hmm, HMM):
         raise TypeError(f"hmm must be a ts.hmm.HMM, got {type(hmm).__name__}; the model comes first: trellis(hmm, x)")
+    with defaults(values=values) as chosen:
+        blank = chosen.values is False
     for name, wanted in (("candidates=True", candidates), (f"k={k}", k > 1)):
-        if wanted and (semiring != "max" or values is False):
-            got = f"semiring={semiring!r}" if semiring != "max" else "values=False"
+        if wanted and (semiring != "max" or blank):
+            given = "values=False" if values is False else "values=False from ts.viz.defaults"
+            got = f"semiring={semiring!r}" if semiring != "max" else given
             raise ValueError(f"{name} needs the max semiring and its values, got {got}")
     if semiring == "max" and hmm.emissions.is_one(x) and len(x):
         decodings = [hmm.viterbi(x)] if k == 1 else hmm.kbest(x, k)
