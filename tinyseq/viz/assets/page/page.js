@@ -35,7 +35,7 @@ function togglePanel(folded = !document.body.classList.contains("panel-folded"))
 function present(on = !document.body.classList.contains("presenting")) {
   document.body.classList.toggle("presenting", on);
   byId("present").setAttribute("aria-pressed", String(on));
-  reserve();
+  afterFrame(reserve);
   if (on) document.activeElement.blur();
   else if (document.activeElement === document.body) byId("present").focus();
   if (fitted) fit();
