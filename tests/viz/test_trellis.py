@@ -496,13 +496,6 @@ def test_blanks_that_everything_has_by_default_are_refused_where_values_are_need
         assert trellis(cats, ["I", "like", "cats"], values=True, **settings).svg()
 
 
-@pytest.mark.parametrize("semiring", ["max", "log"])
-@pytest.mark.parametrize("values", [True, False])
-def test_a_trellis_to_fill_in_has_no_empty_key_to_arrows_that_it_lacks(cats, semiring, values):
-    svg = trellis(cats, ["I", "like"], semiring, values=values).svg()
-    assert ('id="key"' in svg) == values
-
-
 def test_the_model_comes_first(cats):
     with pytest.raises(TypeError, match=r"hmm must be a ts.hmm.HMM, got list; the model comes first"):
         trellis(["I", "like", "cats"], cats)

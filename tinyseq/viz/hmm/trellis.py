@@ -326,8 +326,8 @@ class _Painter:
         above = {"heading": [Text(heading, 13, bold=True)], "formula": [small(self.texts.formula())]}
         bottom = self._at(self.steps - 1, self.count - 1).y - self.size[1] / 2 - in_type(60)
         results = {f"result{i}": lines for i, lines in enumerate(self._results())}
-        if self.steps > 1 and self.filled:
-            results["key"] = [small(KEYS[self.grid.semiring])]
+        if self.steps > 1:
+            results["key"] = [small(KEYS[self.grid.semiring] if self.filled else " ")]
         if self.grid.left_out or self.grid.impossible:
             every = self.count + self.grid.left_out + self.grid.impossible
             note = f"{self.count} of {every:,} histories are drawn"
