@@ -79,9 +79,6 @@ class Switch(ABC):
 
     __slots__ = ()
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
-
     @abstractmethod
     def inside(self, now: Mode) -> Mode:
         """The mode inside, whose ``outer`` is the one around it."""
@@ -205,9 +202,6 @@ class _Relabelled(Switch, Generic[Value]):
 
     def __init__(self, value: Value) -> None:
         self.value = value
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.value!r})"
 
     def inside(self, now: Mode) -> Mode:
         return Mode(now.grad, self.relabel(now.label), now.anomaly, now)

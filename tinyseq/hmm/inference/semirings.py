@@ -229,7 +229,6 @@ def _finite(x: Value) -> Value:
 
 def _shares(log_weight: Value, axis: int) -> tuple[Value, Value, Value]:
     """The log of the total weight, each alternative's share p of it, and log p; p = 0 has log p = 0, as p log p = 0."""
-    xp, possible = namespace(log_weight), log_weight > -inf
+    xp = namespace(log_weight)
     log_share = xp.log_softmax(log_weight, axis=axis)  # minus the rounded total, shares would not quite sum to 1
-    share = xp.where(possible, xp.exp(log_share), 0.0)
-    return _logsumexp(log_weight, axis), share, xp.where(possible, log_share, 0.0)
+    return _logsumexp(log_weight, axis), xp.exp(log_share), _finite(log_share)
