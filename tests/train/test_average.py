@@ -124,6 +124,20 @@ def test_the_average_of_another_model_is_refused_and_changes_nothing():
     assert all((average.state_dict()[name] == value).all() for name, value in before.items() if name != "count")
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_small_part_of_each_step_is_not_rounded_away(dtype):
+    """A step changes the average by less than half a unit in the last place of single precision."""
+    model = ts.nn.Linear(1, 1, bias=False, dtype=dtype)
+    average, steps = WeightAverage(model, decay=0.9999), range(1, 5001)
+    for step in steps:
+        model.weight.copy_([[1.0 if step <= 10 else 1.0005]])
+        average(Report(step, 0.0, 0.0, 0.0, 0.0, 0.1))
+    average.load_state_dict(average.state_dict())
+    average.apply()
+    expected = np.mean([1.0 if step <= 10 else np.array(1.0005, dtype) for step in steps], dtype="f8")
+    np.testing.assert_allclose(model.weight.item(), expected, rtol=1e-7)
+
+
 def test_what_cannot_be_averaged_is_named():
     model = ts.nn.Linear(1, 1)
     with pytest.raises(TypeError, match="model must be a Module, got list"):

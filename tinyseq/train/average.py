@@ -16,7 +16,8 @@ class WeightAverage:
     """A callback that averages a model's weights over the steps of a run; the training itself does not change.
 
     For the first 1 / (1 - decay) steps it is their plain mean; after that, an exponential moving average. It often
-    predicts better than the last weights, most of all where the learning rate does not fall to 0.
+    predicts better than the last weights, most of all where the learning rate does not fall to 0. It is kept in double
+    precision: in single precision, the small part of a step that enters it would be rounded away.
 
     Args:
         model: the model being trained.
@@ -71,7 +72,7 @@ class WeightAverage:
         for name, parameter in self.model.named_parameters():
             value = parameter._array
             if self.count == 1:
-                self._averages[name] = namespace_of(value).asarray(value, copy=True)
+                self._averages[name] = _exact(value, value)
             else:
                 self._averages[name] += rate * (value - self._averages[name])
 
@@ -115,9 +116,12 @@ class WeightAverage:
         if found != {name: parameter.shape for name, parameter in own.items()}:
             raise ValueError("the average belongs to a model with other weights")
         self._averages = {
-            name.removeprefix("average."): namespace_of(parameter._array).asarray(
-                state[name], dtype=parameter.dtype, copy=True
-            )
-            for name, parameter in own.items()
+            name.removeprefix("average."): _exact(state[name], parameter._array) for name, parameter in own.items()
         }
         self.count = count
+
+
+def _exact(values: Array, like: Array) -> Array:
+    """A copy in double precision, on the device of an array."""
+    xp = namespace_of(like)
+    return xp.asarray(values, dtype=xp.float64, copy=True)
