@@ -273,3 +273,16 @@ def test_it_runs_on_arrays_of_another_library():
     np.testing.assert_allclose(x.grad.numpy(), y.grad.numpy(), atol=1e-12)
     np.testing.assert_allclose(crf.transition.grad.numpy(), twin.transition.grad.numpy(), atol=1e-12)
     assert crf.decode(x.detach(), lengths) == twin.decode(values, lengths)
+
+
+def test_a_long_batch_in_single_precision_keeps_its_digits():
+    """Added up one step after the other, the score of the observed path would be off by several times as much."""
+    rng = np.random.default_rng(0)
+    scores, tags = rng.normal(5.0, size=(30_000, 2, 3)).astype("f4"), np.zeros((30_000, 2), int)
+    found = []
+    for dtype in ("float32", "float64"):
+        crf = ts.nn.CRF(3, dtype=dtype)
+        for parameter in crf.parameters():
+            parameter.copy_(np.zeros(parameter.shape, dtype))
+        found.append(crf.log_likelihood(ts.tensor(scores.astype(dtype)), tags, reduction="none").numpy())
+    np.testing.assert_allclose(*found, rtol=1e-6)

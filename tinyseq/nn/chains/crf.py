@@ -278,7 +278,10 @@ def _observed(batch: Tensor, ids: Any, real: Any, tables: Tables) -> Tensor:
     emitted = np.where(real, np.arange(ids.size).reshape(ids.shape) * tags + ids, none)
     moved = np.where(real[1:], transitions + ids[:-1] * tags + ids[1:], none)
     ends = starts + tags + ids[last, columns]
-    return total(getitem(scores, np.concatenate([emitted, moved, starts + ids[:1], ends[None]])), axis=0)
+    terms = np.concatenate([emitted, moved, starts + ids[:1], ends[None]])
+    # of each sequence in a row, which NumPy adds up in pairs: one step after the other, rounding would add up, too
+    rows = getitem(scores, terms.T.reshape(-1)).reshape(terms.shape[::-1])
+    return total(rows, axis=1)
 
 
 def _observed_by_step(batch: Tensor, ids: Any, real: Any, tables: Tables) -> Tensor:
