@@ -40,6 +40,8 @@ ALLOWED = {
     ("*(validation)", "Text"): OWN,
     ("*.names", "Any"): OWN,
     ("*.Posterior.__init__(names)", "Any"): OWN,
+    ("*.Posterior.__init__(symbols)", "Any"): OWN,
+    ("*.Posterior.symbols()", "Any"): OWN,
     ("*.HMM.symbols()", "Any"): OWN,
     ("tinyseq.lm.*.sample()", "Any"): OWN,
     ("tinyseq.lm.*.symbols_of()", "Any"): OWN,

@@ -56,13 +56,14 @@ def posterior(hmm: Model, x: One | Many, states: Restriction = None) -> Posterio
         # Copies, so that keeping the result of one sequence does not keep the whole batch in memory. On a GPU each one
         # would take as long as all posteriors together.
         parts = [part.astype(hmm.parameters.dtype, copy=True) for part in parts]
-    symbols = [partial(_named, hmm.parameters.symbols, data) for data in seen.rows.split(seen.rows.data)]
+    known = hmm.parameters.symbols
+    symbols = [partial(_named, known, ids.copy()) if len(known) else tuple for ids in seen.rows.split(seen.rows.data)]
     each = zip(totals.tolist(), parts, seen.transitions(), symbols, strict=True)
     return seen.answer([Posterior(total, part, transitions, names, read) for total, part, transitions, read in each])
 
 
 def _named(symbols: Sequence[Any], data: Array) -> list[Any]:
-    """The observations of a sequence by name; none if they are not symbols."""
+    """The observations of a sequence by name; none if they are log scores instead."""
     ids = on_host(data)
     known = [*symbols, None]  # the missing observation has the last id
-    return [known[i] for i in ids.tolist()] if len(symbols) and ids.dtype.kind in "iu" else []
+    return [known[i] for i in ids.tolist()] if ids.dtype.kind in "iu" else []
