@@ -95,6 +95,8 @@ def test_the_files_and_tests_that_a_page_names_exist(page):
     for place, test in PLACE.findall(page.read_text("utf-8")):
         assert (ROOT / place).exists(), place
         assert not test or f"def {test}(" in (ROOT / place).read_text("utf-8"), f"{place}::{test}"
+    for name in re.findall(r"`(\w+\.py)`", page.read_text("utf-8")):  # of a folder that the text has named
+        assert any((ROOT / "tinyseq").rglob(name)) or (ROOT / "benchmarks" / name).exists(), name
 
 
 PICTURE = re.compile(r"^```\{picture\} (.*)$", re.MULTILINE)

@@ -56,7 +56,7 @@ def output(code: str) -> list[str]:
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
 
 
-CALLS_OF_THE_C_LIBRARY = """
+WATCHED_LIBRARY = """
 import ctypes
 called = []
 class Library(ctypes.CDLL):
@@ -64,6 +64,9 @@ class Library(ctypes.CDLL):
         called.append(name)
         return super().__getattr__(name)
 ctypes.CDLL = Library
+"""
+
+CALLS = """
 import tinyseq as ts
 with ts.memory.reuse():
     pass
@@ -76,9 +79,9 @@ print(*(name for name in called if "mall" in name))
 def test_the_users_own_setting_is_left_alone(own, monkeypatch):
     for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"):
         monkeypatch.delenv(name, raising=False)
-    assert "mallopt" in output(CALLS_OF_THE_C_LIBRARY)
+    assert "mallopt" in output(WATCHED_LIBRARY + CALLS)
     monkeypatch.setenv(own, "glibc.malloc.trim_threshold=131072" if own == "GLIBC_TUNABLES" else "131072")
-    assert output(CALLS_OF_THE_C_LIBRARY) == []
+    assert output(WATCHED_LIBRARY + CALLS) == []
 
 
 @pytest.mark.parametrize(
@@ -139,22 +142,15 @@ def shared():
         "handlers": list(logging.getLogger().handlers), "level": logging.getLogger().level,
         "limits": resource.getrlimit(resource.RLIMIT_AS), "streams": (sys.stdout, sys.stderr),
     }
-import ctypes
-told = []
-class Library(ctypes.CDLL):
-    def __getattr__(self, name):
-        told.append(name)
-        return super().__getattr__(name)
-ctypes.CDLL = Library
 before = shared()
 import tinyseq
 after = shared()
-print(len(before), [name for name in before if before[name] != after[name]], [n for n in told if "mal" in n])
+print(len(before), [name for name in before if before[name] != after[name]], [n for n in called if "mal" in n])
 """
 
 
 @pytest.mark.skipif(os.name != "posix", reason="resource limits are POSIX's")
 def test_an_import_changes_nothing_that_a_process_shares():
-    count, *rest = output(WHAT_A_PROCESS_SHARES)
+    count, *rest = output(WATCHED_LIBRARY + WHAT_A_PROCESS_SHARES)
     assert int(count) > 20
     assert rest == ["[]", "[]"]
