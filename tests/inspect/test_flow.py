@@ -92,7 +92,7 @@ def test_messages_of_a_markov_chain_are_states_whose_gradients_are_posteriors():
     x = [0, 3, 1, 2]
     initial = ts.tensor(np.log(tables[0]), requires_grad=True)
     log_z = ts.hmm.chain(initial, np.log(tables[1]), np.log(tables[2][:, x].T))
-    norms = ts.inspect.gradient_flow(log_z).states["state"]
+    norms = ts.inspect.gradient_flow(log_z).states["α"]
     np.testing.assert_allclose(norms, np.linalg.norm(ts.hmm.HMM(*tables).posterior(x).states, axis=1), rtol=1e-10)
 
 

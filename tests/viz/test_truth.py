@@ -163,4 +163,4 @@ def test_no_state_has_more_primes_than_can_be_told_apart_and_a_cell_is_a_state_b
 def test_the_states_of_a_scan_are_no_cells_and_as_many_as_are_handed_on():
     states = {letter for letters in sheet(record(scan_in_parallel())).states.values() for letter in letters}
     assert states == {f"h⁽{i}⁾" for i in "¹²³⁴⁵"}
-    assert {*ts.inspect.gradient_flow(scan_in_parallel()).states} == {"state", *(f"state{i}" for i in range(2, 6))}
+    assert {*ts.inspect.gradient_flow(scan_in_parallel()).states} == {"h", *(f"h{i}" for i in range(2, 6))}

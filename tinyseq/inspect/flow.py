@@ -46,7 +46,8 @@ class GradientFlow:
 def gradient_flow(loss: Tensor) -> GradientFlow:
     """The norms of dL/dh_t, dL/dc_t and of the gates' gradients at every time step.
 
-    States and gates are found in the graph: see `tinyseq.structure.states`. Each norm is that of the complete gradient:
+    States and gates are found in the graph, and have the letters that they have in its drawing: see
+    `tinyseq.structure.states`. Each norm is that of the complete gradient:
     what the loss at step t sends and what comes back from step t + 1.
 
     Args:

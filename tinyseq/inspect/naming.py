@@ -44,9 +44,8 @@ class Names:
             for node, gate in blocks.items():
                 self._known[node] = _name(gate, node.label.step, prefix[loop.scope])
             for state, states in loop.states.items():
-                if not state.startswith("state"):
-                    for step, parent in states.items():
-                        self._known[parent] = _name(state, step, prefix[loop.scope])
+                for step, parent in states.items():
+                    self._known[parent] = _name(state, step, prefix[loop.scope])
         for i, node in enumerate(sorted((n for n in nodes if n.label.step is None), key=lambda n: n.seq), 1):
             self._known[node] = Name(f"u_{i}", f"u_{{{i}}}")
         self._known[root] = Name("L", "L")
@@ -92,8 +91,9 @@ def _constant(value: Any) -> Name:
 
 
 def _name(letter: str, step: int | None, prefix: str) -> Name:
+    tex = letter.replace("α", r"\alpha")
     above = rf"^{{\text{{{_tex(prefix[:-1])}}}}}" if prefix else ""
-    return Name(f"{_one_line(prefix)}{letter}_{step}", f"{letter}{above}_{{{step}}}")
+    return Name(f"{_one_line(prefix)}{letter}_{step}", f"{tex}{above}_{{{step}}}")
 
 
 def _one_line(name: str) -> str:

@@ -1,7 +1,8 @@
 """Detection of recurrent states and gates in a graph.
 
 Neither needs a name. A *state* is a value that one time step passes to another. It is h if the next step multiplies it
-by a matrix, and c if it does not: the cell of an LSTM takes the uninterrupted path. A *gate* is a sigmoid or tanh of
+by a matrix. Beside an h, one that is not multiplied is c: the cell of an LSTM takes the uninterrupted path. Without an
+h, the state is h too; in a sum over paths it is α. Drawings and inspection say the same. A *gate* is a sigmoid or tanh of
 one block of rows that a step has split, or of what it has made of them; its name is the one that the cell's declaration
 gives to these rows.
 """
@@ -56,13 +57,14 @@ def loops(nodes: list[Node]) -> list[Loop]:
     """
     uses = _uses(nodes)
     begin = beginnings(nodes)
+    summing = {place[0] for place, node in stepped(nodes) if node.op.sums_paths}
     found: dict[tuple[str, ...], Loop] = {}
     for scope, step, name, state in _handed_on(uses, first_steps(nodes)):
         found.setdefault(scope, Loop(scope)).states[name][step] = state
     for loop in found.values():
         _complete(loop, nodes, begin)
-        if not any(name.startswith("h") for name in loop.states):  # a cell is a state beside h
-            loop.states = {name.replace("c", "state"): by_step for name, by_step in loop.states.items()}
+        letter = letter_of(False, any(name.startswith("h") for name in loop.states), loop.scope in summing)
+        loop.states = {name.replace("c", letter): by_step for name, by_step in loop.states.items()}
     for place, node in stepped(nodes):
         if place[0] in found:
             for block in gates_of(node):
@@ -149,6 +151,17 @@ def _rearranged(parent: Parent) -> Parent:
 def _users_in_step(uses: dict[Parent, list[Node]], node: Node) -> list[Node]:
     read = uses.get(node, [])
     return [] if any(user.label.step not in {None, node.label.step} for user in read) else read
+
+
+def letter_of(multiplied: bool, beside_h: bool, sums_paths: bool) -> str:
+    """The letter of a state.
+
+    Args:
+        multiplied: whether the next step multiplies it by a matrix.
+        beside_h: whether another state of its loop is multiplied.
+        sums_paths: whether its loop is a sum over paths.
+    """
+    return "h" if multiplied else "α" if sums_paths else "c" if beside_h else "h"
 
 
 def is_multiplied(

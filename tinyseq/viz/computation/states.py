@@ -20,7 +20,7 @@ from tinyseq.structure.grouping import Grouping
 from tinyseq.structure.loops import Plan
 from tinyseq.structure.paths import reached
 from tinyseq.structure.record import Shape, Vertex
-from tinyseq.structure.states import is_multiplied
+from tinyseq.structure.states import is_multiplied, letter_of
 from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.names import told_apart
 from tinyseq.viz.computation.values import Values, identity
@@ -220,8 +220,7 @@ class _Step:
 
 
 def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[Box]) -> None:
-    """Name states: h if the next step multiplies it by a matrix, c if not (an LSTM's cell), as `tinyseq.inspect` does;
-    alpha in a sum over paths, L for a running total.
+    """Name states by `tinyseq.structure.states.letter_of`, as `tinyseq.inspect` does; L for a running total.
 
     Args:
         sheet: the drawing's content, with its arrows; boxes of states get their kind.
@@ -236,13 +235,13 @@ def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[
         return [] if any(user.step not in {None, vertex.step} for user in read) else read
 
     taken = [arrow for arrow in sheet.arrows if arrow.kind == "time"]
-    hidden = {
+    multiplied = {
         arrow.tail.slot
         for arrow in taken
         if is_multiplied((vertices[v] for v in arrow.head.vertices), attrgetter("declared"), in_step)
     }
     weighted = {arrow.head for arrow in sheet.arrows if arrow.kind == "weight"}
-    hidden = hidden or {arrow.tail.slot for arrow in taken if arrow.head in weighted}  # element by element only
+    hidden = multiplied or {arrow.tail.slot for arrow in taken if arrow.head in weighted}  # element by element only
     summing = {
         sheet.plan.loop_of[vertex.id]
         for vertex in sheet.record.vertices
@@ -258,12 +257,11 @@ def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[
     beside = {loop for box, loop in loops.items() if box.slot in hidden}  # a cell is a state beside h
     for box, loop in sorted(loops.items(), key=lambda item: sheet.plan.loops[item[1]].phase):
         box.kind = box.kind if box in totals and box.kind == "result" else "state"
-        alone = (len(others) == 1 or loop not in beside) and box.slot not in cells
-        letter, alike = "h" if box.slot in hidden or alone else "c", carrying - summing
+        beside_h = box.slot in cells or (len(others) > 1 and loop in beside)
+        letter = letter_of(box.slot in (multiplied if loop in summing else hidden), beside_h, loop in summing)
+        alike = carrying & summing if letter == "α" else carrying - summing or carrying
         if box in totals:
             letter, alike = "L", {loop}
-        elif loop in summing:
-            letter, alike = "α", carrying & summing
         if box.slot not in sheet.states:
             sheet.states[box.slot] = (distinct(sheet, letter, loop, alike),)
     for box in computed:
