@@ -1,11 +1,15 @@
 """Of a sequence of states, an arrow comes from those alone that are read."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from zoo import data, weight
 
 import tinyseq as ts
+from tinyseq.structure.grouping import steps_taken
 from tinyseq.structure.record import record
+from tinyseq.structure.timewise import Track
 from tinyseq.viz.computation.sheet import sheet
 
 STEPS = 5
@@ -43,3 +47,23 @@ def test_arrows_come_from_the_steps_that_are_read(part, after):
     outside = {arrow.tail.step for arrow in content.arrows if arrow.tail.column and not arrow.head.column}
     numbers = ts.tensor(np.broadcast_to(np.arange(STEPS)[:, None], (STEPS, 3)).astype(float))
     assert outside == {*np.unique(PARTS[part](numbers).numpy()).astype(int)}
+
+
+COPIED = {"a list of places", "a range that is taken", "a mask"}  # what they pick
+RESHAPED = {"slices side by side", "rows of a list", "with the time in the middle"}  # to a shape with few features
+
+
+@pytest.mark.parametrize("part", [part for part in PARTS if part not in COPIED | RESHAPED])
+def test_to_know_the_steps_that_are_read_takes_no_memory_for_the_values(part):
+    leaf, features = ts.nn.Parameter(np.zeros((STEPS, 3))), 10**6
+    vertices = record(ts.sum(PARTS[part](leaf))).vertices
+    taken, source = [], vertices[-1].parents[0]
+    while source[0]:
+        taken.append((vertices[source[0]], source[1]))
+        source = taken[-1][0].parents[0]
+    tracemalloc.start()
+    found = steps_taken(Track(0, tuple(range(STEPS))), (STEPS, features), taken)
+    assert tracemalloc.get_traced_memory()[1] < features
+    tracemalloc.stop()
+    numbers = ts.tensor(np.broadcast_to(np.arange(STEPS)[:, None], (STEPS, 3)).astype(float))
+    assert {*found} == {*np.unique(PARTS[part](numbers).numpy()).astype(int)}

@@ -359,7 +359,8 @@ def _scales(vertex: Vertex) -> bool:
 def steps_taken(track: Track, shape: Shape, taken: Sequence[Taken]) -> tuple[int, ...]:
     """The time steps of those parts of a sequence that are left when rearrangements have taken parts of it.
 
-    The ops themselves tell: they are applied to an array of this shape that holds each value's step.
+    The ops themselves tell: they are applied to an array of this shape that holds each value's step. In memory it
+    has one number for each step, as long as the ops turn axes and take slices.
 
     Args:
         track: the time axis of the sequence.
@@ -368,13 +369,18 @@ def steps_taken(track: Track, shape: Shape, taken: Sequence[Taken]) -> tuple[int
     """
     if not taken or not math.prod(shape):
         return track.steps
-    places = np.arange(len(track.steps)).reshape(-1, *[1] * (len(shape) - track.axis - 1))
-    left: Any = np.broadcast_to(places, shape)
+    places = np.arange(len(track.steps), dtype=np.min_scalar_type(len(track.steps)))
+    left: Any = np.broadcast_to(places.reshape(-1, *[1] * (len(shape) - track.axis - 1)), shape)
     for vertex, output in reversed(taken):
+        if vertex.operator == "[]":
+            left = left[vertex.index]  # the op would copy it
+            continue
         op = OPS[vertex.op]
         made = op.forward(namespace_of(left), left, **vertex.attrs)
         left = made[output] if op.outputs else made
-    return tuple(track.steps[place] for place in np.unique(left).astype(int))
+    left = np.asarray(left)
+    alike = tuple(slice(1) if stride == 0 else slice(None) for stride in left.strides)
+    return tuple(track.steps[place] for place in np.unique(left[alike]).tolist())
 
 
 def part_of(vertex: Vertex, output: int) -> str:

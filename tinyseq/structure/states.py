@@ -2,9 +2,9 @@
 
 Neither needs a name. A *state* is a value that one time step passes to another. It is h if the next step multiplies it
 by a matrix. Beside an h, one that is not multiplied is c: the cell of an LSTM takes the uninterrupted path. Without an
-h, the state is h too; in a sum over paths it is α. Drawings and inspection say the same. A *gate* is a sigmoid or tanh of
-one block of rows that a step has split, or of what it has made of them; its name is the one that the cell's declaration
-gives to these rows.
+h, the state is h too; in a sum over paths it is α. Drawings and inspection say the same. A *gate* is a sigmoid or tanh
+of one block of rows that a step has split, or of what it has made of them; its name is the one that the cell's
+declaration gives to these rows.
 """
 
 from collections import defaultdict
