@@ -54,6 +54,18 @@ def test_of_any_model_no_word_leaves_its_state_and_no_arc_runs_through_another(s
         assert faults(automaton(model(states, seed=seed)).svg()) == []
 
 
+@pytest.mark.parametrize("states", [13, 16, 20, 30])
+def test_letters_of_many_states_can_be_read_and_nothing_lies_on_anything_else(states):
+    assert faults(automaton(model(states)).svg()) == []
+
+
+def test_an_automaton_whose_letters_are_small_says_how_they_would_be_larger():
+    for count, small in ((30, False), (38, True)):
+        svg = automaton(model(count), values=False).svg()
+        assert ("shorter names of states, or fewer states" in svg) == small
+        assert any("smallest letters" in fault for fault in faults(svg)) == small
+
+
 def test_the_note_of_what_is_left_out_stands_right_below_the_lowest_part():
     hmm = model(12)
     canvas = _Painter(hmm, np.asarray(hmm.transition), "", values=True).painted()
