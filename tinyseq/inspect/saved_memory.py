@@ -12,7 +12,7 @@ from tinyseq.arguments import whole
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, is_array
-from tinyseq.structure.paths import made_of, steps_of
+from tinyseq.structure.paths import made_of, readers_of_parts, steps_of
 from tinyseq.structure.states import stepped
 
 Kind = Literal["result", "constant", "parameter"]
@@ -171,7 +171,8 @@ def saved_memory(loss: Tensor) -> SavedMemory:
         (32, {'multiply': 16, 'exp': 16}, 16)
     """
     nodes = made_of(loss)
-    sequences = _handed_out(nodes)
+    reads = ((edge, step) for (_, step), node in stepped(nodes) for edge in node.edges)
+    sequences = {node for node, parts in readers_of_parts(reads).items() if len(set().union(*parts.values())) > 1}
     entries: dict[int, Kept] = {}
     crossings: list[Crossing] = []
     for node in reversed(nodes):
@@ -232,18 +233,8 @@ def _buffer(array: Array) -> tuple[int, int]:
     return id(array if _base(array) is None else _base(array)), _nbytes(array.shape, array.dtype)
 
 
-def _handed_out(nodes: list[Node]) -> set[Node]:
-    """Values that are split outside of the loops for several steps, as z is."""
-    readers: dict[Node, set[int]] = defaultdict(set)
-    for (_, step), node in stepped(nodes):
-        for edge in node.edges:
-            if isinstance(edge, Output) and edge.node.op.kind == "unstacking" and edge.label.step is None:
-                readers[edge.node].add(step)
-    return {made for made, steps in readers.items() if len(steps) > 1}
-
-
 def _crossings(node: Node, step: int, sequences: set[Node]) -> Iterator[Crossing]:
-    for edge in node.edges:
+    for edge in node.edges:  # what is split for several steps, as z is, is a sequence
         if edge is None or isinstance(edge, Leaf) or edge.label.step == step or owner(edge) in sequences:
             continue
         key = (edge.seq, edge.index if isinstance(edge, Output) else 0)

@@ -12,7 +12,7 @@ from tinyseq.autograd.axes import Axes, Use
 from tinyseq.autograd.declare import summed_to
 from tinyseq.autograd.graph import Node, Output, Parent, owner
 from tinyseq.backend import Array, is_array, namespace_of
-from tinyseq.structure.paths import add, gradients
+from tinyseq.structure.paths import add, gradients, only_at, readers_of_parts
 
 Sent = dict[int, dict[Parent, Array]]  # by step: where gradients arrive, and the gradients
 
@@ -54,7 +54,11 @@ class _Joint:
         self.alone: Sent = {step: dict(seeds) for step, seeds in sent.items()}
         self.prologue, self.target = prologue, target
         self.arrived: dict[Parent, dict[Timed, Array]] = defaultdict(dict)  # by node
-        for node, outputs in _handed_out(sent).items():
+        reads = ((parent, step) for step, seeds in sent.items() for parent in seeds)
+        for node, readers in readers_of_parts(reads).items():
+            if any(len(steps) > 1 for steps in readers.values()):
+                continue  # an output is of no single step
+            outputs = {output: step for output, (step,) in readers.items()}
             parts: list[Any] = [None] * len(node.shape)
             for output, step in outputs.items():
                 parts[output.index] = self.alone[step].pop(output)
@@ -96,26 +100,8 @@ class _Joint:
 
     def _part(self, timed: Timed, g: Array) -> None:
         """Each step's own gradient, with zeros at the other steps' positions."""
-        xp = namespace_of(g)
-        sides = tuple(-1 if axis == timed.axis else 1 for axis in range(g.ndim))
-        place = xp.reshape(xp.arange(g.shape[timed.axis]), sides)
         for position, step in timed.steps:
-            add(self.alone[step], timed.parent, xp.where(place == position, g, xp.zeros_like(g)))
-
-
-def _handed_out(sent: Sent) -> dict[Node, dict[Output, int]]:
-    """The nodes that split a time axis, and the step to which each of their outputs goes."""
-    readers: dict[Output, list[int]] = defaultdict(list)
-    for step, seeds in sent.items():
-        for parent in seeds:
-            if isinstance(parent, Output) and parent.node.op.kind == "unstacking":
-                readers[parent].append(step)
-    shared = {output.node for output, steps in readers.items() if len(steps) > 1}
-    found: dict[Node, dict[Output, int]] = defaultdict(dict)
-    for output, steps in readers.items():
-        if output.node not in shared:
-            found[output.node][output] = steps[0]
-    return found
+            add(self.alone[step], timed.parent, only_at(g, timed.axis, [position]))
 
 
 def _argument_axes(node: Node, axis: int) -> Axes | None:

@@ -20,7 +20,7 @@ from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER, TAKING_APART
 from tinyseq.autograd.declare import OPS
 from tinyseq.backend import namespace_of
 from tinyseq.structure.loops import Plan
-from tinyseq.structure.record import Record, Shape, Source, Vertex, part_text
+from tinyseq.structure.record import Record, Shape, Source, Vertex, origin, part_text
 from tinyseq.structure.timewise import Track
 
 REARRANGING = LOOKED_THROUGH | TAKING_APART | PUTTING_TOGETHER
@@ -265,10 +265,7 @@ class Grouping:
 
     def _rearranged(self, vertex: int) -> Vertex:
         """What a vertex is a rearrangement of, except for an index, since x[t] is data; other vertices themselves."""
-        found = self.vertices[vertex]
-        while found.kind in REARRANGING and found.operator != "[]" and len({*found.made_of}) == 1:
-            found = self.vertices[found.made_of[0]]
-        return found
+        return origin(self.vertices, vertex, lambda made: made.kind in REARRANGING and made.operator != "[]")
 
     def _readers(self, leaf: Vertex) -> list[Vertex]:
         """The vertices that compute with a leaf, rearranged or not."""

@@ -147,6 +147,29 @@ def first_steps(nodes: list[Node]) -> dict[Parent, int]:
     return found
 
 
+def readers_of_parts(reads: Iterable[tuple[Parent | None, int]]) -> dict[Node, dict[Output, set[int]]]:
+    """The nodes that take a sequence apart outside of the loops, and the steps that read each of their outputs.
+
+    Args:
+        reads: values, and the steps that read them.
+    """
+    found: dict[Node, dict[Output, set[int]]] = {}
+    for part, step in reads:
+        if isinstance(part, Output) and part.node.op.kind == "unstacking" and part.label.step is None:
+            found.setdefault(part.node, {}).setdefault(part, set()).add(step)
+    return found
+
+
+def only_at(array: Array, axis: int, places: Collection[int]) -> Array:
+    """An array with zeros except at some places of an axis."""
+    xp = namespace_of(array)
+    chosen = np.zeros(array.shape[axis], dtype=bool)
+    chosen[list(places)] = True
+    sides = tuple(-1 if i == axis else 1 for i in range(array.ndim))
+    kept: Array = xp.where(xp.reshape(xp.asarray(chosen), sides), array, xp.zeros_like(array))
+    return kept
+
+
 def made_of(loss: Tensor) -> list[Node]:
     """Every node that a loss depends on, newest first."""
     return readable([scalar_root(loss)])

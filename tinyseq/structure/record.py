@@ -4,7 +4,7 @@
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import attrgetter
@@ -22,6 +22,7 @@ from tinyseq.backend import Array
 from tinyseq.structure.paths import ones
 
 Shape = tuple[int, ...]
+Scope = tuple[str, ...]  # a path of modules, outermost first
 MOST_OPS = 250_000  # the most that a drawing looks at, which takes some seconds
 Source = tuple[int, int]  # a vertex's id, and which of its outputs
 
@@ -169,6 +170,14 @@ class Record:
         """What an op has saved for its gradient rule, by name."""
         item = self.items[vertex] if self.items else None
         return dict(zip(item.op.saves, item.saved, strict=True)) if isinstance(item, Node) and item.saved else {}
+
+
+def origin(vertices: Sequence[Vertex], vertex: int, passes: Callable[[Vertex], bool]) -> Vertex:
+    """What a vertex is a rearrangement of: it, or what is behind it and others that a path passes."""
+    found = vertices[vertex]
+    while passes(found) and len({*found.made_of}) == 1:
+        found = vertices[found.made_of[0]]
+    return found
 
 
 def users_of(vertices: Sequence[Vertex]) -> list[list[int]]:

@@ -18,9 +18,9 @@ from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
 from tinyseq.autograd.op import Op
 from tinyseq.structure.paths import first_steps, reached
+from tinyseq.structure.record import Scope
 
 Reader = TypeVar("Reader")
-Scope = tuple[str, ...]
 Place = tuple[Scope, int]  # a module path and a time step
 
 
@@ -98,6 +98,13 @@ def shared(scopes: Collection[Scope]) -> Scope:
     first, last = min(scopes, default=()), max(scopes, default=())
     same = [a == b for a, b in zip(first, last, strict=False)]
     return first[: same.index(False) if False in same else len(same)]
+
+
+def differing(scopes: Collection[Scope]) -> list[Scope]:
+    """The part of each path that differs from the others: without the names that all begin or end with."""
+    own = [scope[len(shared(scopes)) :] for scope in scopes]
+    same = len(shared([scope[::-1] for scope in own]))
+    return [scope[: len(scope) - same] for scope in own]
 
 
 def stepped(nodes: list[Node]) -> Iterator[tuple[Place, Node]]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, Use
-from tinyseq.structure.record import Source, Vertex
+from tinyseq.structure.record import Source, Vertex, origin
 
 
 class Track(NamedTuple):
@@ -94,9 +94,8 @@ class _Finder:
 
     def _step_of(self, source: Source | None) -> int | None:
         """The step of a value, or of the value that it rearranges; None for a constant."""
-        while source and self.vertices[source[0]].step is None and self.vertices[source[0]].kind in LOOKED_THROUGH:
-            source = self.vertices[source[0]].parents[0]
-        return self.vertices[source[0]].step if source else None
+        moves = lambda made: made.step is None and made.kind in LOOKED_THROUGH
+        return origin(self.vertices, source[0], moves).step if source else None
 
     def _spread(self, start: int, track: Track) -> None:
         """Follow a time axis from a vertex in both directions, through all ops outside the loop that keep it."""

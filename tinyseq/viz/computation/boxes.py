@@ -1,6 +1,6 @@
 """Boxes, arrows, and the sheet that holds them: what a drawing shows, without coordinates and colours."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -12,6 +12,7 @@ from tinyseq.viz.computation.columns import Column, Zone
 
 Kind = Literal["op", "state", "input", "initial", "elided", "result", "parameter"]
 View = Literal["unrolled", "folded", "flat"]
+Role = tuple[Hashable, int]  # of an argument: the slot of its box, and its number
 
 
 class Argument(NamedTuple):
@@ -57,6 +58,10 @@ class Box:
     uses: int = 0
     module: tuple[str, ...] = ()
     of_step: int | None = None
+
+    def roles(self) -> Iterator[tuple[Role, Argument]]:
+        """The arguments, each with its role, which is the same at all time steps."""
+        return (((self.slot, number), argument) for number, argument in enumerate(self.arguments))
 
     @property
     def step(self) -> int | None:
@@ -148,6 +153,10 @@ class Sheet:
                 member = members[box.vertices.index(argument.vertex)]
                 found += [argument._replace(vertex=member.id)] * (argument.position < len(member.parents))
         return [*dict.fromkeys(found)]
+
+    def steps_shown(self, phase: int) -> list[int]:
+        """The time steps of a phase that have a column, in order."""
+        return [column.step for column in self.columns if column.kind == "step" and column.phase == phase]
 
     def into(self) -> dict[Box, list[Arrow]]:
         """The arrows that lead to each box."""

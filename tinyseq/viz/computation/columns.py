@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from tinyseq.autograd.axes import TAKING_APART
 from tinyseq.structure.loops import Plan
-from tinyseq.structure.states import shared
+from tinyseq.structure.states import differing, shared
 from tinyseq.viz.rendering.style import clean
 
 MOST_COLUMNS, FEW_COLUMNS = 8, 4  # drawn by default in all; or of each phase
@@ -48,10 +48,7 @@ def phase_names(plan: Plan) -> list[str]:
     for vertex, loop in plan.loop_of.items():
         scopes[plan.loops[loop].phase].add(plan.vertices[vertex].scope)
     own = [tuple(part for part in shared(found) if not LAYER.fullmatch(part)) for found in scopes]
-    own = [scope[len(shared(own)) :] for scope in own]
-    same = len(shared([scope[::-1] for scope in own]))
-    names = [scope[-1 - same] if len(scope) > same else "" for scope in own]
-    return [f"{clean(name, limit=20)}, " if name else "" for name in names]
+    return [f"{clean(scope[-1], limit=20)}, " if scope else "" for scope in differing(own)]
 
 
 def columns(

@@ -7,18 +7,14 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
 from heapq import merge
 from itertools import product
-from typing import Any
 
 import numpy as np
 
 from tinyseq.structure.paths import reached
-from tinyseq.viz.computation.boxes import Argument, Box, Sheet
+from tinyseq.viz.computation.boxes import Argument, Box, Role, Sheet
 from tinyseq.viz.computation.columns import Column, Zone
 from tinyseq.viz.computation.states import running_totals
-from tinyseq.viz.computation.values import Identity, Values, identity
-
-Role = tuple[Hashable, int]  # a slot, and the number of an argument
-MOST_COMPARED = 16  # steps, to see whether a constant is the same in all of them
+from tinyseq.viz.computation.values import MOST_COMPARED, Identity, Values, identity, is_shifted
 
 
 class Constants:
@@ -49,32 +45,32 @@ class Constants:
         self.sheet, self.boxes, self.timed, self.delays, self.fed = sheet, boxes, timed, delays, fed
         self.values = Values(sheet)
         self.within: dict[Role, list[Role]] = {}
-        self.arrays = {(box, number): self.values.kept(argument) for box, number, argument in self._taken()}
+        self.arrays = {(box, role): self.values.kept(argument) for box, role, argument in self._taken()}
         self.computed = self._follow_states()
         self.first = self._first()
         self.begun = self._begun()
         leading = self._leading()
         roles = {
-            (box.slot, number)
-            for box, number, argument in self._taken()
-            if (box.slot, number) in fed or not ((box.slot, number) in timed or self.state(box, number))
+            role
+            for box, role, argument in self._taken()
+            if role in fed or not (role in timed or self.state(box, role))
             if self._meets_weight(box, argument) or (box.slot in leading and self._is_fed(box, argument))
         }
         self.inputs = {self.first[role] for role in roles}
         self.shifted = self._shifted()
 
-    def state(self, box: Box, number: int) -> tuple[Hashable, int] | None:
+    def state(self, box: Box, role: Role) -> tuple[Hashable, int] | None:
         """The slot and the step of the initial state that a constant is, if another op takes it as that."""
-        array = self.arrays.get((box, number))
+        array = self.arrays.get((box, role))
         found = self.begun.get((box.column.phase, identity(array)), {}) if box.column and array is not None else {}
         return next(((state, at) for state, (_, at) in found.items() if len(found) == 1), None)
 
-    def _taken(self) -> Iterator[tuple[Box, int, Argument]]:
+    def _taken(self) -> Iterator[tuple[Box, Role, Argument]]:
         """The constants, and where they are taken."""
         for box in self.boxes:
-            for number, argument in enumerate(box.arguments):
+            for role, argument in box.roles():
                 if not argument.ends and not argument.weights:
-                    yield box, number, argument
+                    yield box, role, argument
 
     def _follow_states(self) -> set[Role]:
         """The roles of constants in whose place other steps take what they compute, as a memory that has been read.
@@ -88,8 +84,7 @@ class Constants:
         slots = self.sheet.grouping.slots
         for box in self.boxes:  # parents come first
             states, others, plain = set[Role](), list[Role](), True
-            for number, argument in enumerate(box.arguments):
-                role = box.slot, number
+            for role, argument in box.roles():
                 ends = (end.vertex for end in argument.ends if end.vertex in slots)
                 sources = dict.fromkeys((slots[vertex], box.column) for vertex in ends)
                 if role in self.timed:
@@ -106,8 +101,8 @@ class Constants:
             if plain and len({self.timed[state] for state in states}) == 1:
                 nearest = min(states, key=lambda role: (abs(self.delays.get(role, 1)), role[1]))
                 made[box.slot, box.column] = nearest, others
-        others_than_zeros = {(box.slot, n) for (box, n), array in self.arrays.items() if array is None or np.any(array)}
-        for role in {(box.slot, number) for box, number in self.arrays} & found.keys() - others_than_zeros:
+        others_than_zeros = {role for (_, role), array in self.arrays.items() if array is None or np.any(array)}
+        for role in {role for _, role in self.arrays} & found.keys() - others_than_zeros:
             if role not in self.timed:
                 state, self.within[role] = found[role]
                 self.timed[role] = self.timed[state]
@@ -117,9 +112,9 @@ class Constants:
 
     def _first(self) -> dict[Role, Role]:
         taken: dict[Role, dict[Column | Zone, Hashable]] = {}
-        for box, number, _ in self._taken():
-            place, array = box.column or box.zone, self.arrays[box, number]
-            taken.setdefault((box.slot, number), {})[place] = (box, number) if array is None else identity(array)
+        for (box, role), array in self.arrays.items():
+            place = box.column or box.zone
+            taken.setdefault(role, {})[place] = (box, role) if array is None else identity(array)
         # the numbers of the roles that take an array in a place: comparing all with all would take their square
         holders = defaultdict[tuple[Column | Zone, Hashable], list[int]](list)
         for index, arrays in enumerate(taken.values()):
@@ -135,36 +130,27 @@ class Constants:
     def _shifted(self) -> dict[Role, tuple[Role, int]]:
         """Of several inputs of a phase that are parts of one sequence, as x[t - 1] and x[t], all but the current one,
         which is the first that does not begin with a padding of zeros."""
-        phases = defaultdict[int, dict[Role, dict[int, Any]]](dict)
-        for box, number, argument in self._taken():
-            role = box.slot, number
-            if box.column and box.column.kind == "step" and self.first[role] == role in self.inputs:
-                phases[box.column.phase][role] = self._by_step(box, argument)
+        phases = defaultdict[int, dict[Role, dict[int, Identity]]](dict)
+        for box, role, argument in self._taken():
+            if box.column and box.step is not None and self.first[role] == role in self.inputs:
+                phases[box.column.phase][role] = self.values.held(box, argument)
         placed: dict[Role, tuple[Role, int]] = {}  # each input: the current one of its sequence, and how far from it
-        for taken in phases.values():
-            padded = {role for role, arrays in taken.items() if arrays and not np.any(arrays[min(arrays)])}
-            held = {role: {step: identity(array) for step, array in arrays.items()} for role, arrays in taken.items()}
-            for role in sorted(taken, key=padded.__contains__):
-                near = product(taken.keys() & placed.keys(), range(1, MOST_COMPARED), (-1, 1))
-                ways = ((other, way * by) for other, by, way in near if _is_shifted(held[other], held[role], way * by))
+        for held in phases.values():
+            padded = {role for role, arrays in held.items() if arrays and arrays[min(arrays)].is_zero}
+            for role in sorted(held, key=padded.__contains__):
+                near = product(held.keys() & placed.keys(), range(1, MOST_COMPARED), (-1, 1))
+                ways = ((other, way * by) for other, by, way in near if is_shifted(held[other], held[role], way * by))
                 other, by = next(ways, (role, 0))
                 base, before = placed.get(other, (role, 0))
                 placed[role] = base, before + by
         return {role: place for role, place in placed.items() if place[0] != role}
-
-    def _by_step(self, box: Box, argument: Argument) -> dict[int, Any]:
-        """The arrays that are taken where an argument is, by their steps."""
-        uses = self.sheet.over_time(box, argument)[:MOST_COMPARED]
-        known = {self.sheet.record.vertices[use.vertex].step or 0: self.values.constant(use) for use in uses}
-        return {step: array for step, array in known.items() if np.size(array) > 1}
 
     def _begun(self) -> dict[tuple[int, Identity], dict[Hashable, tuple[int, int]]]:
         """The states that each array begins, for each phase: how many steps before its first use, and at which step."""
         begun = defaultdict[tuple[int, Identity], dict[Hashable, tuple[int, int]]](dict)
         states = self.timed.keys() - self.fed
         for box in self.boxes:
-            for number, argument in enumerate(box.arguments):
-                role = box.slot, number
+            for role, argument in box.roles():
                 for use in self.sheet.alike(box, argument)[:MOST_COMPARED] if role in states and box.column else ():
                     if box.column and (array := self.values.kept(use)) is not None:
                         delay, known = self.delays.get(role, 1), begun[box.column.phase, identity(array)]
@@ -205,12 +191,6 @@ class Constants:
             return False
         numbers = {*np.concatenate([array.ravel() for array in arrays]).tolist()} - {0}
         return adds if max(array.size for array in arrays) == 1 else adds or len(numbers) > 1
-
-
-def _is_shifted(one: Mapping[int, Identity], other: Mapping[int, Identity], by: int) -> bool:
-    """Whether the second of two sequences is the first one so many steps later, as far as both are known."""
-    pairs = [(one[at + by], held) for at, held in other.items() if at + by in one]
-    return all(same.numbers == held.numbers for same, held in pairs) and any(not held.array for _, held in pairs)
 
 
 def _numbers(held: Hashable) -> Hashable:

@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from dataclasses import replace
 from unicodedata import digit
 
+from tinyseq.structure.record import Scope
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.layout.curves import Point, around, passes, pieces
 from tinyseq.viz.layout.placement import Layout
@@ -11,7 +12,6 @@ from tinyseq.viz.rendering.parts import TITLE_INSET, Frame
 from tinyseq.viz.rendering.settings import in_type
 from tinyseq.viz.rendering.style import MODULE, Text, clean, small
 
-Scope = tuple[str, ...]
 FRAME_MARGIN, NESTING = 5.0, 3.0  # points around the boxes in a frame, and for each nested frame
 TITLE_MARGIN, TITLE_NESTING = 13.0, 10.0  # the same, at the top
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from tinyseq.autograd.graph import Node
 from tinyseq.structure.paths import reached
 from tinyseq.structure.record import Vertex
-from tinyseq.structure.states import gates_of, shared
+from tinyseq.structure.states import differing, gates_of, shared
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.rendering.style import SUBSCRIPTS, SUPERSCRIPTS, clean, number, subscript, superscript
 
@@ -61,12 +61,11 @@ def _owners(leaves: Sequence[Vertex]) -> dict[int, str]:
     """The modules that tell leaves of the same last name apart: encoder for model.encoder.rnn.weight beside
     model.decoder.rnn.weight; none for those whose modules do not."""
     modules = [tuple(leaf.name.split(".")[:-1]) for leaf in leaves]
-    before, after = len(shared(modules)), len(shared([of[::-1] for of in modules]))
+    around = shared(modules)[-1:]
     owners = []
-    for of in modules:
-        own = of[before : len(of) - after]
-        numbered = before and own and own[0].isdigit()  # a place in a list of modules
-        owners.append("_".join(of[before - 1 : len(of) - after] if numbered else own))
+    for own in differing(modules):
+        numbered = own and own[0].isdigit()  # a place in a list of modules
+        owners.append("_".join((*around, *own) if numbered else own))
     once = Counter(owners)
     return {leaf.id: owner for leaf, owner in zip(leaves, owners, strict=True) if owner and once[owner] == 1}
 

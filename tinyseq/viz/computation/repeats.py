@@ -10,7 +10,7 @@ from collections.abc import Collection, Hashable, Iterator, Sequence
 from tinyseq.autograd.axes import LOOKED_THROUGH, TAKING_APART
 from tinyseq.structure.loops import Plan
 from tinyseq.structure.paths import reached
-from tinyseq.structure.record import Vertex
+from tinyseq.structure.record import Vertex, origin
 from tinyseq.viz.computation.columns import FEW_COLUMNS, MOST_COLUMNS, typical_columns
 
 Kind = Hashable  # of a loop
@@ -93,20 +93,17 @@ def _kind(plan: Plan, loop: int, members: Sequence[Vertex]) -> Kind:
     """What loops have in common that do the same: their ops, the weights of all steps, and where they begin."""
     steps = [vertex.step or 0 for vertex in members]
     backward = plan.loops[loop].backward
-    read = defaultdict[int, set[int | None]](set)
+    read = defaultdict[Vertex, set[int | None]](set)
     for vertex in members:
         for source in vertex.made_of:
             read[_origin(plan, source)].add(vertex.step)
-    weights = frozenset(leaf for leaf, at in read.items() if plan.vertices[leaf].is_leaf and len(at) > 1)
+    weights = frozenset(leaf for leaf, at in read.items() if leaf.is_leaf and len(at) > 1)
     return frozenset(vertex.op for vertex in members), weights, backward, (max if backward else min)(steps)
 
 
-def _origin(plan: Plan, vertex: int) -> int:
-    """What a vertex is a rearrangement of."""
-    found = plan.vertices[vertex]
-    while found.kind in LOOKED_THROUGH | TAKING_APART and len({*found.made_of}) == 1:
-        found = plan.vertices[found.made_of[0]]
-    return found.id
+def _origin(plan: Plan, vertex: int) -> Vertex:
+    """What a vertex is a rearrangement or a part of."""
+    return origin(plan.vertices, vertex, lambda made: made.kind in LOOKED_THROUGH | TAKING_APART)
 
 
 def _with_dependents(plan: Plan, found: set[int]) -> frozenset[int]:
@@ -115,7 +112,7 @@ def _with_dependents(plan: Plan, found: set[int]) -> frozenset[int]:
         return frozenset()
     outside = [vertex for vertex in plan.vertices[:-1] if vertex.id not in plan.loop_of]
     for vertex in outside:
-        computed = [source for source in vertex.made_of if not plan.vertices[_origin(plan, source)].is_leaf]
+        computed = [source for source in vertex.made_of if not _origin(plan, source).is_leaf]
         if computed and found.issuperset(computed):
             found.add(vertex.id)
     for vertex in reversed(outside):

@@ -11,9 +11,9 @@ from tinyseq.structure.grouping import End, Grouping, arguments_of
 from tinyseq.structure.loops import Plan
 from tinyseq.structure.paths import reached
 from tinyseq.structure.record import Record, Vertex
-from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
+from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Role, Sheet
 from tinyseq.viz.computation.columns import Column, Zone, columns, typical_columns, zones
-from tinyseq.viz.computation.constants import Constants, Role
+from tinyseq.viz.computation.constants import Constants
 from tinyseq.viz.computation.repeats import counts, left_out
 from tinyseq.viz.computation.states import distinct, name_states, recurrent, states_of_single_steps
 from tinyseq.viz.computation.values import Values, identity
@@ -63,8 +63,8 @@ class _Maker:
         self.slots = self.grouping.slots
         self.at: dict[Use, Box] = {}
         self.extra: dict[Hashable, Box] = {}  # inputs, initial states, and ellipses for steps left out
-        self.timed: dict[tuple[Hashable, int], Hashable] = {}  # (slot, argument) -> the slot of its state
-        self.delays: dict[tuple[Hashable, int], int] = {}  # how many steps later it is used
+        self.timed: dict[Role, Hashable] = {}  # the slot of the state that an argument is
+        self.delays: dict[Role, int] = {}  # how many steps later it is used
         self.detached: dict[Hashable, Hashable] = {}  # the slots of states that steps take as constants -> the states
         self.handed = {(slot, self.record.vertices[vertex].step) for vertex, slot in self.slots.items()}
         self.computed: set[Box] = set()  # initial states that are results of ops
@@ -191,7 +191,7 @@ class _Maker:
 
     def _connect(self, box: Box) -> None:
         weights: set[int] = set()
-        for number, argument in enumerate(box.arguments):
+        for role, argument in box.roles():
             weights |= self._leaves(argument)
             for end in (end for end in argument.ends if end.vertex not in self.grouping.weights):
                 tail = self.at.get((end.vertex, end.step)) or self._left_out(end, box)
@@ -199,10 +199,10 @@ class _Maker:
                 self.sheet.arrows.append(Arrow(tail, box) if end.vertex in self.hidden else arrow)
                 loop = self.plan.loop_of.get(box.vertices[-1])
                 if arrow.kind == "time" and loop is not None and loop == self.plan.loop_of.get(end.vertex):
-                    self.timed[box.slot, number] = tail.slot
+                    self.timed[role] = tail.slot
                     if box.column and end.step is not None:
                         delay = self._states_between(tail.slot, end.step, box.column.step)
-                        self.delays[box.slot, number] = min(self.delays.get((box.slot, number), delay), delay, key=abs)
+                        self.delays[role] = min(self.delays.get(role, delay), delay, key=abs)
         if self.sheet.folded and box.column:
             self._hand_over(box, box.column.phase)
         for parameter in dict.fromkeys(self.at[leaf, None] for leaf in sorted(weights)):
@@ -237,8 +237,8 @@ class _Maker:
             The roles that take a state at some steps and other data at others, as a decoder that is fed right letters.
         """
         near = {box.step + way for box in boxes if box.step is not None for way in (-1, 0, 1)}
-        places = [(box, n, a) for box in boxes if box.step is not None for n, a in enumerate(box.arguments)]
-        constants = [(box, (box.slot, n), self.record.constant(a.vertex, a.position)) for box, n, a in places]
+        places = [(box, role, a) for box in boxes if box.step is not None for role, a in box.roles()]
+        constants = [(box, role, self.record.constant(a.vertex, a.position)) for box, role, a in places]
         arrays = [(box, role, taken) for box, role, taken in constants if hasattr(taken, "dtype")]
         shapes = {taken.shape for _, _, taken in arrays}
         made: dict[Hashable, Vertex] = {}
@@ -265,8 +265,8 @@ class _Maker:
         unknown = {  # not told by lines between other steps, if a step stands alone because its state is detached
             (argument.vertex, argument.position)
             for box in (boxes if found else ())
-            for number, argument in enumerate(box.arguments)
-            if (box.slot, number) not in self.timed
+            for role, argument in box.roles()
+            if role not in self.timed
         }
         found = {place: state for place, state in found.items() if place in unknown}
         cells &= {*found.values()}
@@ -279,16 +279,16 @@ class _Maker:
                 loop = self.plan.loop_of[state[0]]
                 self.sheet.states[slot] = (distinct(self.sheet, "c" if state in cells else "h", loop, {loop}),)
         for box in boxes if found else ():
-            for number, argument in enumerate(box.arguments):
+            for role, argument in box.roles():
                 if (place := (argument.vertex, argument.position)) in found:
-                    self.timed[box.slot, number] = slots[found[place]]
-                    self.delays.setdefault((box.slot, number), -1 if self._runs_backward(place[0]) else 1)
+                    self.timed[role] = slots[found[place]]
+                    self.delays.setdefault(role, -1 if self._runs_backward(place[0]) else 1)
 
     def _delay(self, end: End, head: Box) -> int:
         """How many steps later a value is used in a folded loop."""
-        if not self.sheet.folded or not head.column or head.column.kind != "step" or end.step is None:
+        if not self.sheet.folded or not head.column or head.step is None or end.step is None:
             return 0
-        return head.column.step - end.step if self.grouping.phase_of(end.vertex) == head.column.phase else 0
+        return head.step - end.step if self.grouping.phase_of(end.vertex) == head.column.phase else 0
 
     def _left_out(self, end: End, head: Box) -> Box:
         """The box that represents a value of a step that is not shown.
@@ -337,13 +337,13 @@ class _Maker:
 
     def _supply_constants(self, box: Box) -> None:
         """Add boxes for constants that are initial states, or data: operands of a weight, or joined with a state."""
-        for number, argument in enumerate(box.arguments):
-            state = self.timed.get((box.slot, number)) if argument.ends or (box.slot, number) not in self.fed else None
+        for role, argument in box.roles():
+            state = self.timed.get(role) if argument.ends or role not in self.fed else None
             if argument.weights or box.kind == "input":
                 continue
-            if not box.column or box.column.kind != "step":
+            if box.step is None:
                 if not argument.ends:
-                    self._supply_input(box, number, (box.slot, number))
+                    self._supply_input(box, argument, role)
                 continue
             given = [made for end in argument.ends if (made := self.at.get((end.vertex, end.step)))]
             begins = len(given) == len(argument.ends) and all(
@@ -360,40 +360,36 @@ class _Maker:
                         beginning.kind = "initial"
                     beginning.column, beginning.slot = self._added(start), state
                 if not given:
-                    at = box.column.step - self.delays.get((box.slot, number), box.column.step - start.step)
-                    self.sheet.arrows.append(Arrow(self._given(box, number, state, at), box))
-                    for role in self.constants.within.get((box.slot, number), ()):
-                        self._supply_input(box, number, role)
-            elif not argument.ends and (known := self.constants.state(box, number)):
-                given_before = self._given(box, number, *known)
+                    at = box.step - self.delays.get(role, box.step - start.step)
+                    self.sheet.arrows.append(Arrow(self._given(box, argument, state, at), box))
+                    for other in self.constants.within.get(role, ()):
+                        self._supply_input(box, argument, other)
+            elif not argument.ends and (known := self.constants.state(box, role)):
+                given_before = self._given(box, argument, *known)
                 given_before.of_step = known[1]
                 self.sheet.arrows.append(Arrow(given_before, box))
             elif not argument.ends:
-                self._supply_input(box, number, (box.slot, number))
+                self._supply_input(box, argument, role)
 
-    def _supply_input(self, box: Box, number: int, role: Role) -> None:
+    def _supply_input(self, box: Box, argument: Argument, role: Role) -> None:
         """Add a box for a constant if its role is that of an input."""
         if (first := self.constants.first[role]) in self.constants.inputs:
             if first in self.constants.computed:  # known to be what the loop begins with, and no more
-                if (
-                    box.column
-                    and box.column.kind == "step"
-                    and abs((start := self._start(box)).step - box.column.step) == 1
-                ):
-                    before = self._extra("initial", self._added(start), ("begins", *first), box.arguments[number])[0]
+                if box.step is not None and abs((start := self._start(box)).step - box.step) == 1:
+                    before = self._extra("initial", self._added(start), ("begins", *first), argument)[0]
                     self.sheet.arrows.append(Arrow(before, box))
                 return
             slot = "data", *first
-            data, _ = self._extra("input", box.column or box.zone, slot, box.arguments[number])
+            data, _ = self._extra("input", box.column or box.zone, slot, argument)
             if box.step is not None and first in self.constants.shifted:
                 base, later = self.constants.shifted[first]
                 data.of_step, self.sheet.shifted[slot] = box.step + later, ("data", *base)
             self.sheet.arrows.append(Arrow(data, box))
 
-    def _given(self, box: Box, number: int, state: Hashable, at: int) -> Box:
+    def _given(self, box: Box, argument: Argument, state: Hashable, at: int) -> Box:
         """A box for a constant that is a state of this step: an initial one, or one that was computed, and detached."""
         assert box.column
-        argument, start = box.arguments[number], self._start(box)
+        start = self._start(box)
         if self.sheet.folded or (state, at) not in self.handed:
             earlier = self.sheet.folded or (at - start.step) * (start.step - box.column.step) > 0
             before = self._added(start._replace(step=at) if earlier else start)
@@ -406,8 +402,8 @@ class _Maker:
 
     def _only_begins(self, box: Box) -> bool:
         """Whether a box before the loops is used only by their steps."""
-        heads = (arrow.head.column for arrow in self.sheet.arrows if arrow.tail is box)
-        return box.zone == "before" and all(head and head.kind == "step" for head in heads)
+        heads = (arrow.head for arrow in self.sheet.arrows if arrow.tail is box)
+        return box.zone == "before" and all(head.step is not None for head in heads)
 
     def _start(self, box: Box) -> Column:
         """The column beside the first step of a loop, for initial states."""

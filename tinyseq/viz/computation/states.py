@@ -7,7 +7,7 @@ the step, if the step has another input, too.
 
 import math
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -19,16 +19,15 @@ from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.structure.grouping import Grouping
 from tinyseq.structure.loops import Plan
 from tinyseq.structure.paths import reached
-from tinyseq.structure.record import Shape, Vertex
+from tinyseq.structure.record import Scope, Shape, Vertex
 from tinyseq.structure.states import is_multiplied, letter_of
 from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.names import told_apart
 from tinyseq.viz.computation.values import Values, identity
+from tinyseq.viz.layout.rows import Slot
 from tinyseq.viz.rendering.style import superscript
 
 Place = tuple[int, int]  # an op, and the position of an argument
-Scope = tuple[str, ...]
-Slot = Hashable
 
 
 class Given(NamedTuple):
@@ -282,7 +281,7 @@ def running_totals(sheet: Sheet, slots: set[Slot]) -> set[Slot]:
     """The slots of states that only their own sums take: running sums of losses, or of log-probabilities subtracted."""
     heads: dict[Slot, set[Slot]] = {}
     for arrow in sheet.arrows:
-        if arrow.head.column and arrow.head.column.kind == "step":
+        if arrow.head.step is not None:
             heads.setdefault(arrow.tail.slot, set()).add(arrow.head.slot)
     alone = {box.slot: sheet.record.vertices[box.vertices[-1]] for box in sheet.boxes if len(box.vertices) == 1}
     sums = {slot for slot, op in alone.items() if op.operator in {"+", "-"} and math.prod(op.shape) == 1}

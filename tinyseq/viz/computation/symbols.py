@@ -1,19 +1,18 @@
 """The symbols of states and inputs: h₂, c₋₁ = 0, x₀; and the user's names for them."""
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from tinyseq.viz.computation.boxes import Argument, Box, Sheet
 from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.computation.names import at_any_step, later
-from tinyseq.viz.computation.values import Values, identity
+from tinyseq.viz.computation.values import Values, is_shifted
 from tinyseq.viz.layout.rows import Slot
 from tinyseq.viz.rendering.style import clean, subscript
 
 MOST_STATES = 4  # listed on a closed module
-MOST_COMPARED = 16  # steps, to see whether a constant is the input of another step
 FURTHER = 1, -1, 2, -2, 3, -3  # steps, to that one
 
 
@@ -99,32 +98,24 @@ class Symbols:
 
     def of_other_step(self, box: Box, argument: Argument) -> str:
         """The symbol of the input of another step that a constant is, as the target x[t + 1]; empty for others."""
-        taken = self._arrays(box, argument)
+        taken = self.values.held(box, argument)
         for arrow in self.sheet.arrows if taken and box.step is not None else ():
             data = arrow.tail
             if data.kind != "input" or data.of_step is not None or not data.arguments or data.column != box.column:
                 continue
             known = [a for a in arrow.head.arguments if a in data.arguments]
-            held = self._arrays(arrow.head, known[0]) if known else {}
+            held = self.values.held(arrow.head, known[0]) if known else {}
             for by in FURTHER:
-                pairs = [(held[step + by], array) for step, array in taken.items() if step + by in held]
-                if pairs and all(one == other for one, other in pairs):
+                if is_shifted(held, taken, by):
                     index = later(-by) if self.sheet.folded else subscript((box.step or 0) + by)
                     return self.inputs[data.slot] + index
         return ""
-
-    def _arrays(self, box: Box, argument: Argument) -> dict[int, Hashable]:
-        """The numbers of a constant by step, where they differ from each other."""
-        uses = self.sheet.over_time(box, argument)[:MOST_COMPARED]
-        known = {self.sheet.record.vertices[use.vertex].step or 0: self.values.constant(use) for use in uses}
-        found = {step: identity(array) for step, array in known.items() if np.size(array) > 1 and array is not None}
-        return {step: held.numbers for step, held in found.items() if not held.array}
 
     def _begun(self, box: Box, states: tuple[str, ...]) -> tuple[str, ...]:
         """Of the states of a closed module that reads both ways, those that begin at the end where a box stands."""
         if box.kind != "initial" or not box.column or len(states) < 2:
             return states
-        steps = [other.step for other in self.sheet.columns if other.kind == "step" and other.phase == box.column.phase]
+        steps = self.sheet.steps_shown(box.column.phase)
         other_way = "→" if steps and box.column.step > steps[-1] else "←"
         return tuple(state for state in states if other_way not in state) or states
 
@@ -141,8 +132,8 @@ class Symbols:
         """Whether not every step takes an input like one, so that zeros may be the initial state, or nothing at all."""
         if self.sheet.view == "flat" or not box.column or len(self.sheet.plan.steps[box.column.phase]) == 1:
             return self.sheet.view == "flat" or box.column is not None
-        steps = [column for column in self.sheet.columns if column.kind == "step" and column.phase == box.column.phase]
-        return not self.sheet.folded and self.columns[box.slot] < len(steps) and box.of_step is None
+        steps = len(self.sheet.steps_shown(box.column.phase))
+        return not self.sheet.folded and self.columns[box.slot] < steps and box.of_step is None
 
     def _given_name(self, box: Box) -> str:
         """The user's name for a leaf that is drawn as an input or as an initial state."""
@@ -155,8 +146,7 @@ class Symbols:
 
     def _steps_before(self, column: Column) -> int:
         """How many steps before that of a folded loop its column of initial states is."""
-        found = [other.step for other in self.sheet.columns if other.kind == "step" and other.phase == column.phase]
-        return found[0] - column.step if column.kind == "start" else 0
+        return self.sheet.steps_shown(column.phase)[0] - column.step if column.kind == "start" else 0
 
     def word(self, box: Box) -> str:
         """The user's name for the input at a box's time step."""

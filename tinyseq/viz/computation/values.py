@@ -1,7 +1,7 @@
 """The shapes, values and gradients of a sheet's boxes, as far as the graph still holds them."""
 
 import math
-from collections.abc import Hashable
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,12 +12,18 @@ from tinyseq.backend import Array, host_array, namespace_of, to_numpy
 from tinyseq.structure.record import Shape, Source
 from tinyseq.viz.computation.boxes import Argument, Box, Sheet
 
+MOST_COMPARED = 16  # steps, to see what a constant has in common with others
+
 
 class Identity(NamedTuple):
-    """What distinguishes an array: its numbers, and if these are all the same, which array it is."""
+    """What distinguishes an array: its shape and numbers, and if these are all the same, which array it is."""
 
-    numbers: Hashable
+    numbers: tuple[Shape, bytes]
     array: int
+
+    @property
+    def is_zero(self) -> bool:
+        return not any(self.numbers[1])
 
 
 class Values:
@@ -113,6 +119,12 @@ class Values:
             return None
         return self._at_step(array, argument.vertex, step)
 
+    def held(self, box: Box, argument: Argument) -> dict[int, Identity]:
+        """What is taken where a constant is, by steps; not what is a single number."""
+        uses = self.sheet.over_time(box, argument)[:MOST_COMPARED]
+        known = {self.vertices[use.vertex].step or 0: self.constant(use) for use in uses}
+        return {step: identity(array) for step, array in known.items() if np.size(array) > 1}
+
     def is_fixed(self, box: Box, argument: Argument) -> bool:
         """Whether a constant is the same at all steps."""
         found = [self.constant(alike) for alike in self.sheet.over_time(box, argument)]
@@ -149,6 +161,12 @@ class Values:
         if axis is None or step is None:
             return plain
         return np.take(plain, self.sheet.plan.tracks[vertex].steps.index(step), axis=axis)
+
+
+def is_shifted(one: Mapping[int, Identity], other: Mapping[int, Identity], by: int) -> bool:
+    """Whether the second of two sequences is the first one so many steps later, as far as both are known."""
+    pairs = [(one[at + by], held) for at, held in other.items() if at + by in one]
+    return all(same.numbers == held.numbers for same, held in pairs) and any(not held.array for _, held in pairs)
 
 
 def identity(array: Any) -> Identity:

@@ -10,8 +10,8 @@ from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.backward import walk
 from tinyseq.autograd.graph import Node, Output, Parent, owner
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import Array, namespace_of, to_numpy
-from tinyseq.structure.paths import add, ones, reached, visits
+from tinyseq.backend import Array, to_numpy
+from tinyseq.structure.paths import add, ones, only_at, reached, visits
 from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.columns import Column
 
@@ -64,7 +64,7 @@ class Flows:
             for i, step in enumerate(track.steps):
                 places.setdefault(self._place(vertex, step), []).append(i)
             for place, chosen in places.items():
-                part = gradient if len(places) == 1 else _at(gradient, track.axis, chosen)
+                part = gradient if len(places) == 1 else only_at(gradient, track.axis, chosen)
                 _add(sent[place], _sent(node, part))
         for place, found in sent.items():  # all of a place at once: each rearrangement of T steps takes O(T)
             self._note(place, found)
@@ -123,12 +123,3 @@ def _sent(node: Node, gradient: Array) -> Pairs:
     for visit in walk(Accumulator([(node, gradient)], hooks=False), [node], retain_graph=True, watched=True):
         return visit.contributions
     return []
-
-
-def _at(gradient: Array, axis: int, places: list[int]) -> Array:
-    """A gradient that is zero except at some positions of an axis."""
-    xp = namespace_of(gradient)
-    chosen = (slice(None),) * axis + (places,)
-    kept: Array = xp.zeros_like(gradient)
-    kept[chosen] = gradient[chosen]
-    return kept
