@@ -84,6 +84,14 @@ def test_the_gradient_on_a_parameter_is_that_of_backward(char_loss):
     assert len(list(rnn.parameters())) == 2
 
 
+@pytest.mark.parametrize("exponent", [-200, 0, 200])
+def test_norms_of_gradients_neither_overflow_nor_underflow(exponent):
+    w = ts.tensor([1.0, 2.0], requires_grad=True)
+    loss = (w * ts.tensor([float(f"3e{exponent}"), float(f"4e{exponent}")])).sum()
+    expected = f"5e{exponent:+d}" if exponent else "5"
+    assert f"‖∂L‖ {expected}" in graph(loss, gradients=True).dot
+
+
 def test_the_type_of_numbers_is_told_once_or_where_it_changes(char_loss):
     assert "every value is float32" in graph(char_loss()).dot
     w, h = ts.tensor(np.ones((2, 2)), requires_grad=True), ts.zeros(2, 1)

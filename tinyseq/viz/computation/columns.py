@@ -5,7 +5,7 @@ A column is a time step of a phase: see `tinyseq.structure.loops`.
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from tinyseq.autograd.axes import TAKING_APART
@@ -74,7 +74,7 @@ def columns(
         elif wanted is not None:
             shown = {steps[i] for i in wanted if -len(steps) <= i < 0} | (set(steps) & set(wanted))
         else:
-            shown = {*steps[: each and each - 1], steps[-1]}
+            shown = {*first_and_last(steps, each or len(steps))}
         gap = gap and phase not in phases  # one gap for phases in a row
         for step in steps:
             if step in shown:
@@ -83,6 +83,11 @@ def columns(
                 found.append(Column(phase, step, "gap"))
             gap = step not in shown
     return found
+
+
+def first_and_last(items: Sequence[int], most: int) -> Sequence[int]:
+    """The first ones and the last; all if there are no more than this."""
+    return items if len(items) <= most else [*items[: most - 1], items[-1]]
 
 
 def _shown_phases(plan: Plan, hidden: Collection[int]) -> set[int]:

@@ -11,7 +11,7 @@ from tinyseq.autograd.axes import LOOKED_THROUGH, TAKING_APART
 from tinyseq.structure.loops import Plan
 from tinyseq.structure.paths import reached
 from tinyseq.structure.record import Vertex, origin
-from tinyseq.viz.computation.columns import FEW_COLUMNS, MOST_COLUMNS, typical_columns
+from tinyseq.viz.computation.columns import FEW_COLUMNS, MOST_COLUMNS, first_and_last, typical_columns
 
 Kind = Hashable  # of a loop
 
@@ -34,10 +34,8 @@ def left_out(plan: Plan, each: int | None = None, fold: bool = False) -> frozens
     read = _read_by_typical_steps(plan, {loop for alike in kinds if len(alike) > 1 for loop in alike}) if fold else ()
     for alike in kinds:
         most = each or (MOST_COLUMNS if len(alike) <= MOST_COLUMNS else FEW_COLUMNS)
-        if fold:
-            loops.update({*alike} - {next((loop for loop in alike if loop in read), alike[0])})
-        else:
-            loops.update(alike[most - 1 : -1] if len(alike) > most else ())
+        shown = [next((loop for loop in alike if loop in read), alike[0])] if fold else first_and_last(alike, most)
+        loops.update({*alike}.difference(shown))
     return _with_dependents(plan, {vertex for vertex, loop in plan.loop_of.items() if loop in loops})
 
 

@@ -16,7 +16,7 @@ from tinyseq.viz.computation.columns import Column, Zone, columns, typical_colum
 from tinyseq.viz.computation.constants import Constants
 from tinyseq.viz.computation.repeats import counts, left_out
 from tinyseq.viz.computation.states import distinct, name_states, recurrent, states_of_single_steps
-from tinyseq.viz.computation.values import Values, identity
+from tinyseq.viz.computation.values import identity
 
 Use = tuple[int, int | None]  # a vertex, and a step or None outside the columns
 
@@ -261,7 +261,7 @@ class _Maker:
 
     def _recall_states(self, boxes: list[Box]) -> None:
         """The states of loops of one step, which no line to another step shows."""
-        found, cells = states_of_single_steps(self.plan, self.grouping, Values(self.sheet))
+        found, cells = states_of_single_steps(self.sheet)
         unknown = {  # not told by lines between other steps, if a step stands alone because its state is detached
             (argument.vertex, argument.position)
             for box in (boxes if found else ())

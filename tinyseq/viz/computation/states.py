@@ -16,14 +16,12 @@ import numpy as np
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER
 from tinyseq.backend import to_numpy
 from tinyseq.nn.recurrent.registry import CELLS
-from tinyseq.structure.grouping import Grouping
-from tinyseq.structure.loops import Plan
 from tinyseq.structure.paths import reached
 from tinyseq.structure.record import Scope, Shape, Vertex
 from tinyseq.structure.states import is_multiplied, letter_of
 from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.names import told_apart
-from tinyseq.viz.computation.values import Values, identity
+from tinyseq.viz.computation.values import identity
 from tinyseq.viz.layout.rows import Slot
 from tinyseq.viz.rendering.style import superscript
 
@@ -50,26 +48,24 @@ class Given(NamedTuple):
         return self.value is not None and not self.value.any()
 
 
-def states_of_single_steps(
-    plan: Plan, grouping: Grouping, values: Values
-) -> tuple[dict[Place, Place | int], set[Place | int]]:
+def states_of_single_steps(sheet: Sheet) -> tuple[dict[Place, Place | int], set[Place | int]]:
     """The arguments that are states of the step before, and those states that are cells, to which no weight is applied.
 
     For each, the op that computes the state of this step; or, where that is not clear, the first such argument.
     """
     found, cells = dict[Place, Place | int](), set[Place | int]()
-    for ops in plan.single_steps:
-        _Step(plan, grouping, values, ops).find(found, cells)
+    for ops in sheet.plan.single_steps:
+        _Step(sheet, ops).find(found, cells)
     return found, cells
 
 
 class _Step:
     """The only step of a loop."""
 
-    def __init__(self, plan: Plan, grouping: Grouping, values: Values, ops: list[Vertex]) -> None:
-        self.plan, self.grouping, self.values, self.ops = plan, grouping, values, ops
-        self.vertices = grouping.vertices
-        self.boxed = {vertex.id for vertex in grouping.boxed}
+    def __init__(self, sheet: Sheet, ops: list[Vertex]) -> None:
+        self.record, self.grouping, self.ops = sheet.record, sheet.grouping, ops
+        self.vertices = sheet.record.vertices
+        self.boxed = {vertex.id for vertex in self.grouping.boxed}
         self.given = list(self._given())
 
     def find(self, found: dict[Place, Place | int], cells: set[Place | int]) -> None:
@@ -145,11 +141,11 @@ class _Step:
             for position, parent in enumerate(vertex.parents):
                 place = vertex.id, position
                 if parent is None:
-                    kept = self.values.record.constant(*place)
+                    kept = self.record.constant(*place)
                     if hasattr(kept, "dtype"):
                         value = np.asarray(to_numpy(kept))
                         yield Given(place, value, identity(kept), value.shape)
-                elif not {parent[0]} & (self.grouping.weights.keys() | self.plan.tracks.keys()):
+                elif parent[0] not in self.grouping.weights and parent[0] not in self.grouping.plan.tracks:
                     source = self.vertices[parent[0]]
                     if source.step != vertex.step:
                         yield Given(place, None, parent, source.shapes[parent[1]])

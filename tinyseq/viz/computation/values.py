@@ -9,6 +9,7 @@ import numpy as np
 from tinyseq.autograd.declare import OPS
 from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.backend import Array, host_array, namespace_of, to_numpy
+from tinyseq.structure.paths import size_of
 from tinyseq.structure.record import Shape, Source
 from tinyseq.viz.computation.boxes import Argument, Box, Sheet
 
@@ -62,7 +63,7 @@ class Values:
     def gradient(self, box: Box) -> float | None:
         """The norm of the gradient of the result with respect to a box's value, or to all its parameters."""
         found = self.gradients(box)
-        return math.sqrt(sum(float(np.sum(np.square(part, dtype=np.float64))) for part in found)) if found else None
+        return math.hypot(*(float(size_of(part)) for part in found)) if found else None
 
     def gradients(self, box: Box) -> list[Any]:
         """The known gradients of a box's outputs at its time step, or of its parameters."""
