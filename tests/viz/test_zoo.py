@@ -238,7 +238,7 @@ def test_a_single_step_may_take_a_mask_of_booleans():
 @pytest.mark.parametrize("name", ZOO)
 def test_a_folded_loop_shows_the_result_though_only_some_steps_may_lead_to_it(name):
     content = sheet(record(ZOO[name].loss()), fold=True)
-    shown = {vertex for box in content.boxes for vertex in (*box.vertices, *content.roles_of(box))}
+    shown = {vertex for box in content.boxes for vertex in (*box.vertices, *content.ops_alike(box))}
     assert content.record.vertices[-1].id in shown
 
 

@@ -190,7 +190,7 @@ class Grouping:
         return slots[host], [*reads].index(True)
 
     @cached_property
-    def roles(self) -> dict[Hashable, list[int]]:
+    def alike(self) -> dict[Hashable, list[int]]:
         """The vertices of each slot, of all time steps."""
         found: dict[Hashable, list[int]] = {}
         for vertex, slot in self.slots.items():

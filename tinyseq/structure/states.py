@@ -10,7 +10,6 @@ declaration gives to these rows.
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from operator import attrgetter
 from typing import TypeGuard, TypeVar
 
@@ -135,7 +134,10 @@ def _handed_on(
             continue
         readers = [node for node in uses[parent] if node.label.step not in (None, step)]
         if readers:
-            name = "h" if is_multiplied(readers, attrgetter("op"), partial(_users_in_step, uses)) else "c"
+            multiplied = is_multiplied(
+                readers, attrgetter("op"), attrgetter("label.step"), lambda node: uses.get(node, [])
+            )
+            name = "h" if multiplied else "c"
             state = _rearranged(parent)
             if (state, name) in given:
                 continue
@@ -155,11 +157,6 @@ def _rearranged(parent: Parent) -> Parent:
     return parent
 
 
-def _users_in_step(uses: dict[Parent, list[Node]], node: Node) -> list[Node]:
-    read = uses.get(node, [])
-    return [] if any(user.label.step not in {None, node.label.step} for user in read) else read
-
-
 def letter_of(multiplied: bool, beside_h: bool, sums_paths: bool) -> str:
     """The letter of a state.
 
@@ -172,20 +169,25 @@ def letter_of(multiplied: bool, beside_h: bool, sums_paths: bool) -> str:
 
 
 def is_multiplied(
-    readers: Iterable[Reader], op_of: Callable[[Reader], Op | None], users: Callable[[Reader], Iterable[Reader]]
+    readers: Iterable[Reader],
+    op_of: Callable[[Reader], Op | None],
+    step_of: Callable[[Reader], int | None],
+    users: Callable[[Reader], Collection[Reader]],
 ) -> bool:
     """Whether a matrix product takes a state, by itself, scaled by a gate, joined with others, or in a sum: h, not c.
 
     Args:
         readers: the ops that read the state.
-        op_of: the record of such an op.
-        users: the ops that read the result of one; none if it is a state itself, which another step reads.
+        op_of, step_of: the record of such an op, and its time step.
+        users: the ops that read the result of one.
     """
 
     def ahead(reader: Reader) -> Iterable[Reader]:
         op = op_of(reader)
         moves = op is not None and op.kind in LOOKED_THROUGH | PUTTING_TOGETHER | {"part"}
-        return users(reader) if moves or (op and op.operator in {"*", "+"}) else ()  # as in r h + s k
+        read = users(reader) if moves or (op and op.operator in {"*", "+"}) else ()  # as in r h + s k
+        is_state = any(step_of(user) not in {None, step_of(reader)} for user in read)
+        return () if is_state else read
 
     return any((op := op_of(reader)) is not None and op.kind == "product" for reader in reached(readers, ahead))
 

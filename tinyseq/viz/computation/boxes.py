@@ -136,9 +136,9 @@ class Sheet:
     def folded(self) -> bool:
         return self.view == "folded"
 
-    def roles_of(self, box: Box) -> list[int]:
+    def ops_alike(self, box: Box) -> list[int]:
         """In a folded loop, the ops that have the role of a box, of all time steps."""
-        return self.grouping.roles.get(box.slot, []) if self.folded else []
+        return self.grouping.alike.get(box.slot, []) if self.folded else []
 
     def alike(self, box: Box, argument: Argument) -> list[Argument]:
         """What an argument of a box stands for: in a folded loop, those with the same role at all time steps."""
@@ -147,7 +147,7 @@ class Sheet:
     def over_time(self, box: Box, argument: Argument) -> list[Argument]:
         """An argument of a box, and those with the same role at all time steps."""
         found = [argument]
-        for role in self.grouping.roles.get(box.slot, []):
+        for role in self.grouping.alike.get(box.slot, []):
             members = self.grouping.members(self.record.vertices[role])
             if len(members) == len(box.vertices):
                 member = members[box.vertices.index(argument.vertex)]

@@ -339,7 +339,7 @@ class Wording:
     def _part_at_step(self, taken: Vertex) -> str:
         """The part that an index takes; in a folded loop with t for the step."""
         slot = self.sheet.grouping.slots[taken.id]
-        alike = self.sheet.grouping.roles[slot] if self.sheet.folded else [taken.id]
+        alike = self.sheet.grouping.alike[slot] if self.sheet.folded else [taken.id]
         return at_any_step({(self.vertices[v].step, part_of(self.vertices[v], 0)) for v in alike})
 
     def new_shape(self, arrow: Arrow) -> str:

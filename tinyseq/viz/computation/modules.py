@@ -66,7 +66,7 @@ def closed(content: Sheet, depth: int) -> Sheet:
         vertex: symbols
         for box in content.boxes
         if (symbols := content.states.get(box.slot))
-        for vertex in (*box.vertices[-1:], *content.roles_of(box))
+        for vertex in (*box.vertices[-1:], *content.ops_alike(box))
     }
     drawn = list(dict.fromkeys(boxes.values()))
     return replace(content, boxes=drawn, arrows=list(arrows.values()), states=states, carried=carried)

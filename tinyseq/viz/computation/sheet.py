@@ -96,7 +96,7 @@ class _Maker:
     def _has_siblings(self, leaf: Box) -> bool:
         """Whether each other step takes an input of the same shape where this one takes a leaf."""
         if self.sheet.folded:
-            return len(self.sheet.roles_of(leaf)) > 1
+            return len(self.sheet.ops_alike(leaf)) > 1
         heads = [arrow.head for arrow in self.sheet.arrows if arrow.tail is leaf]
         others = [box for head in heads for box in self.sheet.boxes if box.slot == head.slot and box is not head]
         inputs = [arrow for arrow in self.sheet.arrows if arrow.tail.kind == "input"]
@@ -216,7 +216,7 @@ class _Maker:
     def _hand_over(self, box: Box, phase: int) -> None:
         """Connect a box of a folded loop with what the loop begins with, if another loop, or something after one, makes
         it: a decoder with its encoder's last state."""
-        first = self.record.vertices[self.grouping.roles[box.slot][0]]
+        first = self.record.vertices[self.grouping.alike[box.slot][0]]
         members = self.grouping.members(first)
         if first.id == box.vertices[-1] or first.step is None or len(members) != len(box.vertices):
             return

@@ -225,15 +225,16 @@ def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[
     """
     vertices, users = sheet.record.vertices, sheet.record.users
 
-    def in_step(vertex: Vertex) -> list[Vertex]:
-        read = [vertices[user] for user in users[vertex.id]]
-        return [] if any(user.step not in {None, vertex.step} for user in read) else read
+    def users_of(vertex: Vertex) -> list[Vertex]:
+        return [vertices[user] for user in users[vertex.id]]
 
     taken = [arrow for arrow in sheet.arrows if arrow.kind == "time"]
     multiplied = {
         arrow.tail.slot
         for arrow in taken
-        if is_multiplied((vertices[v] for v in arrow.head.vertices), attrgetter("declared"), in_step)
+        if is_multiplied(
+            map(vertices.__getitem__, arrow.head.vertices), attrgetter("declared"), attrgetter("step"), users_of
+        )
     }
     weighted = {arrow.head for arrow in sheet.arrows if arrow.kind == "weight"}
     hidden = multiplied or {arrow.tail.slot for arrow in taken if arrow.head in weighted}  # element by element only

@@ -139,7 +139,7 @@ class Symbols:
         """The user's name for a leaf that is drawn as an input or as an initial state."""
         if not box.vertices or box.kind not in {"input", "initial"}:
             return ""
-        leaves = {box.vertices[-1], *self.sheet.roles_of(box)}
+        leaves = {box.vertices[-1], *self.sheet.ops_alike(box)}
         homes, vertices = self.sheet.grouping.homes, self.sheet.record.vertices
         names = {(homes[leaf].step if leaf in homes else None, vertices[leaf].label) for leaf in leaves}
         return clean(at_any_step(names), limit=20)

@@ -1,14 +1,14 @@
 """The numbers of a trellis: the scores of its cells (time, history) and of its arcs."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise, product
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tinyseq.autograd.modes import no_grad
 from tinyseq.hmm.emissions import Given
@@ -19,12 +19,38 @@ from tinyseq.hmm.model.probabilities import plain
 from tinyseq.viz.rendering.style import clean, number
 
 Floats = NDArray[np.float64]
-SEMIRINGS = {"max": MAX, "log": LOG}
-SUMS: dict[str, Callable[..., Any]] = {"max": np.max, "log": np.logaddexp.reduce}
 MOST_CELLS = 600
 
 
 History = tuple[int, ...]
+
+
+class Sum(NamedTuple):
+    """What is computed of all paths to a cell, and how a drawing says so.
+
+    Attributes:
+        semiring: its operations.
+        word: the name of the sum in formulas.
+        heading: what the drawing shows.
+        key: how arrows are to be read.
+    """
+
+    semiring: Semiring
+    word: str
+    heading: str
+    key: str
+
+    def of(self, scores: ArrayLike) -> float:
+        """The sum of all of these."""
+        return float(self.semiring.sum(np.ravel(scores), -1))
+
+
+SUMS = {
+    "max": Sum(MAX, "max", "Viterbi, in the max semiring", "the dark arrow into a cell is its back-pointer"),
+    "log": Sum(
+        LOG, "sum", "Forward, in the log semiring", "the thickness of an arrow is its share of the sum that arrives"
+    ),
+}
 
 
 @dataclass(eq=False)
@@ -78,7 +104,7 @@ class Lattice(NamedTuple):
     Attributes:
         columns: the cells of each step; at the first steps not all rows have one.
         rows: how many rows there are.
-        semiring: ``"max"`` or ``"log"``.
+        sum: what is computed of all paths.
         start: log P(s_1) for the cells of the first step.
         stop: log P(stop | s_T) for those of the last step; empty for a model that does not stop.
         total: the sum over all paths in the semiring.
@@ -92,7 +118,7 @@ class Lattice(NamedTuple):
 
     columns: list[list[Cell]]
     rows: int
-    semiring: Literal["max", "log"]
+    sum: Sum
     start: dict[Cell, float]
     stop: dict[Cell, float]
     total: float
@@ -102,6 +128,10 @@ class Lattice(NamedTuple):
     states: list[str]
     symbols: list[str]
     density: bool
+
+    @property
+    def semiring(self) -> str:
+        return self.sum.semiring.name
 
     @property
     def cells(self) -> list[Cell]:
@@ -134,7 +164,7 @@ def lattice(
     Raises:
         ValueError: the semiring is unknown, x is empty or several sequences, or there are more than 600 cells.
     """
-    if semiring not in SEMIRINGS:
+    if semiring not in SUMS:
         raise ValueError(f'semiring must be "max" or "log", got {semiring!r}')
     if not hmm.emissions.is_one(x):
         raise ValueError("a trellis shows one sequence, got several; pass one of them: trellis(hmm, sequences[0])")
@@ -143,8 +173,9 @@ def lattice(
     if not length:
         raise ValueError("there is nothing to draw: the sequence is empty")
     _check_size(length, len(hmm.states) if hmm.n == 2 else 1)
-    scores, emission, steps, end = _forward(hmm, rows.data, length, SEMIRINGS[semiring])
-    total = float(SUMS[semiring](scores[-1] if end is None else scores[-1] + end, axis=None))
+    over_paths = SUMS[semiring]
+    scores, emission, steps, end = _forward(hmm, rows.data, length, over_paths.semiring)
+    total = over_paths.of(scores[-1] if end is None else scores[-1] + end)
     scores = [score.reshape(score.shape[-min(t, hmm.n - 1) :]) for t, score in enumerate(scores, 1)]
     histories, possible = _rows(scores, hmm.n - 1, keep, most_rows)
     left_out, impossible = max(possible - len(histories), 0), 0
@@ -166,7 +197,7 @@ def lattice(
             if left_out and cell.score > -math.inf:
                 cell.arriving = cell.score - cell.emission
             elif t and not left_out:
-                cell.arriving = float(SUMS[semiring](list(cell.incoming.values())))
+                cell.arriving = over_paths.of(list(cell.incoming.values()))
     start = {cell: float(steps[0][cell.history]) for cell in columns[0]}
     stop = {} if end is None else {cell: float(end[cell.history[-1]]) for cell in columns[-1]}
     if isinstance(hmm.emissions, Given):
@@ -174,7 +205,7 @@ def lattice(
     else:
         symbols = [_shown(hmm, item, datum) for item, datum in zip(x, rows.data, strict=True)]
     numbers, said = (total, left_out, impossible, hmm.n), (names, symbols)
-    return Lattice(columns, len(histories), semiring, start, stop, *numbers, *said, hmm.emissions.density)
+    return Lattice(columns, len(histories), over_paths, start, stop, *numbers, *said, hmm.emissions.density)
 
 
 def _forward(

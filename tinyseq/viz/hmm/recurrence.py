@@ -6,7 +6,6 @@ from tinyseq.viz.hmm.lattice import Cell, Lattice
 from tinyseq.viz.rendering.style import number
 
 SMALLEST = 1e-6  # smaller probabilities are shown as logs
-SUMS = {"max": "max", "log": "sum"}
 
 
 class Recurrence:
@@ -30,7 +29,7 @@ class Recurrence:
 
     def formula(self) -> str:
         """The formula of the recurrence."""
-        joined, logs = SUMS[self.grid.semiring], ", shown as natural logs" * self.as_logs
+        joined, logs = self.grid.sum.word, ", shown as natural logs" * self.as_logs
         if self.grid.n == 2:
             return f"score(s, t) = {self.p}(o | s) · {joined} over s′ of score(s′, t − 1) · P(s | s′){logs}"
         rest = f"; h is the last {self.grid.n - 1} states, s the newest of them, and h′ those before s"

@@ -38,11 +38,6 @@ LINE_WIDTH, BETWEEN_LINES = 1200.0, 60.0  # points: the width at which a trellis
 BEST = Paint("#fbe1ea", ACCENT)
 FAINT = f"{LINE}3d"  # translucent, so that marked arcs below stay visible
 PATHS = ("path", 2.8), ("path other", 2.0)  # kind and width of the best path, and of others
-KEYS = {
-    "max": "the dark arrow into a cell is its back-pointer",
-    "log": "the thickness of an arrow is its share of the sum that arrives",
-}
-HEADINGS = {"max": "Viterbi, in the max semiring", "log": "Forward, in the log semiring"}
 
 
 class Path(NamedTuple):
@@ -164,7 +159,7 @@ class _Painter:
 
     def painted(self) -> Canvas:
         """The parts of the picture."""
-        heading = self.title or HEADINGS[self.grid.semiring] + (f", n = {self.grid.n}" if self.grid.n > 2 else "")
+        heading = self.title or self.grid.sum.heading + (f", n = {self.grid.n}" if self.grid.n > 2 else "")
         self.canvas = Canvas(f"{heading}: {' '.join(self.grid.symbols)}")
         self._terminal("start", self.grid.start)
         if self.grid.stop:
@@ -327,7 +322,7 @@ class _Painter:
         bottom = self._at(self.steps - 1, self.count - 1).y - self.size[1] / 2 - in_type(60)
         results = {f"result{i}": lines for i, lines in enumerate(self._results())}
         if self.steps > 1:
-            results["key"] = [small(KEYS[self.grid.semiring] if self.filled else " ")]
+            results["key"] = [small(self.grid.sum.key if self.filled else " ")]
         if self.grid.left_out or self.grid.impossible:
             every = self.count + self.grid.left_out + self.grid.impossible
             note = f"{self.count} of {every:,} histories are drawn"
