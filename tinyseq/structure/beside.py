@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from tinyseq.autograd.graph import Node
-from tinyseq.structure.paths import first_steps
+from tinyseq.structure.paths import first_steps, grouped
 from tinyseq.structure.record import Record, Vertex, part_text
 
 
@@ -128,9 +128,7 @@ def _alike(
     if len({place.step for place in places.values()}) < 2:
         return {}
     kinds = _kinds(vertices)
-    steps = defaultdict[int, list[int]](list)
-    for vertex, place in places.items():
-        steps[kinds[vertex]].append(place.step)
+    steps = grouped((kinds[vertex], place.step) for vertex, place in places.items())
     once = {kind for kind, alike in steps.items() if len(alike) == len(set(alike)) > 1}
     found: dict[int, Place] = {}
     for vertex, place in places.items():

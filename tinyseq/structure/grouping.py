@@ -20,6 +20,7 @@ from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER, TAKING_APART
 from tinyseq.autograd.declare import OPS
 from tinyseq.backend import namespace_of
 from tinyseq.structure.loops import Plan
+from tinyseq.structure.paths import grouped
 from tinyseq.structure.record import Record, Shape, Source, Vertex, origin, part_text
 from tinyseq.structure.timewise import Track
 
@@ -192,10 +193,7 @@ class Grouping:
     @cached_property
     def alike(self) -> dict[Hashable, list[int]]:
         """The vertices of each slot, of all time steps."""
-        found: dict[Hashable, list[int]] = {}
-        for vertex, slot in self.slots.items():
-            found.setdefault(slot, []).append(vertex)
-        return found
+        return grouped((slot, vertex) for vertex, slot in self.slots.items())
 
     def _aligned(self, step: list[Vertex], model: list[Vertex]) -> list[int | None]:
         """For each op of a time step, the index of the matching op in another step; None if there is none."""

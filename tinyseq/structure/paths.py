@@ -14,6 +14,7 @@ from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import NUMPY, Array, namespace_of, to_numpy
 
 Item = TypeVar("Item")
+Key = TypeVar("Key")
 
 
 def reached(starts: Iterable[Item], ahead: Callable[[Item], Iterable[Item]]) -> Iterator[Item]:
@@ -29,6 +30,19 @@ def reached(starts: Iterable[Item], ahead: Callable[[Item], Iterable[Item]]) -> 
             seen.add(item)
             yield item
             waiting += ahead(item)
+
+
+def grouped(pairs: Iterable[tuple[Key, Item]]) -> dict[Key, list[Item]]:
+    """The items of each key, in order.
+
+    Example:
+        >>> grouped((len(word), word) for word in ["a", "the", "an", "one"])
+        {1: ['a'], 3: ['the', 'one'], 2: ['an']}
+    """
+    found: dict[Key, list[Item]] = {}
+    for key, item in pairs:
+        found.setdefault(key, []).append(item)
+    return found
 
 
 def scalar_root(loss: Tensor) -> Parent:

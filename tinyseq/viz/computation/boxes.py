@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from tinyseq.autograd.axes import PUTTING_TOGETHER
 from tinyseq.structure.grouping import End, Grouping
 from tinyseq.structure.loops import Plan
+from tinyseq.structure.paths import grouped
 from tinyseq.structure.record import Record, Source
 from tinyseq.viz.computation.columns import Column, Zone
 
@@ -160,10 +161,8 @@ class Sheet:
 
     def into(self) -> dict[Box, list[Arrow]]:
         """The arrows that lead to each box."""
-        found: dict[Box, list[Arrow]] = {box: [] for box in self.boxes}
-        for arrow in self.arrows:
-            found[arrow.head].append(arrow)
-        return found
+        arrows = grouped((arrow.head, arrow) for arrow in self.arrows)
+        return {box: arrows.get(box, []) for box in self.boxes}
 
     def step_of(self, box: Box) -> int | None:
         """The time step of a box; None outside the loops."""

@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from dataclasses import replace
 from unicodedata import digit
 
+from tinyseq.structure.paths import grouped
 from tinyseq.structure.record import Scope
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.layout.curves import Point, around, passes, pieces
@@ -126,9 +127,7 @@ def open_frames(content: Sheet, places: Layout, depth: int) -> dict[Frame, Scope
             for level in range(1, min(len(scope), depth) + 1):
                 number = numbers[level - 1].get(box.vertices[-1], 0) if box.vertices else 0
                 members.setdefault((scope[:level], number), []).append(box)
-        sharing: dict[tuple[Box, ...], list[Scope]] = {}
-        for (scope, _), found in sorted(members.items()):
-            sharing.setdefault(tuple(found), []).append(scope)
+        sharing = grouped((tuple(found), scope) for (scope, _), found in sorted(members.items()))
         for inside, scopes in sharing.items():
             low, high = _around(inside, places, depth - len(scopes[-1]))
             strangers = [box for box in boxes if box not in inside and _meets(box, places, low, high)]

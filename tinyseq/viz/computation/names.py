@@ -1,12 +1,12 @@
 """The names of leaves and gates, and numbers and operators as they are written in a label."""
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from tinyseq.autograd.graph import Node
-from tinyseq.structure.paths import reached
+from tinyseq.structure.paths import grouped, reached
 from tinyseq.structure.record import Vertex
 from tinyseq.structure.states import differing, gates_of, shared
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
@@ -43,9 +43,7 @@ def short_name(leaf: Vertex) -> str:
 def short_names(leaves: Sequence[Vertex]) -> dict[int, str]:
     """The short names of leaves by their ids, with owner, layer, direction and primes where these tell them apart."""
     names = {leaf.id: short_name(leaf) for leaf in leaves}
-    alike = defaultdict[tuple[str, str], list[Vertex]](list)
-    for one in (leaf for leaf in leaves if not leaf.label):
-        alike[names[one.id], one.name.split(".")[-1]].append(one)
+    alike = grouped(((names[leaf.id], leaf.name.split(".")[-1]), leaf) for leaf in leaves if not leaf.label)
     for group in alike.values():
         names |= {own: _owned(names[own], owner) for own, owner in _owners(group).items()}
     same = [leaf for leaf in leaves if list(names.values()).count(names[leaf.id]) > 1 and not leaf.label]

@@ -9,7 +9,7 @@ from collections.abc import Collection, Hashable, Iterator, Sequence
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, TAKING_APART
 from tinyseq.structure.loops import Plan
-from tinyseq.structure.paths import reached
+from tinyseq.structure.paths import grouped, reached
 from tinyseq.structure.record import Vertex, origin
 from tinyseq.viz.computation.columns import FEW_COLUMNS, MOST_COLUMNS, first_and_last, typical_columns
 
@@ -78,12 +78,8 @@ def _alike(plan: Plan) -> list[list[int]]:
     """The loops of each kind, in the order of their creation; none of the usual two or fewer."""
     if len(plan.loops) <= 2:
         return []
-    members: list[list[Vertex]] = [[] for _ in plan.loops]
-    for vertex, loop in plan.loop_of.items():
-        members[loop].append(plan.vertices[vertex])
-    kinds = defaultdict[Kind, list[int]](list)
-    for loop, vertices in enumerate(members):
-        kinds[_kind(plan, loop, vertices)].append(loop)
+    members = grouped((loop, plan.vertices[vertex]) for vertex, loop in plan.loop_of.items())
+    kinds = grouped((_kind(plan, loop, members[loop]), loop) for loop in range(len(plan.loops)))
     return [*kinds.values()]
 
 

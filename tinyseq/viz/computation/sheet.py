@@ -9,7 +9,7 @@ from itertools import product
 from tinyseq.structure.beside import with_steps
 from tinyseq.structure.grouping import End, Grouping, arguments_of
 from tinyseq.structure.loops import Plan
-from tinyseq.structure.paths import reached
+from tinyseq.structure.paths import grouped, reached
 from tinyseq.structure.record import Record, Vertex
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Role, Sheet
 from tinyseq.viz.computation.columns import Column, Zone, columns, typical_columns, zones
@@ -181,10 +181,8 @@ class _Maker:
         return {*argument.weights, *stacked}
 
     def _make_parameters(self) -> None:
-        uses, together = self._uses(), dict[frozenset[Use], list[int]]()
-        for leaf in sorted(uses):
-            together.setdefault(frozenset(uses[leaf]), []).append(leaf)
-        for places, leaves in together.items():
+        uses = self._uses()
+        for places, leaves in grouped((frozenset(uses[leaf]), leaf) for leaf in sorted(uses)).items():
             box = Box(f"p{leaves[0]}", "parameter", "parameters", leaves[0], tuple(leaves), uses=len(places))
             self.sheet.boxes.append(box)
             self.at.update({(leaf, None): box for leaf in leaves})

@@ -16,7 +16,7 @@ import numpy as np
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER
 from tinyseq.backend import to_numpy
 from tinyseq.nn.recurrent.registry import CELLS
-from tinyseq.structure.paths import reached
+from tinyseq.structure.paths import grouped, reached
 from tinyseq.structure.record import Scope, Shape, Vertex
 from tinyseq.structure.states import is_multiplied, letter_of
 from tinyseq.viz.computation.boxes import Box, Sheet
@@ -77,10 +77,7 @@ class _Step:
 
     def _by_hand(self) -> list[list[Given]]:
         """The hidden states of a loop without a layer's weights, each with all of its uses."""
-        groups: dict[object, list[Given]] = {}
-        for one in self.given:
-            if one.shape:
-                groups.setdefault(one.identity, []).append(one)
+        groups = grouped((one.identity, one) for one in self.given if one.shape)
         weighted = [group for group in groups.values() if any(self._products(one) for one in group)]
         zeros = [group for group in weighted if group[0].is_zero()]
         if zeros or any(group[0].is_zero() for group in groups.values()):

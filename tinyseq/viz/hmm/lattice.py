@@ -16,6 +16,7 @@ from tinyseq.hmm.inference.chain import messages
 from tinyseq.hmm.inference.semirings import LOG, MAX, Semiring
 from tinyseq.hmm.model.hmm import HMM
 from tinyseq.hmm.model.probabilities import plain
+from tinyseq.structure.paths import grouped
 from tinyseq.viz.rendering.style import clean, number
 
 Floats = NDArray[np.float64]
@@ -257,9 +258,7 @@ def _homes(histories: list[History], length: int, size: int) -> list[dict[int, H
     cells = []
     for t in range(1, length + 1):
         known = min(t, size)
-        homes: dict[History, list[int]] = {}
-        for row, history in enumerate(histories):
-            homes.setdefault(history[-known:], []).append(row)
+        homes = grouped((history[-known:], row) for row, history in enumerate(histories))
         cells.append({rows[len(rows) // 2]: history for history, rows in homes.items()})
     return cells
 

@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
+from tinyseq.structure.paths import grouped
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.layout.order import arranged
@@ -175,10 +176,7 @@ class Grid:
 
     def _in_row(self) -> dict[tuple[Column, int], list[Box]]:
         """The boxes of each row of each column, from the left."""
-        found: dict[tuple[Column, int], list[Box]] = {}
-        for box in self.sheet.boxes:
-            if box.column:
-                found.setdefault((box.column, self.row[box]), []).append(box)
+        found = grouped(((box.column, self.row[box]), box) for box in self.sheet.boxes if box.column)
         for (column, _), boxes in found.items():
             boxes.sort(key=lambda box: self.x[pattern_of(column), box.slot])
         return found

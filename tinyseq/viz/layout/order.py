@@ -7,6 +7,7 @@ from itertools import accumulate, combinations, pairwise, product
 from operator import add
 from typing import NamedTuple
 
+from tinyseq.structure.paths import grouped
 from tinyseq.viz.layout.rows import Edge, Lane, Slot, spread
 
 SWEEPS = 6
@@ -41,12 +42,10 @@ def arranged(
     Returns:
         The x of each slot and lane.
     """
-    items: Order = {}
+    items: Order = grouped((level, slot) for slot, level in row.items())
     size: dict[Slot | Lane, float] = dict(width)
     above: Links = {}
     below: Links = {}
-    for slot, level in row.items():
-        items.setdefault(level, []).append(slot)
     for tail, head in dict.fromkeys(edges):
         lanes = [Lane(tail, head, level) for level in range(row[tail] + 1, row[head])]
         for lane in lanes:
@@ -185,10 +184,8 @@ def _uncross(
 
 def _reroute(network: _Network, items: Order) -> None:
     """Move long edges, one at a time, to where they cross the fewest others, as long as this helps."""
-    edges: dict[Edge, list[Lane]] = {}
-    for level in sorted(items):
-        for lane in (item for item in items[level] if isinstance(item, Lane)):
-            edges.setdefault((lane.tail, lane.head), []).append(lane)
+    lanes_upward = (item for level in sorted(items) for item in items[level] if isinstance(item, Lane))
+    edges = grouped(((lane.tail, lane.head), lane) for lane in lanes_upward)
     for _ in range(network.sweeps):
         moved = False
         for lanes in edges.values():

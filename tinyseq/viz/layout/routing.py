@@ -6,6 +6,7 @@ track. Arrows from the same box share their tracks, so that all uses of a parame
 
 from typing import Literal, NamedTuple
 
+from tinyseq.structure.paths import grouped
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.layout.grid import Grid
 
@@ -53,11 +54,8 @@ class Ways:
 
     def tracks(self, along: Literal["channel", "gutter"]) -> dict[int, list[Wire]]:
         """The wires in each channel or gutter."""
-        tracks: dict[int, list[Wire]] = {}
-        for wire in dict.fromkeys(wire for way in self.of.values() for wire in way.wires):
-            if wire.along == along:
-                tracks.setdefault(wire.place, []).append(wire)
-        return tracks
+        wires = dict.fromkeys(wire for way in self.of.values() for wire in way.wires)
+        return grouped((wire.place, wire) for wire in wires if wire.along == along)
 
     def _way(self, arrow: Arrow) -> Way | None:
         """The route of an arrow; None if it climbs within its column or zone."""

@@ -11,7 +11,7 @@ from tinyseq.autograd.backward import walk
 from tinyseq.autograd.graph import Node, Output, Parent, owner
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, to_numpy
-from tinyseq.structure.paths import add, ones, only_at, reached, visits
+from tinyseq.structure.paths import add, grouped, ones, only_at, reached, visits
 from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.columns import Column
 
@@ -44,10 +44,7 @@ class Flows:
         self.passed = {item for item, i in self.ids.items() if isinstance(item, Node) and i in passed}
         self.arrows = {(arrow.tail, arrow.head) for arrow in content.arrows}
         self.gaps = [column for column in content.columns if column.kind == "gap"]
-        self.boxes: dict[int, list[Box]] = {}
-        for box in content.boxes:
-            for vertex in box.vertices:
-                self.boxes.setdefault(vertex, []).append(box)
+        self.boxes = grouped((vertex, box) for box in content.boxes for vertex in box.vertices)
         self._read(loss)
 
     def _read(self, loss: Tensor) -> None:
@@ -60,9 +57,7 @@ class Flows:
             if track is None or node.op.outputs:
                 _add(sent[self._place(vertex, self.grouping.vertices[vertex].step)], pairs)
                 continue
-            places: dict[Place, list[int]] = {}
-            for i, step in enumerate(track.steps):
-                places.setdefault(self._place(vertex, step), []).append(i)
+            places = grouped((self._place(vertex, step), i) for i, step in enumerate(track.steps))
             for place, chosen in places.items():
                 part = gradient if len(places) == 1 else only_at(gradient, track.axis, chosen)
                 _add(sent[place], _sent(node, part))

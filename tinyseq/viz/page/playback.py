@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from tinyseq.autograd.tensor import Tensor
+from tinyseq.structure.paths import grouped
 from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.page.flows import Flows, Place
@@ -72,10 +73,7 @@ class Playback:
 
     def _backward(self, found: Flows) -> list[Event]:
         """The boxes in reverse. The terms of a gap arrive with the last mark of it that is reached."""
-        gaps: dict[Place, list[Box]] = {}
-        for box in self.order:
-            if box.kind == "elided":
-                gaps.setdefault(box.column, []).append(box)
+        gaps: dict[Place, list[Box]] = grouped((box.column, box) for box in self.order if box.kind == "elided")
         marks = {boxes[0]: gap for gap, boxes in gaps.items()}
         events = []
         for box in reversed(self.order):
