@@ -95,7 +95,7 @@ def test_a_long_file_takes_little_memory(tmp_path, reader):
     path = tmp_path / "long"
     path.write_text(reader.example, encoding="utf-8")
     items = len(list(reader.stream(path)))
-    path.write_text(reader.example * min(3_000_000 // len(reader.example), 50_000 // items), encoding="utf-8")
+    path.write_text(reader.example * min(2_000_000 // len(reader.example), 35_000 // items), encoding="utf-8")
     tracemalloc.start()
     assert sum(1 for _ in reader.stream(path)) > 10_000
     peak = tracemalloc.get_traced_memory()[1]

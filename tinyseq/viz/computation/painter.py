@@ -290,13 +290,18 @@ class Painter:
         flexible_last = sorted(notes.values(), key=lambda each: each[1].either)
         for arrow, (words, spots, *_) in flexible_last:
             half = words.width / 2
-            free = [spot for spot in spots if room.is_free(spot, (words.width, words.height))]
-            fitting = next((spot for spot in free if self._beyond_frame(arrow, spot, half) <= 0), None)
+            fitting, beyond = None, []  # how far the free places reach beyond the frame, up to the first that does not
+            for spot in spots:
+                if room.is_free(spot, (words.width, words.height)):
+                    beyond.append(self._beyond_frame(arrow, spot, half))
+                    if beyond[-1] <= 0:
+                        fitting = spot
+                        break
             if fitting or arrow.part or arrow.delay:  # shapes may be left out: the box has them too
                 found[arrow] = [words], fitting or spots[0]
                 room.take(found[arrow][1], (words.width, words.height))
-            if free and not fitting:
-                narrow |= self._wider(arrow.tail.column, min(self._beyond_frame(arrow, spot, half) for spot in free))
+            if beyond and not fitting:
+                narrow |= self._wider(arrow.tail.column, min(beyond))
             elif not fitting and arrow.part:
                 crowded.add(arrow.head.slot)
         return found, crowded, narrow
