@@ -284,6 +284,7 @@ class TensorNamespace:
     """The ``xp`` of a rule whose gradient will be differentiated again: the public functions."""
 
     name = "tinyseq"
+    on_host = False  # or not: the functions find out
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         try:

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 from tinyseq.autograd.declare import NONZERO, Accuracy, composite, op
 from tinyseq.autograd.tensor import Axis, Tensor, TensorLike, constant
 from tinyseq.backend import dtype_of, namespace_of
+from tinyseq.sums import in_single, total
 
 
 def axis_of(axis: int, ndim: int) -> int:
@@ -75,8 +76,8 @@ def _taken_in(xp: Any, x: Any, dtype: Any) -> Any:
 
 sum = op(
     "sum",
-    forward=lambda xp, x, *, axis=None, keepdims=False, dtype=None: xp.sum(
-        x, axis=axis, keepdims=keepdims, dtype=dtype if dtype is None else _taken_in(xp, x, dtype)
+    forward=lambda xp, x, *, axis=None, keepdims=False, dtype=None: total(
+        xp, x, axis, keepdims, dtype if dtype is None else _taken_in(xp, x, dtype)
     ),
     saves="x.shape",
     vjp=lambda xp, g, shape, *, axis, keepdims, dtype: xp.broadcast_to(restored(xp, g, shape, axis, keepdims), shape),
@@ -243,6 +244,7 @@ def _norm_slope(xp: Any, g: Any, x: Any, out: Any, *, axis: Any, keepdims: Any) 
     return restored(xp, g, x.shape, axis, keepdims) * xp.where(zero, 0.0, x / xp.where(zero, 1.0, length))
 
 
+@in_single
 def _norm(xp: Any, x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
     """The root of the sum of squares in units of the largest element, so that no square overflows or underflows."""
     if not xp.isdtype(x.dtype, ("real floating", "complex floating")):
@@ -253,7 +255,7 @@ def _norm(xp: Any, x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
     unit = xp.where((largest > 0) & xp.isfinite(largest), largest, 1.0)
     shares = x / unit
     shares *= shares
-    length = xp.sqrt(xp.sum(shares, axis=axis, keepdims=True)) * unit
+    length = xp.sqrt(total(xp, shares, axis, keepdims=True)) * unit
     return length if keepdims else xp.reshape(length, _left(x.shape, axis))
 
 

@@ -7,11 +7,12 @@ import numpy as np
 from tinyseq.autograd.declare import FUNCTIONS, Accuracy, composite, op
 from tinyseq.autograd.ops.reduce import along
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+from tinyseq.sums import running_total
 
 _cumsum = op(
     "cumsum",
-    forward=lambda xp, x, *, axis: xp.cumulative_sum(x, axis=axis),
-    vjp=lambda xp, g, *, axis: xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis),
+    forward=lambda xp, x, *, axis: running_total(xp, x, axis),
+    vjp=lambda xp, g, *, axis: xp.flip(running_total(xp, xp.flip(g, axis=axis), axis), axis=axis),
     tex=r"\bar x_i = \sum_{j \ge i} \bar y_j",
     kind="along",
     reference=np.cumsum,

@@ -15,6 +15,7 @@ from tinyseq.autograd.ops import by_rows
 from tinyseq.autograd.ops.reduce import restored
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import frozen, made_once, namespace_of
+from tinyseq.sums import in_single, total
 
 _INF = float("inf")
 
@@ -58,26 +59,29 @@ def _terms(xp: Any, x: Any, axis: Any) -> _Terms:
     if not xp.isdtype(x.dtype, "real floating"):
         x = xp.astype(x, xp.float64)
     if 0 in x.shape:
-        total = xp.sum(x, axis=axis, keepdims=True)
-        return _Terms(total - _INF, x, x, total)
+        nothing = xp.sum(x, axis=axis, keepdims=True)
+        return _Terms(nothing - _INF, x, x, nothing)
     top = xp.max(x, axis=axis, keepdims=True)
     with np.errstate(invalid="ignore", over="ignore"):  # inf - inf, for which fmin has 0; and -1e308 - 1e308
         rest = xp.fmin(x - xp.maximum(top, float(xp.finfo(x.dtype).min)), xp.zeros_like(top))
     exp = xp.exp(rest)
-    total = xp.sum(exp, axis=axis, keepdims=True)
-    return _Terms(top, rest, exp, xp.where(xp.isnan(top), top, total))
+    whole = total(xp, exp, axis, keepdims=True)
+    return _Terms(top, rest, exp, xp.where(xp.isnan(top), top, whole))
 
 
+@in_single
 def _log_sum(xp: Any, x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
     terms = _terms(xp, x, axis)
     found = terms.top + terms.log_total(xp)
     return found if keepdims else xp.sum(found, axis=axis)
 
 
+@in_single
 def _softmax(xp: Any, x: Any, *, axis: Any = -1) -> Any:
     return _terms(xp, x, axis).shares(xp)
 
 
+@in_single
 def _log_softmax(xp: Any, x: Any, *, axis: Any = -1) -> Any:
     terms = _terms(xp, x, axis)
     return terms.rest - terms.log_total(xp)
@@ -111,7 +115,7 @@ softmax = op(
     "softmax",
     forward=_softmax,
     saves="out",
-    vjp=lambda xp, g, y, *, axis: y * (g - xp.sum(g * y, axis=axis, keepdims=True)),
+    vjp=lambda xp, g, y, *, axis: y * (g - total(xp, g * y, axis, keepdims=True)),
     tex=r"\bar x = y \odot (\bar y - \langle \bar y, y \rangle)",
     analytic=False,
     method=True,
@@ -127,7 +131,7 @@ softmax = op(
 def _log_softmax_slope(xp: Any, g: Any, out: Any, *, axis: Any) -> Any:
     share = xp.exp(out)
     impossible = xp.sum(share, axis=axis, keepdims=True) == 0
-    return xp.where(impossible, 0.0, g - share * xp.sum(g, axis=axis, keepdims=True))
+    return xp.where(impossible, 0.0, g - share * total(xp, g, axis, keepdims=True))
 
 
 log_softmax = op(

@@ -56,6 +56,7 @@ def sum_kernel(array: DeviceArray, kept: int, pieces: int) -> SumKernel:
     inner, (along,) = merged(array.shape[kept:], [strides[kept:]])
     results, length = math.prod(outer), math.prod(inner)
     reach = sum(abs(stride) * (n - 1) for stride, n in zip(strides, array.shape, strict=True))
+    wide = "double" if kind == "float" else kind  # a thread adds its share one by one
     whole = "int" if max(reach, array.size) < 2**30 else "long long"
     beside = bool(across and across[-1] == 1 and pieces == 1 and results >= 32)
     share = -(-length // pieces)
@@ -69,11 +70,11 @@ def sum_kernel(array: DeviceArray, kept: int, pieces: int) -> SumKernel:
         lines += [f"  const {whole} o = blockIdx.x / {pieces}, piece = blockIdx.x % {pieces};"]
         first, after, begin = "threadIdx.x", "blockDim.x", f"piece * {share}"
         end = f"({begin} + {share} < {length} ? {begin} + {share} : {length})"
-    lines += [f"  const {kind}* from = a0 + ({place_of('o', outer, across)});", f"  {kind} sum = 0;"]
+    lines += [f"  const {kind}* from = a0 + ({place_of('o', outer, across)});", f"  {wide} sum = 0;"]
     lines += [
         f"  for ({whole} r = {begin} + {first}; r < {end}; r += {after}) sum += from[{place_of('r', inner, along)}];"
     ]
-    lines += [f"  __shared__ {kind} sums[1024];", "  sums[threadIdx.x] = sum;", "  __syncthreads();"]
+    lines += [f"  __shared__ {wide} sums[1024];", "  sums[threadIdx.x] = sum;", "  __syncthreads();"]
     least = 32 if beside else 1
     lines += [f"  for (int n = blockDim.x / 2; n >= {least}; n /= 2) {{"]
     lines += ["    if (threadIdx.x < n) sums[threadIdx.x] += sums[threadIdx.x + n];", "    __syncthreads();", "  }"]

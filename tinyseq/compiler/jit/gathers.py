@@ -15,6 +15,7 @@ from tinyseq.compiler.fusion import lay_out_again
 from tinyseq.compiler.jit import cache
 from tinyseq.compiler.jit.joins import in_order
 from tinyseq.compiler.jit.rows import in_rows
+from tinyseq.compiler.jit.sums import is_sum
 from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, Step, blank, kind_of
@@ -230,7 +231,7 @@ class _Rewritten:
 
     def _of_bias(self, step: Step) -> list[Step] | None:
         """The sum of ``d`` over all positions becomes that of ``sums`` over the rows."""
-        if step.function is not np.sum or step.settings != {"axis": (0, 2)} or type(step.args[0]) is not Ref:
+        if not is_sum(step) or step.settings != {"axis": (0, 2)} or type(step.args[0]) is not Ref:
             return None
         sums = self._sums.get(self._root[step.args[0].number])
         if sums is None:
@@ -238,7 +239,7 @@ class _Rewritten:
         whole, (t, b) = blank(self._values[sums[0].args[0].number]), self._values[sums[1].places.number].shape
         if self._values[step.args[0].number] != kind_of(whole.reshape(-1, t, b).transpose(1, 0, 2)):
             return None
-        return [Step(step.out, np.sum, (Ref(sums[0].out),), {"axis": 0})]
+        return [Step(step.out, step.function, (Ref(sums[0].out),), {"axis": 0})]
 
     def _multiplied(self, step: Step, view: Callable[[Array], Array]) -> Gather | None:
         """The gathered rows that a matrix is multiplied with, seen through some view of all of them."""

@@ -7,10 +7,11 @@ import numpy as np
 from tinyseq.compiler.jit import cache
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, Step
+from tinyseq.sums import sum_in_blocks
 
 
 class Sums(NamedTuple):
-    """A kernel that adds up rows, one after another.
+    """A kernel that adds up rows, one after another, in double precision.
 
     Attributes:
         dtype: of the numbers.
@@ -41,7 +42,7 @@ class Sums(NamedTuple):
 
 def sums_of(program: Program, step: Step) -> Sums | None:
     """How a kernel computes a step; None if it is not such a sum, or its rows are not contiguous."""
-    if step.function is not np.sum or [*map(type, step.args)] != [Ref] or step.settings.keys() != {"axis"}:
+    if not is_sum(step) or [*map(type, step.args)] != [Ref] or step.settings.keys() != {"axis"}:
         return None
     value, axis = program.values[step.args[0].number], step.settings["axis"]
     if type(axis) is not tuple:
@@ -58,15 +59,21 @@ def sums_of(program: Program, step: Step) -> Sums | None:
     return Sums(value.dtype, value.shape[kept[0]], tuple(counts), tuple(steps), (kept[0], 0))
 
 
+def is_sum(step: Step) -> bool:
+    """Whether a step sums along axes, with few terms or many."""
+    return getattr(step.function, "function", step.function) in (np.sum, sum_in_blocks)
+
+
 def _source(zero: str) -> str:
     """The source of the kernel, for a zero of some type."""
     return f"""def kernel(args, bases):
     y = pointer(bases[args[7]] + args[8], {zero})
-    for k in range(args[0]):
-        store(y, k, {zero})
+    total = np.zeros(args[0], np.float64)
     for i in range(args[1]):
         for j in range(args[2]):
             x = pointer(bases[args[5]] + args[6] + i * args[3] + j * args[4], {zero})
             for k in range(args[0]):
-                accumulate(y, k, load(x, k))
+                total[k] += load(x, k)
+    for k in range(args[0]):
+        store(y, k, {zero.replace("(0)", "(total[k])")})
 """

@@ -59,7 +59,7 @@ _FIXED |= {"broadcast_to", "expand_dims", "squeeze", "astype", "asarray", "copy"
 _FIXED |= {"all", "flip", "roll", "cumulative_sum", "cumulative_prod", "argmax", "argmin", "sort", "argsort", "tril"}
 _FIXED |= {"triu", "clip", "ravel", "swapaxes", "moveaxis", "cumsum", "cumprod", "nan_to_num", "real", "imag", "round"}
 _PLACING = {"scattered", "replaced", "erf", "normal_cdf"}
-_PLACING |= {"losses", "losses_and_exponentials", "gradient_of_exponentials"}
+_PLACING |= {"losses", "losses_and_exponentials", "gradient_of_exponentials", "sum_in_blocks", "contract_in_blocks"}
 _CHANGES = {"copyto", "put", "place", "putmask", "fill_diagonal", "put_along_axis"}
 
 
@@ -103,6 +103,7 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
     number = property(lambda self: self.ref.number)
     shape = property(lambda self: self.kind.shape)
     dtype = property(lambda self: self.kind.dtype)
+    strides = property(lambda self: self.kind.strides)
     ndim = property(lambda self: self.kind.ndim)
     size = property(lambda self: self.kind.size)
     itemsize = property(lambda self: self.kind.dtype.itemsize)

@@ -28,6 +28,8 @@ from tinyseq.hmm.inference.semirings import LOG, Semiring, Value
 
 Initial = TensorLike | tuple[TensorLike, ...]
 
+NARROW = (np.float16, np.float32)
+
 
 def chain(
     initial: Initial,
@@ -43,6 +45,7 @@ def chain(
     (Goodman, 1999: one recurrence, many semirings. The lectures' Viterbi and forward tables are two of them.)
 
     Scores are log probabilities, or probabilities for `SUM_PRODUCT` and `MAX_PRODUCT`. They need not sum to one.
+    Scores in single precision are added up in double precision.
 
     Args:
         initial: scores of the first state (K,); for n > 2 a tuple of n - 1 tables, (K,), (K, K), ..., where the i-th
@@ -75,6 +78,11 @@ def chain(
         tensor(0.037436)
     """
     tables, transition, emission, end = checked(initial, transition, emission, end, semiring, lengths)
+    parts = (*tables, transition, emission, *(() if end is None else (end,)))
+    dtype = namespace_of(emission._array).result_type(*(part.dtype for part in parts))
+    # A message of thousands of steps is a large number: in single precision its rounding would blur the posterior.
+    tables, transition, emission = tuple(map(_wide, tables)), _wide(transition), _wide(emission)
+    end = None if end is None else _wide(end)
     steps = emission.shape[0]
     stops = np.full(emission.shape[1:-1][int(semiring.pairs) :], steps) if lengths is None else host_array(lengths)
     if any_possible(stops < steps):
@@ -85,7 +93,15 @@ def chain(
         if any_possible(ended, t):
             whole = _finished(message, end if t else None, semiring, n=len(tables) + 1)
             total = whole if total is None else FUNCTIONS["where"](now[t], whole, total)
-    return constant(0.0) if total is None else _still_if_impossible(total, semiring)
+    if total is None:
+        return constant(0.0)
+    found = _still_if_impossible(total, semiring)
+    with np.errstate(over="ignore", under="ignore"):  # of probabilities and counts
+        return found.to(dtype) if dtype in NARROW else found
+
+
+def _wide(scores: Tensor) -> Tensor:
+    return scores.to("float64") if scores.dtype in NARROW else scores
 
 
 def messages(

@@ -15,6 +15,7 @@ from tinyseq.autograd.ops.reduce import axis_of
 from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import namespace_of
+from tinyseq.sums import contracted
 
 
 def _flat(xp: Any, x: Any, keep_row: Any) -> Any:
@@ -154,7 +155,7 @@ def _einsum_slope(xp: Any, g: Any, i: Any, xs: Any, *, subscripts: Any) -> Any:
     known = output + "".join(spec for spec, _ in others)
     distinct = "".join(dict.fromkeys(mine))
     kept = "".join(c for c in distinct if c in known)
-    found = xp.einsum(",".join([output, *(spec for spec, _ in others)]) + "->" + kept, g, *(x for _, x in others))
+    found = contracted(xp, [output, *(spec for spec, _ in others)], kept, g, *(x for _, x in others))
     # A letter that no one else has was summed away, and one that has length 1 elsewhere was spread: the gradient is the
     # same all along such an axis.
     here, there = dict(zip(mine, xs[i].shape, strict=True)), dict(zip(kept, found.shape, strict=True))
@@ -170,9 +171,7 @@ def _einsum_slope(xp: Any, g: Any, i: Any, xs: Any, *, subscripts: Any) -> Any:
 
 _einsum = op(
     "einsum",
-    forward=lambda xp, *xs, subscripts: xp.einsum(
-        "{}->{}".format(*(part if isinstance(part, str) else ",".join(part) for part in _spelled(subscripts, xs))), *xs
-    ),
+    forward=lambda xp, *xs, subscripts: contracted(xp, *_spelled(subscripts, xs), *xs),
     saves="xs",
     vjp=_einsum_slope,
     broadcasts=True,

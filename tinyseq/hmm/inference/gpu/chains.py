@@ -134,7 +134,7 @@ class DeviceChain:
         self, paths: DeviceArray, states: DeviceArray, factors: DeviceArray | None, counts: bool
     ) -> tuple[DeviceArray, Slopes]:
         bytes_each, best = self.emission.dtype.itemsize, self._empty(self.size)
-        where, shared = self._shared(0, bytes_each * 2 * self.message, self._table(bytes_each * self.states))
+        where, shared = self._shared(0, 8 * 2 * self.message, self._table(bytes_each * self.states))
         pointers = 0 if paths is NULL else (self.steps * self.message + 1) // 2
         room = pointers + (0 if where & 1 else 2 * self.message)
         outputs = (self._given(factors), best, paths, states)

@@ -1,4 +1,4 @@
-"""CUDA kernel of best paths: Viterbi, in REAL.
+"""CUDA kernel of best paths: Viterbi, whose scores are added up in double, as on the host.
 
 Of equal paths the one with the lowest last states wins, as on the host. NaN among the scores makes the result NaN.
 """
@@ -22,7 +22,7 @@ struct Best {
 /* Message, next message and transition near are in shared memory if NEAR; chosen: the best oldest state before each
    history, if paths are wanted. */
 template <bool NEAR>
-__device__ void best_path(const Chain& c, REAL* message, REAL* next, const REAL* near, int* chosen, int64 b,
+__device__ void best_path(const Chain& c, double* message, double* next, const REAL* near, int* chosen, int64 b,
                           int64 length, const Best& out) {
   const int K = c.K;
   int Q = 1;
@@ -35,13 +35,13 @@ __device__ void best_path(const Chain& c, REAL* message, REAL* next, const REAL*
     for (int q = threadIdx.x; q < Q; q += blockDim.x) {
       const int r = s.R == 1 ? 0 : q / K, v = q - r * K;
       const REAL emitted = emission[v];
-      REAL top;
+      double top;
       int arg = 0;
       bool wrong = false;
       if (s.H == 1) {
         top = message[r] + c.logs[(s.row + r) * K + v];
       } else {
-        const REAL* before = message + r;
+        const double* before = message + r;
         const REAL* arc = (NEAR ? near : c.logs + s.row * K) + r * K + v;
         top = *before + *arc;
         wrong = top != top;
@@ -49,7 +49,7 @@ __device__ void best_path(const Chain& c, REAL* message, REAL* next, const REAL*
         for (int h = 1; h < K; ++h) {
           before += s.R;
           arc += s.R * K;
-          const REAL value = *before + *arc;
+          const double value = *before + *arc;
           wrong |= value != value;
           if (value > top) { top = value; arg = h; }
         }
@@ -58,15 +58,15 @@ __device__ void best_path(const Chain& c, REAL* message, REAL* next, const REAL*
       next[q] = top + emitted;
       if (out.paths) chosen[t * c.M + q] = arg;
     }
-    REAL* swap = message; message = next; next = swap;
+    double* swap = message; message = next; next = swap;
     __syncthreads();
   }
   if (threadIdx.x) return;
   const int digits = length < c.n - 1 ? length : c.n - 1;
-  REAL top = -INF;
+  double top = -INF;
   int at = 0;
   for (int q = 0; q < Q; ++q) {
-    const REAL value = message[q] + (c.end && length ? c.end[q % K] : (REAL)0);
+    const double value = message[q] + (c.end && length ? c.end[q % K] : (REAL)0);
     if (value > top || value != value || (value == top && lower(q, at, K, digits))) { top = value; at = q; }
   }
   out.best[b] = top;
@@ -86,10 +86,9 @@ __device__ void best_path(const Chain& c, REAL* message, REAL* next, const REAL*
 
 template <bool NEAR>
 __device__ void find_best(const Chain& c, int where, const int64* lengths, int64 steps, double* own, Best out) {
-  REAL* rest = (REAL*)shared;
   int* chosen = (int*)own;
-  REAL* message = NEAR || where & 1 ? rest : (REAL*)(own + (out.paths ? (steps * c.M + 1) / 2 : 0));
-  REAL* near = rest + 2 * c.M;
+  double* message = NEAR || where & 1 ? shared : own + (out.paths ? (steps * c.M + 1) / 2 : 0);
+  REAL* near = (REAL*)(shared + 2 * c.M);
   if (NEAR)
     for (int i = threadIdx.x; i < c.M * c.K; i += blockDim.x) near[i] = c.logs[c.last.row * c.K + i];
   if (out.counts)
