@@ -28,7 +28,7 @@ from tinyseq.hmm.inference.semirings import LOG, Semiring, Value
 
 Initial = TensorLike | tuple[TensorLike, ...]
 
-NARROW = (np.float16, np.float32)
+NARROW = {"e", "f"}  # NumPy's characters of float16 and float32
 
 
 def chain(
@@ -97,11 +97,15 @@ def chain(
         return constant(0.0)
     found = _still_if_impossible(total, semiring)
     with np.errstate(over="ignore", under="ignore"):  # of probabilities and counts
-        return found.to(dtype) if dtype in NARROW else found
+        return found.to(dtype) if _is_narrow(dtype) else found
+
+
+def _is_narrow(dtype: Any) -> bool:
+    return getattr(dtype, "char", "") in NARROW
 
 
 def _wide(scores: Tensor) -> Tensor:
-    return scores.to("float64") if scores.dtype in NARROW else scores
+    return scores.to("float64") if _is_narrow(scores.dtype) else scores
 
 
 def messages(
