@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.autograd.ops.moves.layout import BLOCK, LARGE, LONG, product, rows_of, side_by_side
+from tinyseq.autograd.ops.moves.layout import LONG, product, rows_of, side_by_side
 from tinyseq.backend import NUMPY
 
 BATCHES = [(), (3,), (2, 3), (1,), (0,)]
@@ -72,24 +72,34 @@ def test_factors_that_do_not_fit_are_refused_as_ever():
     assert (ts.ones(LONG) @ y).shape == (3, 2)
 
 
-@pytest.mark.parametrize("rows", [1, BLOCK - 1, BLOCK, 3 * BLOCK + 5])
-@pytest.mark.parametrize("size", [0.1, 1.5])
-def test_matrices_side_by_side_are_joined_in_any_size_and_layout(rows, size):
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex128"])
+@pytest.mark.parametrize("shape", [(1, 1), (5, 16), (64, 3), (0, 4), (4, 0)], ids=str)
+@pytest.mark.parametrize("odd", ["none", "turned", "strided", "broadcast", "width", "dtype"])
+def test_matrices_side_by_side_are_joined_bit_for_bit_in_any_size_and_layout(odd, shape, dtype):
     rng = np.random.default_rng(0)
-    columns = int(size * LARGE / (4 * 8 * rows)) + 1
-    parts = [rng.normal(size=(rows, columns + i % 3)).astype("float64") for i in range(8)]
-    parts[1] = np.asfortranarray(parts[1])
-    parts[2] = np.broadcast_to(parts[2][:1], parts[2].shape)
+    parts = [rng.normal(size=shape).astype(dtype) for _ in range(8)]
+    parts[0][:1] = -0.0
+    parts[2][-1:] = np.nan
+    parts[3] = {
+        "none": parts[3],
+        "turned": np.asfortranarray(parts[3]),
+        "strided": np.repeat(parts[3], 2, axis=1)[:, ::2],
+        "broadcast": np.broadcast_to(parts[0][:1], shape),
+        "width": rng.normal(size=(shape[0], shape[1] + 2)).astype(dtype),
+        "dtype": parts[3].astype("complex64"),
+    }[odd]
     before = [part.copy() for part in parts]
-    joined = side_by_side(NUMPY, parts)
-    np.testing.assert_array_equal(joined, np.concatenate(parts, axis=1))
+    joined, wanted = side_by_side(NUMPY, parts), np.concatenate(parts, axis=1)
+    assert joined.dtype == wanted.dtype
+    assert joined.shape == wanted.shape
+    assert joined.tobytes() == wanted.tobytes()
+    assert joined.flags.c_contiguous
+    assert joined.flags.writeable
     assert not any(np.shares_memory(joined, part) for part in parts)
     np.testing.assert_equal(parts, before)
-    mixed = [parts[0].astype("float32"), *parts[1:]]
-    assert side_by_side(NUMPY, mixed).dtype == "float64"
 
 
-def test_a_long_loop_s_gradients_are_the_same_in_blocks_of_rows_and_at_once(monkeypatch):
+def test_a_long_loop_s_gradients_are_the_same_copied_by_rows_and_by_numbers(monkeypatch):
     """Those of steps and of a shared weight, twice through one graph, with a hook's and the caller's own in between."""
     rng = np.random.default_rng(0)
     w, z = (ts.tensor(rng.normal(size=s) / 20, requires_grad=True) for s in ((100, 100), (20, 100, 3)))
@@ -98,9 +108,11 @@ def test_a_long_loop_s_gradients_are_the_same_in_blocks_of_rows_and_at_once(monk
         h = ts.tanh(step + w @ h)
     steps[4].register_hook(heard.append)
     found = []
-    for large in (0, 1 << 40, 0):
-        monkeypatch.setattr("tinyseq.autograd.ops.moves.layout.LARGE", large)
+    for by_rows in (True, False, True):
+        if not by_rows:
+            monkeypatch.setattr("tinyseq.autograd.ops.moves.layout._lies_in_rows", lambda *part: False)
         found.append([g.numpy().copy() for g in ts.grad(h.sum(), [w, z, steps[3]], retain_graph=True)])
+        monkeypatch.undo()
     copies = [g.numpy().copy() for g in heard]
     for again in found[1:]:
         for one, other in zip(found[0], again, strict=True):

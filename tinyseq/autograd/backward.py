@@ -223,7 +223,7 @@ def walk(
             continue
         op, saved = node.op, node.saved
         edges: tuple[Any, ...] = node.edges
-        if op.outputs or node.hooks or node in kept:
+        if op.outputs or node.hooks or (kept and node in kept):
             g = gradients.finished(node, g)
         if path is not None and path.isdisjoint(edges):
             continue  # the gradient of its own output was all that was wanted
@@ -233,8 +233,9 @@ def walk(
             xp = namespace_of(next(part for part in g if part is not None) if op.outputs else g)
         if create_graph:
             saved = _reattached(node)
-        takes, summed = op.takes, op.summed
-        for i, parent in enumerate(edges):
+        takes, summed, rules, i = op.takes, op.summed, op.rules, -1
+        for parent in edges:  # counted by hand, as enumerate takes longer than the loop
+            i += 1
             if parent is None:
                 continue
             kind = type(parent)
@@ -242,7 +243,7 @@ def walk(
                 raise mutated(node, i)
             if path is not None and parent not in path:
                 continue
-            rule = op.rules[i]
+            rule = rules[i]
             if summed and type(rule) is Summed:
                 if kind is Leaf and defers:
                     if gradients.defer(parent, op, i, (g, *saved)):

@@ -167,8 +167,8 @@ def recorded_outputs(
     shapes = tuple([part.shape for part in outs])
     node = Node(record, edges, saved, attrs, shapes, outs[0].dtype if outs else None, label)
     tensors = []
-    for i, part in enumerate(outs):  # ``Tensor(part, Output(node, i))`` in two calls instead of four, as `_recorded`
-        output = _new(Output)
+    for i, part in enumerate(outs):
+        output = Output()
         output.node = node
         output.index = i
         output.shape = shapes[i]
@@ -211,15 +211,16 @@ def _name(record: Op, names: tuple[str, ...], values: tuple[Any, ...], attrs: di
     if len(values) > len(names):
         takes = f"{len(record.inputs)} tensors and {len(names)} settings {names}"
         raise TypeError(f"{record.name} takes {takes}, got {len(record.inputs) + len(values)} arguments")
-    for name in names[: len(values)] if attrs else ():
+    for name, value in zip(names, values, strict=False):
         if name in attrs:
             raise TypeError(f"{record.name} got {name}= twice, by position and by name")
-    attrs.update(zip(names, values, strict=False))
+        attrs[name] = value
 
 
 def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
     """Run an op on any mixture of Tensors, arrays and numbers, and record it if a gradient may be needed."""
-    if not attrs.keys() <= record.defaults.keys():
+    settings = {**record.defaults, **attrs}
+    if len(settings) > len(record.defaults):
         name = min(attrs.keys() - record.defaults.keys())
         raise TypeError(f"{record.name} has no setting {name!r}; it has {sorted(record.defaults)}{setting(name)}")
     for name in record.required:
@@ -227,8 +228,7 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
             raise TypeError(f"{record.name} needs {name}=")
     for name, value in attrs.items():
         if isinstance(value, Tensor):
-            attrs[name] = _setting(record, name, value)
-    attrs = {**record.defaults, **attrs}
+            settings[name] = _setting(record, name, value)
     raw: tuple[Any, ...]
     parents: tuple[Parent | None, ...]
     if len(args) == 1 and isinstance(args[0], Tensor):
@@ -238,9 +238,9 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
         raw, parents = zip(*operands(record, args), strict=True) if args else ((), ())
         xp = next(NAMESPACES[type(a)] for a in raw if type(a) not in NUMBERS)
     try:
-        out = record.forward(xp, *raw, **attrs)
+        out = record.forward(xp, *raw, **settings)
     except EXPLAINED as error:
-        raise explained(record, raw, error, attrs) from error
+        raise explained(record, raw, error, settings) from error
     outs = out if record.outputs else [out if type(out) in NAMESPACES else xp.asarray(out)]
     mode = MODE.get()
     if mode.anomaly:
@@ -250,9 +250,9 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
         return tensors if record.outputs else tensors[0]
     label = anomaly_label(mode) if mode.anomaly else mode.label
     if not record.outputs:
-        return _recorded(outs[0], record, parents, record.save(outs[0], *raw), label, attrs, constants(raw, parents))
+        return _recorded(outs[0], record, parents, record.save(outs[0], *raw), label, settings, constants(raw, parents))
     shapes = tuple([part.shape for part in outs])
-    return recorded_outputs(outs, record, parents, record.save(shapes, *raw), label, attrs)
+    return recorded_outputs(outs, record, parents, record.save(shapes, *raw), label, settings)
 
 
 def _setting(record: Op, name: str, value: Tensor) -> Array:

@@ -92,12 +92,11 @@ class Output:
 
     __slots__ = ("dtype", "hooks", "index", "node", "shape")
 
-    def __init__(self, node: Node, index: int) -> None:
-        self.node = node
-        self.index = index
-        self.shape: Shape = node.shape[index]
-        self.dtype = node.dtype
-        self.hooks: Hooks | None = None
+    node: Node
+    index: int
+    shape: Shape
+    dtype: Any
+    hooks: Hooks | None
 
     @property
     def seq(self) -> int:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq import random
-from tinyseq.autograd.graph import Node, Output
+from tinyseq.autograd.dispatch import recorded_outputs
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor
@@ -104,11 +104,9 @@ class Replay:
         results = [Tensor(array) for array in outputs]
         if any(wanted):
             places = [i for i, is_wanted in enumerate(wanted) if is_wanted]
-            shapes = tuple([outputs[i].shape for i in places])
-            node = Node(_COMPILED, edges, (run,), {}, shapes, outputs[places[0]].dtype, MODE.get().label)
-            for index, i in enumerate(places):
-                results[i].node = output = Output(node, index)
-                output.dtype = outputs[i].dtype
+            made = recorded_outputs([outputs[i] for i in places], _COMPILED, edges, (run,), MODE.get().label, {})
+            for i, tensor in zip(places, made, strict=True):
+                results[i] = tensor
         return rebuilt(self._structure, lambda part: results[part] if type(part) is Result else part)
 
 
