@@ -82,7 +82,10 @@ def test_nothing_overflows_and_no_control_lies_on_another(name, size, opened):
     assert browser.run("getComputedStyle(document.querySelector('#told')).overflowY") == "auto"  # a long text scrolls
 
 
-EVERY_SIZE = {**SIZES, "wide": (1280, 720), "lecture room": (1280, 800), "small phone": (360, 640)}
+EVERY_SIZE = {
+    **{**SIZES, "wide": (1280, 720), "lecture room": (1280, 800), "small phone": (360, 640)},
+    **{"phone on its side": (844, 390), "small phone on its side": (640, 360), "large phone on its side": (932, 430)},
+}
 COVERINGS = """(() => {
   const rectangle = element => element.getBoundingClientRect();
   const meet = (one, other) => Math.min(one.right, other.right) - Math.max(one.left, other.left) > 1
@@ -143,6 +146,41 @@ def test_long_words_are_readable_at_once_and_leave_room_for_the_picture(name, mo
         assert max(beyond) <= 1, size  # nothing is scrolled
         assert min(letters) >= 13 - 0.01, size
         assert min(pictures) > 0.34, size
+
+
+STILL = """(() => {
+  const placesOf = (...names) => names.map(name => {
+    const { left, top, width, height } = document.querySelector(name).getBoundingClientRect();
+    return [left, top, width, height].map(Math.round);
+  });
+  const places = new Set();
+  let seen = true;
+  for (let i = 0; i < moments.length; i += 3) {
+    go(i + 1);
+    if (asking) byId('answer').focus();
+    places.add(JSON.stringify([scrollX, scrollY, ...placesOf('header', '#picture', '#play')]));
+    const below = [...document.querySelectorAll('#play *')].map(part => part.getBoundingClientRect().bottom);
+    seen &&= Math.max(...below.filter(bottom => bottom)) <= innerHeight;
+  }
+  return [seen, [...places].map(JSON.parse)];
+})()"""
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [("rnn", ""), ("rnn", "quiz()"), ("rnn", "present()"), ("rnn", "togglePanel(true)"), ("trellis", "quiz()")],
+)
+def test_no_moment_or_question_scrolls_the_page_or_moves_its_parts(name, mode, opened):
+    browser = opened(drawing(name))
+    browser.run(mode or "0")
+    for size in [size for name, size in EVERY_SIZE.items() if "phone" in name or name in {"projector", "tablet"}]:
+        browser.size(*size)
+        browser.wait_for(f"innerWidth === {size[0]} && Math.abs(room[0] - picture.clientWidth) < 1")
+        seen, places = browser.run(STILL)
+        assert len(places) == 1, size
+        [(right, down, header, *_)] = places
+        assert (right, down, *header[:2]) == (0, 0, 0, 0), size
+        assert seen, size
 
 
 OPENINGS = {

@@ -19,7 +19,8 @@ prepareSums(moments);
 const complete = new Map();
 moments.forEach((moment, i) => { if (moment.act === "backward") for (const name of moment.boxes) complete.set(name, i); });
 
-const narrow = matchMedia("(max-width: 860px)"); // where the panel is below
+/** In small windows, what is said is "stacked" below the picture, or "beside" it; the panel is then below the window. */
+const layoutNow = () => getComputedStyle(document.body).getPropertyValue("--layout").trim();
 const SAID = { usual: 1 / 5, presenting: 1 / 3 }; // the most that is reserved for what is said, as a share of a wide window
 const LEAST_PICTURE = 0.36; // of a narrow one
 const TYPE = [1, 0.9, 0.8, 0.7, 0.6, 0.5]; // sizes, of the usual one
@@ -36,14 +37,15 @@ function reserve() {
   allot();
   say(now() ? moments[now() - 1] : null);
 }
-/** Share out the height of the window, so that the picture does not move while the play goes on. */
+/** Share out the height of the window, so that nothing moves, and the page is not scrolled, while the play goes on. */
 function allot() {
-  const [head, controls] = [document.querySelector("header").offsetHeight, byId("play").offsetHeight - byId("told").offsetHeight];
-  const left = innerHeight * (1 - LEAST_PICTURE) - controls - (quizzing ? 0 : head); // a question scrolls the heading away
+  const high = name => document.querySelector(name).getBoundingClientRect().height;
+  const [head, controls, layout] = [high("header"), high("#play") - high("#told"), layoutNow()];
   const most = innerHeight * SAID[document.body.matches(".presenting") ? "presenting" : "usual"];
-  const said = Math.min(longest, Math.max(most, narrow.matches ? left : 0));
+  const left = layout === "stacked" ? innerHeight * (1 - LEAST_PICTURE) - head - controls : 0;
+  const said = Math.min(longest, Math.max(most, left));
   document.body.style.setProperty("--told", `${said}px`);
-  document.body.style.setProperty("--around", `${head + controls + said}px`); // the picture
+  document.body.style.setProperty("--around", `${head + (layout === "beside" ? 0 : controls + said)}px`); // the picture
 }
 /** A text that is longer than its room is set in smaller type. */
 function fitText() {

@@ -25,6 +25,7 @@ function reply(given) {
   const right = given !== null && isNear(given, answer);
   if (!right && given !== null) {
     byId("verdict").textContent = Number.isNaN(given) ? "Please enter a number." : "Not yet: try again, or show it.";
+    fitText();
     return;
   }
   posed += 1;
