@@ -85,6 +85,20 @@ def test_no_bar_lies_on_what_one_loop_hands_to_another(name, opened):
         browser.run(f"toggleStep('{column}')")
 
 
+def test_frames_of_modules_are_seen_and_clicked_within_those_around_them(opened, char_loss):
+    browser = opened(graph(char_loss(3, ts.nn.LSTM, num_layers=2)))
+    browser.run("fit()")
+    behind = """[...frames.values()].filter(({ group, shape }) => {
+      const { x, y } = shape.getBoundingClientRect();
+      return document.elementFromPoint(x + 5, y + 5).closest('.cluster') !== group;
+    }).map(({ id }) => id)"""
+    assert browser.run("frames.size") > 9
+    assert browser.run(behind) == []
+    inner = browser.run("Object.keys(story.frames).findLast(id => story.frames[id].column === 't1')")
+    browser.click(f"#{inner} > rect")
+    assert browser.run("[[...folded], [...closed].map(text => JSON.parse(text).at(-1))]") == [[], ["l1"]]
+
+
 def test_a_closed_module_has_its_whole_name_though_its_frame_had_no_room_for_it(opened, encoder_decoder_loss):
     browser = opened(graph(encoder_decoder_loss, gradients=True))
     assert browser.run("[...frames.values()].some(frame => frame.title.endsWith('…'))")

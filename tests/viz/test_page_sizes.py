@@ -337,45 +337,78 @@ def test_on_paper_the_picture_and_its_words_are_whole(name, opened):
     assert float(width) > float(height)  # as nearly all pictures are wide
 
 
-LETTERS_ON_PAPER = """[...document.querySelectorAll('#picture > svg')].filter(sheet => sheet.clientWidth)
-  .flatMap(sheet => [...sheet.querySelectorAll('text')])
+LETTERS_ON_PAPER = """[...document.querySelectorAll('.sheet text')]
   .map(text => text.getAttribute('font-size') * text.getScreenCTM().a)
   .filter(size => size)"""
-SHEETS = """(() => { // of every box, except in the legend: how often it is whole, and how often a part of it is seen
-  const found = [...root.querySelectorAll('.node')].map(({ id }) => ({ ...boxes.get(id), whole: 0, part: 0 }));
-  for (const sheet of document.querySelectorAll('.sheet')) {
-    const page = sheet.getBoundingClientRect();
-    [...sheet.querySelectorAll('.node')].forEach((box, i) => {
-      const { left, right, top, bottom } = box.getBoundingClientRect();
-      const [across, down] = [[left - page.left, page.right - right], [top - page.top, page.bottom - bottom]];
-      const inside = [...across, ...down].every(edge => edge >= -0.5);
-      const apart = right <= page.left || left >= page.right || bottom <= page.top || top >= page.bottom;
-      found[i].whole += inside;
-      found[i].part += !inside && !apart;
-    });
-  }
-  return found.filter(({ legend }) => !legend).map(({ whole, part }) => [whole, part]);
-})()"""
-ON_PAPER = {"rnn": 1, "both_directions": 2, "two_layers_in_both_directions": 8, "trellis": 1}
+SHEETS = """[...document.querySelectorAll('.sheet > svg')].map(sheet => {
+  const page = sheet.getBoundingClientRect();
+  const edges = [...sheet.querySelectorAll('.node')].map(box => box.getBoundingClientRect())
+    .map(({ left, right, top, bottom }) => [left - page.left, page.right - right, top - page.top, page.bottom - bottom,
+      right - page.left, page.right - left, bottom - page.top, page.bottom - top]);
+  const whole = edges.filter(distances => Math.min(...distances) >= -0.5).length;
+  return [whole, edges.filter(distances => Math.min(...distances.slice(4)) > 0.5).length - whole];
+})"""
+LABELS = "[...document.querySelectorAll('.sheet figcaption')].map(label => label.textContent)"
+ON_PAPER = {
+    "rnn": [""],
+    "both_directions": ["Sheet 1 of 2: t = 0 … t = 1", "Sheet 2 of 2: t = 2"],
+    "trellis": [""],
+    "flat": [f"Sheet {part} of 3" for part in (1, 2, 3)],
+}
 
 
 @pytest.mark.parametrize("name", ON_PAPER)
 def test_letters_on_paper_can_be_read_if_need_be_on_several_sheets_that_cut_no_box(name, opened):
-    browser = opened(drawing(name), 980, 700, color_scheme="dark")  # a sheet of letter paper, less its margins
+    shown = ts.viz.graph(ZOO["lstm"].loss(), view="flat", gradients=True) if name == "flat" else drawing(name)
+    browser = opened(shown, 980, 700, color_scheme="dark")  # a sheet of letter paper, less its margins
     browser.run("go(12)")
     browser.prefer("print")
     browser.wait_for("onPaper")
     assert min(browser.run(LETTERS_ON_PAPER)) >= 7.9  # pixels: 6 pt
-    assert browser.run("document.querySelectorAll('.sheet').length || 1") == ON_PAPER[name]
-    if ON_PAPER[name] > 1:
-        assert {tuple(times) for times in browser.run(SHEETS)} == {(1, 0)}
-        fill = "getComputedStyle([...document.querySelectorAll('{} .op.early rect')].at(-1)).fill"
-        assert browser.run(fill.format(".sheet")) == browser.run(fill.format("#picture > svg:not(.sheet)"))
+    legend = browser.run("[...boxes.values()].filter(box => box.legend).length")
+    labels = browser.run(LABELS)
+    assert labels == ON_PAPER[name] + [""] * bool(legend)
+    found = browser.run(SHEETS)
+    assert sum(whole for whole, _ in found) == browser.run("boxes.size")
+    assert [parts for _, parts in found if parts] == []
+    if legend:
+        assert found[-1] == [legend, 0]
+    fill = "getComputedStyle([...document.querySelectorAll('{} .op.early rect')].at(-1) ?? document.body).fill"
+    assert browser.run(fill.format(".sheet")) == browser.run(fill.format("#picture > svg"))
     paper = base64.b64decode(browser.call("Page.printToPDF", preferCSSPageSize=True)["data"])
-    assert len(re.findall(rb"/Type /Page\b", paper)) >= ON_PAPER[name]
+    assert len(re.findall(rb"/Type /Page\b", paper)) >= len(ON_PAPER[name])
     browser.prefer(color_scheme="light")
     browser.wait_for("!onPaper")
     assert browser.run("document.querySelectorAll('.sheet').length") == 0
+
+
+def test_the_sheets_of_a_stack_say_which_of_its_layers_they_show(opened):
+    browser = opened(ts.viz.graph(read(ts.nn.LSTM, steps=2, num_layers=2), gradients=True))
+    browser.prefer("print")
+    browser.wait_for("onPaper")
+    labels = browser.run(LABELS)
+    assert len(labels) == 3
+    for label, layer in zip(labels, ("l1", "l0"), strict=False):
+        assert f".{layer}" in label, labels
+
+
+def test_a_long_sequence_is_folded_on_paper_but_for_its_ends_and_the_step_that_is_played(opened):
+    browser = opened(ts.viz.graph(read(ts.nn.GRU, steps=60), steps=range(60)))
+    browser.run("(folded.clear(), arrange(), go(moments.findIndex(moment => columnOf(moment.boxes[0]) === 't40') + 1))")
+    browser.prefer("print")
+    browser.wait_for("onPaper")
+    labels = browser.run(LABELS)
+    assert 5 < len(labels) <= 14
+    assert labels[0].startswith(f"Sheet 1 of {len(labels) - 1}: t = 0")
+    assert browser.run("[columns[0], 't40', columns.at(-1)].filter(id => folded.has(id))") == []
+    count = browser.run("folded.size")
+    assert count > 20
+    assert browser.run(
+        "getComputedStyle(byId('left-out')).display !== 'none' && byId('left-out').innerText"
+    ).startswith(f"On paper, {count} time steps are folded, from t = ")
+    browser.prefer()
+    browser.wait_for("!onPaper")
+    assert browser.run("[folded.size, byId('left-out').textContent]") == [0, ""]
 
 
 # -- folding -----------------------------------------------------------------------------------------------------------

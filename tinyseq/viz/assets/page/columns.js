@@ -32,7 +32,9 @@ function gather(kind, items, place) {
   for (const item of items) {
     item.nest = place(item);
     item.column = item.nest ? item.nest.column : null;
-    item.nest?.groups[KINDS.indexOf(kind)].append(item.group);
+    const group = item.nest?.groups[KINDS.indexOf(kind)];
+    if (kind === "frames") group?.prepend(item.group); // behind the frames within: it is opaque
+    else group?.append(item.group);
   }
 }
 const modulesOf = name => story.modules[name] || [];
@@ -44,7 +46,7 @@ const covers = draw("g", { class: "covers" }); // drawn in place of folded colum
 const firstLine = root.querySelector(":scope > g.edge") || root.querySelector(":scope > g.node");
 /** Where a column is drawn, so that it can be left out. Browsers lay out what is in a group even if it is not displayed. */
 const wraps = new Map(columns.map(id => [id, nests.get(id).groups.map(group => {
-  const wrap = draw("svg", { class: "wrap" });
+  const wrap = draw("svg", { class: "wrap", "data-column": id });
   wrap.append(group);
   return wrap;
 })]));

@@ -18,6 +18,7 @@ function print(begins) {
   if (begins === onPaper) return;
   onPaper = begins;
   setTheme();
+  shorten(begins);
   fit();
   layOut(begins);
 }
