@@ -1,13 +1,14 @@
 """What drawings cost: the time of drawing a long LSTM, the size of a page, and how soon a page answers.
 
-python benchmarks/drawings.py [--quick]
+python benchmarks/drawings.py [--quick | --thorough]
 
-Pages are opened in headless Chromium and used: every control for the first time after a page of 4 or 100 steps of an
-LSTM, a GRU or a stack in both directions has been opened, and a few again and again with all of 100 steps unfolded. The
-time is the one that the browser itself tells, from the click until its effect is on the screen, in steps of 8 ms: the
-median of several clicks, and the slowest. Each line says what is wanted, and is printed when it is known. A page is
-opened for each first click, some 240 in all, which takes about ten minutes; standard error says which one it is.
---quick clicks fewer times, and leaves the longest networks out.
+Pages are opened in headless Chromium and used: of an LSTM, every control for the first time after a page of 4 or 100
+steps has been opened, and a few again and again with all of 100 steps unfolded; of a GRU and a stack in both
+directions, those controls that redraw most of a page. The time is the one that the browser itself tells, from the click
+until its effect is on the screen, in steps of 8 ms; of several clicks, the median and the slowest. Each line says what
+is wanted, and is printed when it is known. A page is opened for each first click, some 60 in all; standard error says
+which one it is. --quick clicks fewer times, and leaves the longest networks out; --thorough uses every control of all
+networks, three times on short pages, which takes about ten minutes.
 """
 
 import argparse
@@ -72,6 +73,12 @@ NETWORKS: dict[str, Callable[[int], ts.Tensor]] = {
 }
 
 
+HEAVY = {
+    *("play", "next box", "next time step", "jump of the slider"),
+    *("fold a step", "unfold all", "close a module", "quiz"),
+}
+
+
 def page(steps: int, folder: Path, network: str = "LSTM") -> Path:
     """A page with all steps of a network."""
     drawing = ts.viz.graph(NETWORKS[network](steps), steps=range(steps), gradients=True)
@@ -125,12 +132,12 @@ def firsts(browser: Browser) -> dict[str, tuple[Callable[[], None], ...]]:
     }
 
 
-def first_answers(path: Path, rounds: int) -> dict[str, list[float]]:
-    """For each kind of act, the seconds that it takes if it is the first on a page."""
+def first_answers(path: Path, rounds: int, only: set[str] | None = None) -> dict[str, list[float]]:
+    """For each kind of act, or only some of them, the seconds that it takes if it is the first on a page."""
     found: dict[str, list[float]] = {}
     with chromium() as browser:
         browser.size(1400, 900)
-        acts = list(firsts(browser).items()) * rounds
+        acts = [(name, parts) for name, parts in firsts(browser).items() if only is None or name in only] * rounds
         for number, (name, (*before, act)) in enumerate(acts, 1):
             told(f"{path.stem}: {number} of {len(acts)}, {name}")
             browser.open(path)
@@ -183,9 +190,11 @@ def answered(found: dict[str, list[float]]) -> list[bool]:
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args(arguments).quick
-    rounds = 4 if quick else 12
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--quick", action="store_true")
+    kinds.add_argument("--thorough", action="store_true")
+    options = parser.parse_args(arguments)
+    quick, thorough = options.quick, options.thorough
     print(f"Python {sys.version.split()[0]}, NumPy {np.__version__}, {os.cpu_count()} processors")
     met = [report("drawing 1,000 steps of an LSTM, elided", drawing_time(1000), DRAWN_WITHIN, 1.0, "s")]
     if not quick:
@@ -195,9 +204,13 @@ def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = page(100, Path(folder))
         met.append(report("a page of 100 steps of an LSTM", path.stat().st_size, PAGE_BELOW, 1e-6, "MB"))
-        met += answered(answers(path, rounds))
+        met += answered(answers(path, 12 if thorough else 4))
         for network, steps in product(NETWORKS, (4,) if quick else (4, 100)):
-            first = first_answers(page(steps, Path(folder), network), rounds // 4 if steps < 100 else 1)
+            every = network == "LSTM" or thorough
+            if not every and steps < 100:
+                continue
+            shown = path if (network, steps) == ("LSTM", 100) else page(steps, Path(folder), network)
+            first = first_answers(shown, 3 if thorough and steps < 100 else 1, None if every else HEAVY)
             told("")
             met += answered({f"first, {network}, {steps} steps: {act}": seconds for act, seconds in first.items()})
     print(f"{sum(met)} of {len(met)} are as wanted")
