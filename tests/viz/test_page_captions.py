@@ -162,7 +162,7 @@ def test_a_caption_reads_as_the_lecture_writes_it():
         "y₁ = W_out h₁ + b",
         "∇L = dL/dL",
         "∇ℓ₁ = ∇L ÷ 3",
-        "∇y₁ = ∇ℓ₁ (ŷ - y)",
+        "∇y₁ = ∇ℓ₁ (ŷ - target)",
         "∇h₁ = ∇y₁ W_out + W_hhᵀ ∇b₂",
         "∇d₁ = ∇h₁ (1 - h₁²)",
     ):
@@ -172,3 +172,16 @@ def test_a_caption_reads_as_the_lecture_writes_it():
     assert {"∇b₂ h₁ᵀ", "∇a₂ x₂ᵀ", "∇y₂ᵀ h₂"} <= set(rules)
     lstm = [event.formula for event in Played("lstm").backward]
     assert "∇c₁ = ∇e₂ f₂ + ∇m₁ (1 - m₁²)" in lstm
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "two_layers_in_both_directions"])
+def test_gates_that_read_rows_of_their_own_send_back_no_zeros_for_the_other_rows(name):
+    """The first numbers that each sends back would be zeros but for one gate; and a quiz asks for the first number."""
+    stacked = [event for event in Played(name).backward if "; " in event.formula and event.parts]
+    assert stacked or name == "gru"
+    for event in stacked:
+        gates = re.findall(r"∇([^ ;\]]+)", event.formula.partition(" = ")[2])
+        origins = [part.origin for part in event.parts]
+        assert origins == list(dict.fromkeys(gates))
+        assert not any(part.numbers for part in event.parts)
+        assert any(text.startswith(f"∇{gates[0]} = ") for text in event.given)

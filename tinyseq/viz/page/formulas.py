@@ -141,16 +141,21 @@ class Formulas:
         ops = [self.vertices[vertex] for vertex in box.vertices]
         return not box.module and len(ops) == 1 and ops[0].kind == "elementwise"
 
+    def stacked(self, users: list[Box], box: Box) -> list[Box]:
+        """The uses of a box in the order of the rows that each of them reads alone; empty if they do not take turns."""
+        parts = {user: arrow for user in users for arrow in self.into[user] if arrow.tail is box and arrow.part}
+        rows = {user: arrow.rows for user, arrow in parts.items() if arrow.rows is not None}
+        apart = len(rows) == len(users) == len(set(rows.values()))
+        return sorted(rows, key=lambda user: rows[user]) if apart else []
+
     def rule(self, users: list[Box], box: Box) -> str:
         """What all uses of a box send back to it: a sum; or what uses of different parts send, one above the other."""
-        parts = {user: arrow for user in users for arrow in self.into[user] if arrow.tail is box and arrow.part}
-        rules = {user: self.sent(user, box) for user in users}
-        if not parts:
-            return summed(list(rules.values()))
-        rows = [arrow.rows for arrow in parts.values()]
-        if len(parts) < len(users) or len(set(rows)) < len(rows) or None in rows or not all(rules.values()):
+        if stacked := self.stacked(users, box):
+            rules = [self.sent(user, box) for user in stacked]
+            return f"[{'; '.join(rules)}]" if all(rules) else ""
+        if any(arrow.part for user in users for arrow in self.into[user] if arrow.tail is box):
             return ""
-        return f"[{'; '.join(rules[user] for user in sorted(users, key=lambda user: parts[user].rows or (0, 0)))}]"
+        return summed([self.sent(user, box) for user in users])
 
     def sent(self, user: Box, box: Box) -> str:
         """What a use of a box sends back to it, as the op's rule says; empty if that takes more than one rule."""

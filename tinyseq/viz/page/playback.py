@@ -109,15 +109,19 @@ class Playback:
         name = self.formulas.name(box)
         users = [user for user in shares if isinstance(user, Box)]
         rule = self.formulas.rule(users, box) if len(users) == len(shares) else ""
+        rule = rule.replace("(ŷ - y)", "(ŷ - target)")  # y is what is read out of a state
+        stacked = self.formulas.stacked(users, box) if rule else []
         total = sum(shares.values())
         event = Event(
             [box.name], self._said(box), formula=f"∇{name}" + f" = {rule}" * bool(rule), result=numbers(total)
         )
-        grouped = self._by_origin(box, shares)
-        if box.kind == "state" or len(grouped) > 1:
-            event.parts = [Part(origin, numbers(share), strip(share)) for origin, share in grouped.items()]
+        grouped = self._by_origin(box, {user: shares[user] for user in stacked} or shares)
+        if box.kind == "state" or len(grouped) > 1:  # of uses of different rows, the numbers are zeros but for one
+            event.parts = [
+                Part(origin, "" if stacked else numbers(share), strip(share)) for origin, share in grouped.items()
+            ]
             event.total = strip(total)
-        given = dict.fromkeys(text for user in users for text in self._given(user, rule))
+        given = dict.fromkeys(text for user in stacked[:1] or users for text in self._given(user, rule))
         event.given = list(given) if len(given) <= 4 else []
         if event.result and (len(grouped) > 1 or (rule and event.given)):
             event.asked, event.answer = first_number(f"∇{name}", total)
@@ -144,7 +148,7 @@ class Playback:
         """The numbers that a rule of elements refers to, and what the letters of a cross entropy are."""
         operands = self.formulas.operands(user)
         if "ŷ" in rule:
-            return [f"ŷ = softmax({next(iter(operands.values()))[0]})", "y = the target"]
+            return [f"ŷ = softmax({next(iter(operands.values()))[0]})", "target = 1 at the right class, 0 elsewhere"]
         if not self.formulas.is_elementwise(user):
             return []
         values, name = self.wording.values, self.formulas.name(user)
