@@ -15,6 +15,7 @@ from tinyseq.viz import plots
 from tinyseq.viz.plots import heatmaps
 from tinyseq.viz.plots.axes import finished, new_axes, saved
 from tinyseq.viz.rendering.dark_theme import at_night
+from tinyseq.viz.rendering.style import luminance
 
 pytest.importorskip("matplotlib", reason="plots need matplotlib")
 
@@ -427,3 +428,30 @@ def test_names_of_close_baselines_and_of_long_tags_do_not_overlap():
     figure = plots.confusion(np.ones((6, 6)), tags)
     on_canvas(figure)
     assert apart(figure.axes[0].get_xticklabels())
+
+
+def test_lines_and_marks_of_a_plot_of_ones_own_are_seen_in_the_dark_as_on_paper():
+    """Whatever their colours: those of well-known palettes, black as of ticks, and pale as of a grid."""
+    import matplotlib as mpl
+
+    from tinyseq.viz.plots.figure import darken
+
+    figure = mpl.figure.Figure()
+    axes = figure.add_subplot()
+    axes.grid(color="#e8e8e8")
+    palettes = (mpl.colormaps[name].colors for name in ("tab10", "Set1", "Dark2"))
+    lines = [axes.plot([0, 1], color=color, marker="o")[0] for colors in palettes for color in colors]
+    lines += [axes.plot([0, 1], color=color)[0] for color in ("black", "#0072b2", "#d55e00", "#009e73")]
+    lines += axes.xaxis.get_ticklines() + axes.xaxis.get_gridlines()
+
+    def contrasts(paper):
+        parts = [(line.get_color(), line.get_markeredgecolor(), line.get_markerfacecolor()) for line in lines]
+        light = [[luminance(mpl.colors.to_hex(color)) for color in colors] for colors in parts]
+        return [(max(one, paper) + 0.05) / (min(one, paper) + 0.05) for luminances in light for one in luminances]
+
+    before = contrasts(1.0)
+    darken(figure)
+    for on_paper, in_the_dark in zip(before, contrasts(luminance(at_night("#ffffff"))), strict=True):
+        assert in_the_dark >= min(on_paper, 3.0) - 0.3
+    (grid, *_) = axes.xaxis.get_gridlines()
+    assert luminance(mpl.colors.to_hex(grid.get_color())) < 0.1  # it stays behind the lines

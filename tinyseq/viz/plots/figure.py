@@ -5,13 +5,17 @@ from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
 
 from tinyseq.viz.rendering.dark_theme import at_night
+from tinyseq.viz.rendering.style import luminance
 
 SHADES = 32  # of a colour map
+CONTRAST = 3.0  # with the paper, of lines that can be seen well
 
 
 class PlotFigure(Figure):
@@ -37,11 +41,14 @@ def darken(figure: Figure) -> None:
 
 def _recolor(artist: Artist) -> None:
     parts = ("color",) if hasattr(artist, "get_color") else ("facecolor", "edgecolor")
-    for part in parts:
-        if hasattr(artist, f"get_{part}") and hasattr(artist, f"set_{part}"):
-            color = getattr(artist, f"get_{part}")()
+    if isinstance(artist, Line2D):  # whose marks may have colours of their own, as those of axes have
+        parts = ("color", "markeredgecolor", "markerfacecolor")
+    turned = _dark_line if isinstance(artist, Line2D | LineCollection) else _dark
+    colors = {part: getattr(artist, f"get_{part}")() for part in parts if hasattr(artist, f"get_{part}")}
+    for part, color in colors.items():
+        if hasattr(artist, f"set_{part}"):
             several = getattr(color, "ndim", 1) == 2
-            getattr(artist, f"set_{part}")([_dark(one) for one in color] if several else _dark(color))
+            getattr(artist, f"set_{part}")([turned(one) for one in color] if several else turned(color))
 
 
 def _dark(color: Any) -> str:
@@ -49,3 +56,22 @@ def _dark(color: Any) -> str:
         return color
     plain = to_hex(color, keep_alpha=True)
     return at_night(plain[:7]) + plain[7:]  # what is transparent stays so
+
+
+def _dark_line(color: Any) -> str:
+    """The dark counterpart of a line's colour, or the colour itself if that can be seen better on dark paper."""
+    dark = _dark(color)
+    if dark == "none":
+        return dark
+    plain = to_hex(color, keep_alpha=True)
+    wanted = min(_contrast(plain, "#ffffff"), CONTRAST)  # pale lines, as of a grid, stay pale
+    return dark if _contrast(dark, at_night("#ffffff")) >= wanted else max(plain, dark, key=_luminance)
+
+
+def _luminance(color: str) -> float:
+    return luminance(color[:7])
+
+
+def _contrast(one: str, other: str) -> float:
+    low, high = sorted(map(_luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
