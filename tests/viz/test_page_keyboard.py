@@ -116,6 +116,9 @@ def test_play_its_numbers_and_its_quiz(page):
     before = page.run("now()")
     page.press(".")
     assert page.run("now()") == before + 1
+    tab_to(page, "answer")
+    page.press("Escape")
+    assert page.run(f"!quizzing && {FOCUSED}") == "quizzing"
 
 
 def test_search_help_panel_and_presenter(page):

@@ -356,3 +356,9 @@ def test_a_caption_does_not_wait_for_the_picture_to_move(opened, char_loss):
     assert before.split(",")[-2:] == at_once.split(",")[-2:]
     assert before != at_once
     browser.wait_for(f"view.width < {before.split(',')[-1]}")  # close enough to be read
+
+
+def test_the_panel_stays_in_its_place_while_the_play_goes_from_one_parameter_to_another(opened, lstm_page):
+    browser = opened(lstm_page, 1280, 720)
+    tops = "new Set(moments.map((_, i) => (go(i + 1), Math.round(byId('sums').getBoundingClientRect().top)))).size"
+    assert browser.run(tops) == 1

@@ -40,9 +40,9 @@ def darken(figure: Figure) -> None:
 
 
 def _recolor(artist: Artist) -> None:
-    parts = ("color",) if hasattr(artist, "get_color") else ("facecolor", "edgecolor")
+    parts = ["color"] if hasattr(artist, "get_color") else ["facecolor", "edgecolor"]
     if isinstance(artist, Line2D):  # whose marks may have colours of their own, as those of axes have
-        parts = ("color", "markeredgecolor", "markerfacecolor")
+        parts += ["markeredgecolor", "markerfacecolor"]
     turned = _dark_line if isinstance(artist, Line2D | LineCollection) else _dark
     colors = {part: getattr(artist, f"get_{part}")() for part in parts if hasattr(artist, f"get_{part}")}
     for part, color in colors.items():

@@ -176,7 +176,7 @@ function partOf(origin, numbers, strip) {
 function keepTime(run) {
   clearInterval(timer);
   timer = run ? setInterval(tick, Number(byId("pace").value)) : null;
-  setAll(byId("start"), { "aria-pressed": String(run), "aria-label": run ? "Pause" : "Play" });
+  setAll(byId("start"), { "data-running": String(run), "aria-label": run ? "Pause" : "Play" });
 }
 function tick() {
   if (asking) return;

@@ -60,3 +60,8 @@ function quiz() {
   if (asking) byId("answer").focus();
 }
 byId("quizzing").addEventListener("click", quiz);
+byId("quiz").addEventListener("keydown", ({ key }) => {
+  if (key !== "Escape") return;
+  quiz();
+  byId("quizzing").focus();
+});

@@ -34,7 +34,10 @@ function shrink(folds, solid) {
     .map(({ low, high }) => ({ low, high, factor: Math.max(...factors.filter((_, i) => within({ low, high }, folds[i]))) }));
 }
 
-/** Places in a row, in order, without overlaps, and on average as wished: [{ wish, size }] -> numbers. */
+/**
+ * Places in a row, in order, without overlaps, and on average as wished: [{ wish, size }] -> numbers. Layouts in Python have a
+ * function for the same, but cannot send its numbers: what is folded, and so where boxes wish to be, is the reader's choice.
+ */
 function spread(items, gap) {
   const places = [];
   items.forEach(({ wish, size }, i) => places.push(i ? Math.max(wish, places[i - 1] + (items[i - 1].size + size) / 2 + gap) : wish));

@@ -18,6 +18,8 @@ function prepareSums(moments) {
     byId("sums").append(parameter.item);
   }
   if (parameters.size) byId("chosen").prepend(make("option", { value: "", selected: "" }, "the latest"));
+  const highest = Math.max(0, ...[...parameters.values()].map(parameter => sizeOf(parameter)[1]));
+  for (const id of ["term", "sum"]) byId(id).parentElement.style.minHeight = `calc(${highest}px + 4rem)`; // what is below stays
 }
 /** A bar chart of the norms of the terms, by step, with axes. It grows with the terms. */
 function barsOf(parameter) {
@@ -78,6 +80,11 @@ function drawBars({ terms, top }, now) {
   }
 }
 
+/** The size in which a gradient is shown, in pixels. */
+function sizeOf({ rows, columns: across }) {
+  const cell = Math.min(26, 150 / across, 240 / rows);
+  return [Math.max(across * cell, 60), Math.max(rows * cell, 12)];
+}
 const arrived = (parameter, now) => parameter.terms.filter(({ moment }) => moment < now);
 /** The sum of a parameter's terms: the part of W.grad that is shown. */
 function summed({ rows, columns: across }, terms) {
@@ -126,8 +133,8 @@ function showNumbers(parameter, now) {
   for (const [id, numbers] of [["term", term], ["sum", sum]]) {
     const canvas = byId(id);
     heat(canvas, numbers, rows, across, limit);
-    const cell = Math.min(26, 150 / across, 240 / rows);
-    Object.assign(canvas.style, { width: `${Math.max(across * cell, 60)}px`, height: `${Math.max(rows * cell, 12)}px` });
+    const [wide, high] = sizeOf(parameter);
+    Object.assign(canvas.style, { width: `${wide}px`, height: `${high}px` });
     const most = shortly(largest(numbers), 4);
     canvas.setAttribute("aria-label", `${byId(`${id}-said`).textContent}; the largest of ${numbers.length} numbers is ${most}`);
     const number = (row, column) => `[${rows > 1 ? `${row}, ${column}` : column}]: ${shortly(numbers[row * across + column], 5)}`;
