@@ -15,7 +15,7 @@ from tinyseq.viz.rendering.dark_theme import at_night
 from tinyseq.viz.rendering.style import luminance
 
 SHADES = 32  # of a colour map
-CONTRAST = 3.0  # with the paper, of lines that can be seen well
+PALE, CONTRAST = 2.0, 3.0  # contrast with the paper: of lines in the background, as of a grid, and of those seen well
 
 
 class PlotFigure(Figure):
@@ -59,13 +59,13 @@ def _dark(color: Any) -> str:
 
 
 def _dark_line(color: Any) -> str:
-    """The dark counterpart of a line's colour, or the colour itself if that can be seen better on dark paper."""
+    """The dark counterpart of a line's colour, or the colour itself if it is not pale and better seen on dark paper."""
     dark = _dark(color)
     if dark == "none":
         return dark
     plain = to_hex(color, keep_alpha=True)
-    wanted = min(_contrast(plain, "#ffffff"), CONTRAST)  # pale lines, as of a grid, stay pale
-    return dark if _contrast(dark, at_night("#ffffff")) >= wanted else max(plain, dark, key=_luminance)
+    before, after = _contrast(plain, "#ffffff"), _contrast(dark, at_night("#ffffff"))
+    return dark if before < PALE or after >= min(before, CONTRAST) else max(plain, dark, key=_luminance)
 
 
 def _luminance(color: str) -> float:
