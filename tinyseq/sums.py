@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.backend import Array, recorded_whole
+from tinyseq.backend import NUMPY, Array, recorded_whole
 
 BLOCK = 128  # terms that are added one after another at most, as in NumPy's sums of adjacent numbers
 
@@ -33,6 +33,26 @@ def total(xp: Any, x: Any, axis: Any = None, keepdims: bool = False, dtype: Any 
     if xp.whole is not None:
         return xp.whole(sum_in_blocks, x, **settings)
     return sum_in_blocks(xp, x, **settings)
+
+
+def summed_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
+    """A gradient summed over the axes along which its input, of the given shape, was broadcast."""
+    if g.shape == shape:
+        return g
+    axes, terms = _spread_axes(g.shape, shape)
+    if not axes:
+        return xp.broadcast_to(g, shape)
+    plain = xp is NUMPY and terms <= BLOCK and g.dtype.char != "e"
+    found = np.add.reduce(g, axes) if plain else total(xp, g, axes)  # which takes longer to get there
+    return found if found.shape == shape else xp.reshape(found, shape)
+
+
+@lru_cache(maxsize=1 << 12)
+def _spread_axes(spread: tuple[int, ...], shape: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
+    """The axes along which an array of a shape was broadcast, and how many numbers there are along them."""
+    extra = len(spread) - len(shape)
+    axes = (*range(extra), *(extra + i for i, side in enumerate(shape) if side == 1 and spread[extra + i] != 1))
+    return axes, prod(spread[one] for one in axes)
 
 
 def sum_in_blocks(xp: Any, x: Array, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:

@@ -19,9 +19,10 @@ from tinyseq.autograd.declare import TENSORS
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, Shape, ancestors, owner, readable
 from tinyseq.autograd.hooks import as_gradient
 from tinyseq.autograd.modes import MODE, enable_grad
-from tinyseq.autograd.op import Op, Summed, summed_to
+from tinyseq.autograd.op import Op, Summed
 from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, constant
 from tinyseq.backend import NAMESPACES, Array, namespace_of
+from tinyseq.sums import summed_to
 from tinyseq.torch_names.settings import explained
 
 

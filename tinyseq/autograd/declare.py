@@ -27,10 +27,10 @@ from tinyseq.autograd.op import (
     Op,
     Rule,
     Summed,
-    summed_to,
 )
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import EXTENSIONS, forget, recorded_whole
+from tinyseq.sums import summed_to
 
 __all__ = [
     "CONDITIONED",

@@ -4,16 +4,13 @@ import ast
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from math import inf, prod
+from functools import partial
+from math import inf
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from tinyseq.autograd.axes import MOVING, RULES, Axes, AxesRule, Kind, Use
 from tinyseq.autograd.calls.whole import takes_whole_numbers
-from tinyseq.backend import NAMESPACES, NUMPY, Array, namespace_of
-from tinyseq.sums import BLOCK, total
+from tinyseq.backend import NAMESPACES, Array, namespace_of
 
 Rule = Callable[..., Any]
 
@@ -76,26 +73,6 @@ class Summed(NamedTuple):
 
     def __call__(self, xp: Any, g: Any, *saved: Any) -> Any:
         return self.one(xp, g, *saved)
-
-
-def summed_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
-    """A gradient summed over the axes along which its input, of the given shape, was broadcast."""
-    if g.shape == shape:
-        return g
-    axes, terms = _spread_axes(g.shape, shape)
-    if not axes:
-        return xp.broadcast_to(g, shape)
-    plain = xp is NUMPY and terms <= BLOCK and g.dtype.char != "e"
-    found = np.add.reduce(g, axes) if plain else total(xp, g, axes)  # which takes longer to get there
-    return found if found.shape == shape else xp.reshape(found, shape)
-
-
-@lru_cache(maxsize=1 << 12)
-def _spread_axes(spread: tuple[int, ...], shape: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
-    """The axes along which an array of a shape was broadcast, and how many numbers there are along them."""
-    extra = len(spread) - len(shape)
-    axes = (*range(extra), *(extra + i for i, side in enumerate(shape) if side == 1 and spread[extra + i] != 1))
-    return axes, prod(spread[one] for one in axes)
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,11 @@ from tinyseq.autograd.modes import scope, step
 from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import host_array, namespace_of
-from tinyseq.hmm.inference.chain_arguments import checked
+from tinyseq.hmm.inference.chain_arguments import as_precise_as, checked, in_double
 from tinyseq.hmm.inference.known import any_possible
 from tinyseq.hmm.inference.semirings import LOG, Semiring, Value
 
 Initial = TensorLike | tuple[TensorLike, ...]
-
-NARROW = {"e", "f"}  # NumPy's characters of float16 and float32
 
 
 def chain(
@@ -77,12 +75,8 @@ def chain(
         >>> chain(initial, transition, i_like_cats, semiring=SUM_PRODUCT)
         tensor(0.037436)
     """
-    tables, transition, emission, end = checked(initial, transition, emission, end, semiring, lengths)
-    parts = (*tables, transition, emission, *(() if end is None else (end,)))
-    dtype = namespace_of(emission._array).result_type(*(part.dtype for part in parts))
-    # A message of thousands of steps is a large number: in single precision its rounding would blur the posterior.
-    tables, transition, emission = tuple(map(_wide, tables)), _wide(transition), _wide(emission)
-    end = None if end is None else _wide(end)
+    scores = checked(initial, transition, emission, end, semiring, lengths)
+    tables, transition, emission, end = in_double(*scores)
     steps = emission.shape[0]
     stops = np.full(emission.shape[1:-1][int(semiring.pairs) :], steps) if lengths is None else host_array(lengths)
     if any_possible(stops < steps):
@@ -93,19 +87,7 @@ def chain(
         if any_possible(ended, t):
             whole = _finished(message, end if t else None, semiring, n=len(tables) + 1)
             total = whole if total is None else FUNCTIONS["where"](now[t], whole, total)
-    if total is None:
-        return constant(0.0)
-    found = _still_if_impossible(total, semiring)
-    with np.errstate(over="ignore", under="ignore"):  # of probabilities and counts
-        return found.to(dtype) if _is_narrow(dtype) else found
-
-
-def _is_narrow(dtype: Any) -> bool:
-    return getattr(dtype, "char", "") in NARROW
-
-
-def _wide(scores: Tensor) -> Tensor:
-    return scores.to("float64") if _is_narrow(scores.dtype) else scores
+    return constant(0.0) if total is None else as_precise_as(_still_if_impossible(total, semiring), *scores)
 
 
 def messages(

@@ -1,15 +1,18 @@
-"""Checks of the arguments of `tinyseq.hmm.chain`."""
+"""The arguments of `tinyseq.hmm.chain`: checks, and their precision."""
 
 from typing import Any
 
+import numpy as np
+
 from tinyseq.autograd.tensor import Tensor, constant
-from tinyseq.backend import host_array
+from tinyseq.backend import host_array, namespace_of
 from tinyseq.hmm.inference.semirings import Semiring
 
+Scores = tuple[tuple[Tensor, ...], Tensor, Tensor, Tensor | None]
+NARROW = {"e", "f"}  # NumPy's characters of float16 and float32
 
-def checked(
-    initial: Any, transition: Any, emission: Any, end: Any, semiring: Semiring, lengths: Any
-) -> tuple[tuple[Tensor, ...], Tensor, Tensor, Tensor | None]:
+
+def checked(initial: Any, transition: Any, emission: Any, end: Any, semiring: Semiring, lengths: Any) -> Scores:
     """Convert the scores to tensors, and check their shapes."""
     if not isinstance(semiring, Semiring):
         raise TypeError(f"semiring must be one of tinyseq.hmm.semirings, such as LOG or MAX, got {semiring!r}")
@@ -45,6 +48,29 @@ def checked(
                 f"lengths must lie in 0..{emission.shape[0]}, the length of emission, got {found.tolist()}"
             )
     return tables, transition, emission, end
+
+
+def in_double(tables: tuple[Tensor, ...], transition: Tensor, emission: Tensor, end: Tensor | None) -> Scores:
+    """Scores of a lower precision in double: a message of thousands of steps is large, and would round their sums."""
+
+    def wide(scores: Tensor) -> Tensor:
+        return scores.to("float64") if _is_narrow(scores.dtype) else scores
+
+    return tuple(map(wide, tables)), wide(transition), wide(emission), None if end is None else wide(end)
+
+
+def as_precise_as(
+    found: Tensor, tables: tuple[Tensor, ...], transition: Tensor, emission: Tensor, end: Tensor | None
+) -> Tensor:
+    """A result in the dtype of the scores that it was computed from."""
+    parts = (*tables, transition, emission, *(() if end is None else (end,)))
+    dtype = namespace_of(emission._array).result_type(*(part.dtype for part in parts))
+    with np.errstate(over="ignore", under="ignore"):  # of probabilities and counts
+        return found.to(dtype) if _is_narrow(dtype) else found
+
+
+def _is_narrow(dtype: Any) -> bool:
+    return getattr(dtype, "char", "") in NARROW
 
 
 def _check_number(transition: Tensor, emission: Tensor, n: int, alike: bool = False) -> None:
