@@ -42,6 +42,7 @@ def plain(name):
     return DRAWINGS[name]().dot
 
 
+@pytest.mark.filterwarnings("ignore:letters of")
 @pytest.mark.parametrize("name", DRAWINGS)
 @pytest.mark.parametrize("chosen", CHOICES, ids=str)
 def test_every_kind_of_drawing_follows_every_setting_and_keeps_its_geometry(name, chosen):
@@ -61,6 +62,18 @@ def test_every_kind_of_drawing_follows_every_setting_and_keeps_its_geometry(name
         assert shown == pytest.approx([shown[0], shown[0] * natural[1] / natural[0]], rel=1e-3)
         assert max(points / inches for points, inches in zip(shown, chosen["size"], strict=True)) == pytest.approx(72)
     assert DRAWINGS[name]().dot == before  # nothing is left behind
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_type_that_shrinks_below_what_was_asked_for_is_told_with_the_size_that_keeps_it(name):
+    small = defaults(font_size=20, size=(3, 2))
+    with small, pytest.warns(UserWarning, match=r"letters of 20 points would have [\d.]+ points") as told:
+        DRAWINGS[name]()
+    inches = tuple(map(float, re.findall(r"pass size=\((.*), (.*)\),", str(told[-1].message))[0]))
+    with defaults(font_size=20, size=inches):  # without a warning
+        svg = DRAWINGS[name]().svg()
+    ((shown, own),) = re.findall(r'<svg width="([\d.]+)pt" height="[\d.]+pt" viewBox="0 0 ([\d.]+)', svg)
+    assert float(shown) >= float(own)
 
 
 @pytest.mark.parametrize("name", DRAWINGS)

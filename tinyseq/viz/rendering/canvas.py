@@ -4,6 +4,7 @@ The layouts of this package are computed directly: a time step belongs in its co
 """
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import get_args
 
@@ -12,7 +13,7 @@ from tinyseq.viz.rendering.dark_theme import in_theme
 from tinyseq.viz.rendering.dot import dot_text
 from tinyseq.viz.rendering.drawing import Drawing, Told
 from tinyseq.viz.rendering.parts import Edge, Frame, Node, words_from
-from tinyseq.viz.rendering.settings import LEAST_LETTERS, Squeeze, current, in_type, using
+from tinyseq.viz.rendering.settings import LEAST_LETTERS, Squeeze, current, fitted, in_type, using
 from tinyseq.viz.rendering.style import Text, clean
 from tinyseq.viz.rendering.svg import PAD, svg_text, taken
 
@@ -48,10 +49,14 @@ class Canvas:
         heading = Text(clean(title, limit=120), 14, bold=True)
         self.nodes.append(words_from("title", Point(left, top + in_type(gap)), heading))
 
+    def extent(self) -> tuple[float, float]:
+        """Width and height of the picture, in points."""
+        (left, low), (right, high) = self.corners()
+        return right - left + 2 * PAD, high - low + 2 * PAD
+
     def letters(self) -> float:
         """The size in pixels of the smallest letters in a window that shows the whole picture."""
-        (left, low), (right, high) = self.corners()
-        width, height = right - left + 2 * PAD, high - low + 2 * PAD
+        width, height = self.extent()
         labels = [node.lines for node in self.nodes] + [edge.label for edge in self.edges]
         labels += [frame.lines for frame in self.frames]
         least = min((text.points for lines in labels for text in lines), default=math.inf)
@@ -63,8 +68,21 @@ class Canvas:
         Args:
             tell: makes the drawing and the story of its HTML page, in the light theme.
         """
+        self._check_type()
         dot, svg = (in_theme(write(self.title, self.frames, self.edges, self.nodes)) for write in (dot_text, svg_text))
         return Drawing(dot, self.title, tell, lambda: svg)
+
+    def _check_type(self) -> None:
+        """Say so if letters do not have the size that was asked for, because the picture shrinks to the wanted size."""
+        asked, size, extent = current().font_size, current().size, self.extent()
+        if asked is None or size is None or (scale := fitted(extent)) >= 1:
+            return
+        inches = ", ".join(str(math.ceil(points / 7.2) / 10) for points in extent)
+        warnings.warn(
+            f"letters of {asked:g} points would have {asked * scale:.1f} points in a picture of {size[0]:g} x "
+            f"{size[1]:g} inches: pass size=({inches}), or draw less of it, as by steps, depth, or legend=False",
+            stacklevel=4,
+        )
 
 
 Attempt = Callable[[], Canvas]

@@ -60,7 +60,8 @@ def defaults(
         gradients: whether graphs are coloured by their gradients.
         legend: whether there are legends.
         font_size: the size of type in points; 11 by default, with small type in proportion.
-        size: (width, height) in inches; pictures are scaled to fit, and plots have exactly this size.
+        size: (width, height) in inches; pictures are scaled to fit, and plots have exactly this size. A warning says so
+            if that makes letters smaller than ``font_size``.
 
     Returns:
         A context manager, which yields the settings.
