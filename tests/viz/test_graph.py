@@ -16,7 +16,9 @@ from zoo import called
 import tinyseq as ts
 from tinyseq.structure.record import record
 from tinyseq.viz import graph
+from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.sheet import sheet
+from tinyseq.viz.page.story import details
 
 
 def shown_text(dot):
@@ -90,6 +92,20 @@ def test_norms_of_gradients_neither_overflow_nor_underflow(exponent):
     loss = (w * ts.tensor([float(f"3e{exponent}"), float(f"4e{exponent}")])).sum()
     expected = f"5e{exponent:+d}" if exponent else "5"
     assert f"‖∂L‖ {expected}" in graph(loss, gradients=True).dot
+
+
+def test_the_norm_of_several_parameters_in_one_box_is_said_to_be_of_all_together():
+    rnn, out = ts.nn.RNN(3, 4), ts.nn.Linear(4, 2)
+    loss = out(rnn(ts.ones(3, 1, 3, dtype="float32"))[0]).sum()
+    drawing = graph(loss, gradients=True)
+    content = sheet(record(loss, gradients=True))
+    wording = Wording(content)
+    parameters = [box for box in content.boxes if box.kind == "parameter"]
+    assert {len(box.vertices) for box in parameters} == {1, 2, 3}
+    for box in parameters:
+        norm, together = wording.values.gradient(box), " together" * (len(box.vertices) > 1)
+        assert f">‖∂L‖ {norm:.2g}{together}<" in drawing.svg()
+        assert details(content, wording)[box.name]["norm of the gradient"].endswith(" together") == bool(together)
 
 
 def test_the_type_of_numbers_is_told_once_or_where_it_changes(char_loss):

@@ -135,6 +135,10 @@ class Wording:
             facts |= {"dtype": str(made[-1].dtype), "module": ".".join(made[-1].scope)}
         return facts | ({} if step is None else {"step": str(step)})
 
+    def together(self, box: Box) -> str:
+        """What is said behind the norm of a gradient that is that of several parameters."""
+        return " together" if box.kind == "parameter" and len(box.vertices) > 1 else ""
+
     def is_sign(self, box: Box) -> bool:
         """Whether a box is just a sign between two values, drawn as a circle."""
         if self.sheet.view == "flat" or box.kind != "op" or box.module or len(box.vertices) != 1:
@@ -210,15 +214,18 @@ class Wording:
                 end = argument.ends[0]  # of a certain step, after the loop
                 letters = self._letters(found[0]) if known else self.sheet.carried.get(end.vertex, ())
                 symbol = ", ".join(letters) + subscript(end.step) if letters and end.step is not None else symbol
-            names.append(told.get(argument) or symbol)
-        if len(names) > MOST_JOINED:
-            names[MOST_JOINED - 2 : -1] = "…"
-        return f"[{('; ' if join.attrs['axis'] % len(join.shape) == 0 else ', ').join(names)}]"
+            empty = not found and not argument.ends and self._number(argument) == "0"  # fills a row of states up
+            names.append(told.get(argument) or ("0" if empty else symbol))
+        return _listed(names, join)
 
     def _weights(self, argument: Argument) -> str:
-        """The names of parameters, and the fixed part that is taken of one."""
+        """The names of parameters, with the fixed part that is taken of each; a list of them if they are joined."""
         source, part = self.vertices[argument.vertex].parents[argument.position], ""
         while source and not (made := self.vertices[source[0]]).is_leaf:
+            if made.kind in PUTTING_TOGETHER and len(made.parents) > 1:
+                known = [self.sheet.grouping.weights.get(parent[0], ()) if parent else () for parent in made.parents]
+                parts = [Argument(made.id, position, (), weights) for position, weights in enumerate(known)]
+                return _listed([self._weights(each) for each in parts], made) + part
             part = (part_of(made, source[1]) if made.operator == "[]" or made.kind == "unstacking" else "") + part
             source = made.parents[0]
         return ", ".join(self.names[leaf] for leaf in argument.weights) + part * (len(argument.weights) == 1)
@@ -363,3 +370,9 @@ class Wording:
         vertex, output = arrow.value
         made = self.vertices[vertex]
         return self.values.without_time(vertex, made.shapes[output]), str(made.dtype)
+
+
+def _listed(names: list[str], join: Vertex) -> str:
+    """What is joined, vertically or horizontally: [h; x] or [h, x]."""
+    shown = names if len(names) <= MOST_JOINED else [*names[: MOST_JOINED - 2], "…", names[-1]]
+    return f"[{('; ' if join.attrs['axis'] % len(join.shape) == 0 else ', ').join(shown)}]"

@@ -211,7 +211,8 @@ class Painter:
         told = [lines[0].text, *(f"{name}: {fact}" for name, fact in self.wording.facts(box).items() if fact)]
         if self.scale and box in self.norms:
             if not is_sign:
-                lines.append(small(f"‖∂L‖ {number(self.norms[box], 2)}", role="gradient"))
+                told_norm = number(self.norms[box], 2) + self.wording.together(box)
+                lines.append(small(f"‖∂L‖ {told_norm}", role="gradient"))
             paint = self.scale.paint(self.norms[box], paint.outline)
             lines = [line._replace(color=paint.text) for line in lines]  # remarks on a coloured box need full contrast
         is_sign = is_sign and len(lines) == 1

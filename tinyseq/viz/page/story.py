@@ -119,7 +119,8 @@ def details(content: Sheet, wording: Wording) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for box in content.boxes:
         norm, value = wording.values.gradient(box), wording.values.value(box)
-        numbers = {"value": value_text(value, shown=6), "norm of the gradient": "" if norm is None else number(norm, 6)}
+        told = "" if norm is None else number(norm, 6) + wording.together(box)
+        numbers = {"value": value_text(value, shown=6), "norm of the gradient": told}
         facts = {"": wording.lines(box)[0].text} | wording.facts(box) | numbers
         found[box.name] = {name: clean(fact, limit=200) for name, fact in facts.items() if fact}
     return found
