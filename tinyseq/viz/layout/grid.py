@@ -188,9 +188,14 @@ class Grid:
         return boxes[0] is not box, boxes[-1] is not box
 
     def _parted(self) -> set[tuple[Slot, Slot]]:
-        """The pairs that should be side by side, but have other boxes in between."""
+        """The pairs that should be side by side, but have other boxes in between, or whose first one also leads to a
+        box that would no longer be above it."""
         places = [{box.slot: i for i, box in enumerate(boxes)} for boxes in self.in_row.values()]
-        return {(a, b) for a, b in self.level for at in places if {a, b} <= at.keys() and abs(at[a] - at[b]) > 1}
+        edges = [(tail, head) for tail, head, *_ in self.sheet.arrows if tail.column and tail.column == head.column]
+        flat = {(tail.slot, head.slot) for tail, head in edges if self.row[tail] >= self.row[head]}
+        down = {tail for tail, head in flat - self.level}
+        parted = {(a, b) for a, b in self.level for at in places if {a, b} <= at.keys() and abs(at[a] - at[b]) > 1}
+        return parted | {(a, b) for a, b in self.level if a in down}
 
 
 def _longest(edges: Iterable[tuple[Slot, Slot]], row: Mapping[Slot, int]) -> set[tuple[Slot, Slot]]:

@@ -7,6 +7,7 @@ like wires, along channels and gutters.
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
+from tinyseq.structure.paths import reached
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.layout.curves import Point, around, climbing, passes, pieces, rounded
@@ -67,6 +68,9 @@ class Layout:
         self.heights = self._parameter_heights()
         self.left = self._horizontal()
         self.into = sheet.into()
+        self.read_by: dict[Box, list[Box]] = {}
+        for arrow in sheet.arrows:
+            self.read_by.setdefault(arrow.tail, []).append(arrow.head)
         self.frames: dict[Column, tuple[Point, Point]] = {}
         self.places: dict[Box, Point] = {}
         self.past: dict[Arrow, list[Point]] = {}  # where arrows outside of the columns pass rows between their ends
@@ -76,7 +80,7 @@ class Layout:
         self.corners = {arrow: self._corners(arrow) for arrow in sheet.arrows}
         self.curves: dict[Arrow, list[Point]] = {}
         for arrow, corners in self.corners.items():
-            passing = arrow in self.climbs or self._leaves(arrow)
+            passing = arrow in self.climbs or self._leaves(arrow) or self._enters(arrow)
             if passing and not self._is_clear(arrow, self._curve(arrow, corners)):
                 corners = self.corners[arrow] = self._upright(arrow, corners)
             self.curves[arrow] = self._curve(arrow, corners)
@@ -169,7 +173,7 @@ class Layout:
         for row, items in sorted(outside.items()):
             widths = {item: self.sizes[item][0] if isinstance(item, Box) else LANE_WIDTH for item in items}
             y = (self.bottom[row] + self.top[row]) / 2
-            wish = {item: self._above_tails(item, middle) for item in items}
+            wish = {item: self._wish(item, middle) for item in items}
             items.sort(key=lambda item: wish[item])
             found = spread(items, wish, widths, 2 * box_gap())
             beyond = self.left[1] - min(x - widths[item] / 2 for item, x in found.items())
@@ -183,11 +187,16 @@ class Layout:
         for box, (y, _) in self.heights.items():
             self.places[box] = Point(edge - self.sizes[box][0] / 2, y)
 
-    def _above_tails(self, item: Box | Arrow, middle: float) -> float:
-        """The mean x of the inputs of a box; of an arrow, where it comes from."""
+    def _wish(self, item: Box | Arrow, middle: float) -> float:
+        """The mean x of the inputs of a box, or if it has none and is read in one column alone, of what reads it there;
+        of an arrow, where it comes from."""
         arrows = [arrow for arrow in self.into[item] if arrow.tail in self.places] if isinstance(item, Box) else [item]
         doors = [self._x(arrow.tail.column, Door("top", arrow.tail.slot)) for arrow in arrows if arrow.tail.column]
         found = doors or [self.past.get(arrow, [self.places[arrow.tail]])[-1].x for arrow in arrows]
+        if not found and isinstance(item, Box) and item.zone == "before":
+            readers = reached([item], lambda box: self.read_by.get(box, ()) if not box.column else ())
+            inside = [box for box in readers if box.column]
+            found = [self.places[box].x for box in inside] if len({box.column for box in inside}) == 1 else []
         return sum(found) / len(found) if found else middle
 
     def _parameter_heights(self) -> dict[Box, tuple[float, float]]:
@@ -249,7 +258,8 @@ class Layout:
 
     def _is_clear(self, arrow: Arrow, curve: list[Point]) -> bool:
         """Whether the curve of an arrow keeps clear of the boxes of its column between its ends."""
-        first, last, column = self.grid.row[arrow.tail], self.grid.row[arrow.head], arrow.tail.column
+        first, last = self.grid.row[arrow.tail], self.grid.row[arrow.head]
+        column = arrow.head.column if self._enters(arrow) else arrow.tail.column
         rows = (self.grid.in_row.get((column, row), ()) for row in range(first, last + 1)) if column else ()
         left, right = min(x for x, _ in curve), max(x for x, _ in curve)
         for box in (box for boxes in rows for box in boxes if box is not arrow.tail and box is not arrow.head):
@@ -262,6 +272,12 @@ class Layout:
 
     def _upright(self, arrow: Arrow, corners: list[Point]) -> list[Point]:
         """The same path, vertical within rows, so that it bends only between them."""
+        if self._enters(arrow):
+            inside = range(self.grid.first, self.grid.row[arrow.head])
+            start = len(corners) - 2 - len(inside)  # behind the door; the last corner but one is above the last row
+            lanes = zip(inside, corners[start:-2], strict=True) if inside else ()
+            sides = [Point(corner.x, y) for row, corner in lanes for y in self._sides_of(row)]
+            return [*corners[:start], *sides, corners[-1]] if sides else corners
         first = self.grid.row[arrow.tail]
         if self._leaves(arrow):
             count = sum(corner.y < self.frame_top for corner in corners)  # up to the door
