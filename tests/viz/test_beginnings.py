@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 from geometry import faults
+from zoo import weight
 
 import tinyseq as ts
 from tinyseq.structure.record import record
 from tinyseq.viz import graph
 from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.modules import closed
+from tinyseq.viz.computation.painter import Painter
 from tinyseq.viz.computation.sheet import sheet
 
 KINDS = {"RNN": 1, "GRU": 1, "LSTM": 2}  # and how many states each has
@@ -30,7 +32,8 @@ def one_to_many(kind, computed, layers=1):
 def test_a_state_computed_from_a_label_begins_the_line_of_states(kind, computed):
     loss = one_to_many(kind, COMPUTED[computed])
     content = sheet(record(loss))
-    begins = [arrow for arrow in content.arrows if arrow.tail.column and arrow.tail.column.kind == "start"]
+    inside = [arrow for arrow in content.arrows if arrow.head.column and arrow.head.column.kind == "step"]
+    begins = [arrow for arrow in inside if arrow.tail.column and arrow.tail.column.kind == "start"]
     assert len({arrow.tail for arrow in begins}) == KINDS[kind]
     assert {arrow.kind for arrow in begins} == {"time"}
     assert {arrow.tail.kind for arrow in begins} == {"state"}
@@ -41,6 +44,18 @@ def test_a_state_computed_from_a_label_begins_the_line_of_states(kind, computed)
     for depth in (None, 0):
         found = faults(graph(loss, depth=depth).svg())
         assert [fault for fault in found if "smallest letters" not in fault] == []
+
+
+@pytest.mark.parametrize("computed", COMPUTED)
+@pytest.mark.parametrize("kind", ["RNN", "GRU"])
+def test_the_label_stands_below_what_is_computed_from_it(kind, computed):
+    painter = Painter(sheet(record(one_to_many(kind, COMPUTED[computed]))))
+    (label,) = (box for box in painter.sheet.boxes if box.kind == "input" and box.step is None)
+    (reader,) = (arrow.head for arrow in painter.sheet.arrows if arrow.tail is label)
+    (x, y), (above, top) = painter.layout.places[label], painter.layout.places[reader]
+    assert abs(x - above) < 1
+    assert 0 < top - y < 100
+    assert painter.wording.symbols.of(label).startswith("x")
 
 
 TWICE = {
@@ -94,3 +109,35 @@ def test_open_frames_hold_the_boxes_of_one_layer(depth):
     loss = upper(lower(ts.ones(2, 1, 4, dtype="float32"))[0])[0].sum()
     svg = graph(loss, depth=depth).svg()
     assert svg.count(">RNN.l0</text>") + svg.count(">RNN</text>") == (4 if depth > 1 else 0)
+
+
+@pytest.mark.parametrize("size", [5, 4])
+def test_what_the_first_step_reads_through_a_weight_of_its_own_is_an_input_and_not_the_output_before(size):
+    """A picture that the first step reads in the place of the word that the others have written, also if it is as
+    large as that."""
+    picture, w, u, v = (ts.nn.Parameter(np.ones(shape)) for shape in ((3, size), (3, 4), (3, 3), (4, 3)))
+    h, y, losses = ts.zeros(3), ts.zeros(4), []
+    for t in range(3):
+        with ts.step(t):
+            read = w @ y if t else picture @ ts.tensor(np.arange(1.0, size + 1))
+            h = ts.tanh(read + u @ h)
+            y = ts.softmax(v @ h)
+            losses.append(-ts.log(y[1]))
+    content = sheet(record(sum(losses), names={"C": picture, "W": w, "U": u, "V": v}))
+    wording = Wording(content)
+    told = {kind: [wording.lines(box)[0].text for box in content.boxes if box.kind == kind] for kind in
+            ("op", "input", "initial")}  # fmt: skip
+    assert (told["input"], told["initial"]) == (["x₀"], ["h₋₁ = 0"])
+    assert {"C x₀", "W h′₀", "W h′₁"} <= {*told["op"]}
+
+
+def test_parts_of_a_parameter_that_are_joined_are_all_named():
+    table, w = weight(5, 3, name="E"), weight(3, 6, name="W")
+    level = [table[i] for i in (0, 2, 1, 3)]
+    for t in range(2):
+        with ts.step(t):
+            level = [ts.tanh(w @ ts.concatenate(level[i : i + 2])) for i in range(0, len(level), 2)]
+    content = sheet(record(ts.sum(level[0])))
+    wording = Wording(content)
+    told = {wording.lines(box)[0].text for box in content.boxes}
+    assert {"W [E[0]; E[2]]", "W [E[1]; E[3]]"} <= told

@@ -117,7 +117,7 @@ NOT_ALONE = {
         "attention_before_the_loop",
         "lists_before_and_after_the_loop",
     ),  # that ops around a loop belong to it
-    *("attention_over_its_own_past", "memory_of_constants"),  # the first step looks back at constants alone
+    *("attention_over_its_own_past", "memory_of_constants", "mean_of_all_states_so_far"),  # but at constants, at first
     *("begins_with_a_function_of_a_constant", "input_feeding"),  # what other steps compute in a constant's place
     *("chain_of_scores", "quasi_recurrent", "soft_stack"),  # no weight is applied to the state
     *("leaky_units", "padded_batch", "state_of_two_steps_before", "memory_that_is_written"),  # by itself, at each use

@@ -137,30 +137,16 @@ def test_a_window_of_a_leaf_that_the_user_has_named_says_which():
         assert {Wording(content).lines(box)[0].text for box in content.boxes if box.kind == "input"} == said
 
 
-def scan_in_parallel():
-    """Linear recurrences by doubling: the steps are levels, which hand on products of gates and sums."""
-    f, w = zoo.weight(3, 2, name="F"), zoo.weight(3, 2, name="W")
-    x, width, level = zoo.data(4, 2), 1, 0
-    gates, sums = [ts.sigmoid(f @ part) for part in x], [ts.tanh(w @ part) for part in x]
-    while width < len(x):
-        with ts.step(level):
-            pairs = [(i, i - width) for i in range(width, len(x))]
-            sums = sums[:width] + [gates[i] * sums[before] + sums[i] for i, before in pairs]
-            gates = gates[:width] + [gates[i] * gates[before] for i, before in pairs]
-        width, level = 2 * width, level + 1
-    return sum(ts.sum(part * part) for part in sums)
-
-
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("name", [*ZOO, "scan_in_parallel"])
+@pytest.mark.parametrize("name", ZOO)
 def test_no_state_has_more_primes_than_can_be_told_apart_and_a_cell_is_a_state_beside_h(name, view):
-    loss = ZOO[name].loss() if name in ZOO else scan_in_parallel()
+    loss = ZOO[name].loss()
     names = {letter for letters in sheet(record(loss), fold=VIEWS[view]).states.values() for letter in letters}
     assert not [state for state in names if "′′′" in state]
     assert "c" not in {state[0] for state in names} or "h" in {state[0] for state in names}
 
 
 def test_the_states_of_a_scan_are_no_cells_and_as_many_as_are_handed_on():
-    states = {letter for letters in sheet(record(scan_in_parallel())).states.values() for letter in letters}
+    states = {letter for letters in sheet(record(ZOO["scan_in_parallel"].loss())).states.values() for letter in letters}
     assert states == {f"h⁽{i}⁾" for i in "¹²³⁴⁵"}
-    assert {*ts.inspect.gradient_flow(scan_in_parallel()).states} == {"h", *(f"h{i}" for i in range(2, 6))}
+    assert {*ts.inspect.gradient_flow(ZOO["scan_in_parallel"].loss()).states} == {"h", *(f"h{i}" for i in range(2, 6))}

@@ -343,3 +343,29 @@ def next_input_is_the_target():
             h = ts.tanh(w @ x[t] + u @ h)
             losses.append(ts.sum((v @ h - x[t + 1]) ** 2))
     return sum(losses)
+
+
+@network(inputs=0, initial=0)
+def scan_in_parallel():
+    """Linear recurrences by doubling: the steps are levels, which hand on products of gates and sums."""
+    f, w = weights(F=(3, 2), W=(3, 2))
+    x, width, level = data(4, 2), 1, 0
+    gates, sums = [ts.sigmoid(f @ part) for part in x], [ts.tanh(w @ part) for part in x]
+    while width < len(x):
+        with ts.step(level):
+            pairs = [(i, i - width) for i in range(width, len(x))]
+            sums = sums[:width] + [gates[i] * sums[before] + sums[i] for i, before in pairs]
+            gates = gates[:width] + [gates[i] * gates[before] for i, before in pairs]
+        width, level = 2 * width, level + 1
+    return sum(ts.sum(part * part) for part in sums)
+
+
+@network(initial=1)
+def mean_of_all_states_so_far():
+    """Each step reads the mean of the states before it, the first of which is zero."""
+    w, u = weights(W=(3, 2), U=(3, 3))
+    x, states = data(zoo.STEPS, 2), [ts.zeros(3)]
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            states.append(ts.tanh(w @ x[t] + u @ ts.mean(ts.stack(states), axis=0)))
+    return ts.sum(states[-1] ** 2)

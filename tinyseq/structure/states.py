@@ -174,7 +174,8 @@ def is_multiplied(
     step_of: Callable[[Reader], int | None],
     users: Callable[[Reader], Collection[Reader]],
 ) -> bool:
-    """Whether a matrix product takes a state, by itself, scaled by a gate, joined with others, or in a sum: h, not c.
+    """Whether a matrix product takes a state: by itself, scaled by a gate, in a sum, or joined with others, as in the
+    mean of all states so far. It is h then, and not c.
 
     Args:
         readers: the ops that read the state.
@@ -184,7 +185,7 @@ def is_multiplied(
 
     def ahead(reader: Reader) -> Iterable[Reader]:
         op = op_of(reader)
-        moves = op is not None and op.kind in LOOKED_THROUGH | PUTTING_TOGETHER | {"part"}
+        moves = op is not None and op.kind in LOOKED_THROUGH | PUTTING_TOGETHER | {"part", "reduction"}
         read = users(reader) if moves or (op and op.operator in {"*", "+"}) else ()  # as in r h + s k
         is_state = any(step_of(user) not in {None, step_of(reader)} for user in read)
         return () if is_state else read

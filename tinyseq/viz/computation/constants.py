@@ -4,13 +4,14 @@ The graph does not say what a constant is. Its *role* tells: the op that takes i
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence, Set
 from heapq import merge
 from itertools import product
 
 import numpy as np
 
 from tinyseq.structure.paths import reached
+from tinyseq.structure.record import Shape
 from tinyseq.viz.computation.boxes import Argument, Box, Role, Sheet
 from tinyseq.viz.computation.columns import Column, Zone
 from tinyseq.viz.computation.states import running_totals
@@ -31,6 +32,8 @@ class Constants:
         first: each constant's role, and the first role that takes the same array in all columns, as x[t] twice.
         inputs: the first roles of those constants that are inputs.
         within: for roles of values that an op made of a state, the roles of the other constants it is made of.
+        padded: what stands in a row before states, as in ``stack([zeros, h[0], h[1]])``, and zeros added to the
+            first: the state that it is before the first step. None for zeros after the states, which fill the row up.
         shifted: inputs that another one has been some steps before, or will be: its role, and how many steps later.
     """
 
@@ -49,10 +52,12 @@ class Constants:
         self.computed = self._follow_states()
         self.first = self._first()
         self.begun = self._begun()
+        self.padded = self._padded()
         leading = self._leading()
         roles = {
             role
             for box, role, argument in self._taken()
+            if (box, role) not in self.padded
             if role in fed or not (role in timed or self.state(box, role))
             if self._meets_weight(box, argument) or (box.slot in leading and self._is_fed(box, argument))
         }
@@ -64,6 +69,52 @@ class Constants:
         array = self.arrays.get((box, role))
         found = self.begun.get((box.column.phase, identity(array)), {}) if box.column and array is not None else {}
         return next(((state, at) for state, (_, at) in found.items() if len(found) == 1), None)
+
+    def _padded(self) -> dict[tuple[Box, Role], tuple[Hashable, Column] | None]:
+        found: dict[tuple[Box, Role], tuple[Hashable, Column] | None] = {}
+        held = defaultdict[tuple[Hashable, Column] | None, set[Hashable]](set)
+        vertices, plan, states = self.sheet.record.vertices, self.sheet.plan, {*self.timed.values()}
+        for box in self.boxes:
+            row = [(number, end) for (_, number), argument in box.roles() for end in argument.ends]
+            slots = {self.sheet.grouping.slots.get(end.vertex) for _, end in row}
+            adds = vertices[box.vertices[-1]].operator == "+" and len(row) == 1
+            if len(slots & states) != 1 or len(slots) != 1 or not (adds or self._is_row(box)):
+                continue
+            first, end = row[0]
+            reads = box.arguments[first]
+            source = vertices[reads.vertex].parents[reads.position] or (end.vertex, end.output)
+            shape = vertices[source[0]].shapes[source[1]]
+            phase, way = self.sheet.grouping.phase_of(end.vertex), self._way(end.vertex)
+            begin = plan.steps[phase][0 if way > 0 else -1]
+            for role, argument in box.roles():
+                array = self.arrays.get((box, role))
+                if array is None or array.shape != shape:
+                    continue
+                at, zeros = (end.step or 0) - way * abs(first - role[1]), not self._ever(box, argument)
+                if (begin - at) * way > 0 and (zeros if adds else role[1] < first):
+                    found[box, role] = state = self.sheet.grouping.slots[end.vertex], Column(phase, at, "start")
+                    held[state].add(identity(array).numbers)
+                elif zeros and not adds:
+                    found[box, role] = None
+        return {place: state for place, state in found.items() if len(held[state]) < 2}
+
+    def _way(self, vertex: int) -> int:
+        """1 for a loop that runs forward, -1 for one that runs backward."""
+        loop = self.sheet.plan.loop_of.get(vertex)
+        return -1 if loop is not None and self.sheet.plan.loops[loop].backward else 1
+
+    def _is_row(self, box: Box) -> bool:
+        """Whether a box joins values as one step after another: side by side, or each as one row."""
+        join = self.sheet.record.vertices[box.vertices[-1]]
+        if join.kind == "join":
+            shapes = [self.sheet.record.vertices[parent[0]].shapes[parent[1]] for parent in join.parents if parent]
+            return all(shape[join.attrs["axis"]] == 1 for shape in shapes)
+        return join.kind == "stacking"
+
+    def _ever(self, box: Box, argument: Argument) -> bool:
+        """Whether a constant is other than zero at any step."""
+        uses = self.sheet.over_time(box, argument)[:MOST_COMPARED]
+        return any(np.any(array) for use in uses if (array := self.values.kept(use)) is not None)
 
     def _taken(self) -> Iterator[tuple[Box, Role, Argument]]:
         """The constants, and where they are taken."""
@@ -203,3 +254,31 @@ def _agree(one: Mapping[Column | Zone, Hashable], other: Mapping[Column | Zone, 
     return any(one[place] == other[place] for place in both) and all(
         _numbers(one[place]) == _numbers(other[place]) for place in both
     )
+
+
+def others_than_states(sheet: Sheet, boxes: Sequence[Box], states: Collection[Role]) -> set[Role]:
+    """Of the roles of states, those whose constants cannot be one: they have another shape than what other steps take
+    there, or another weight is applied to them, as to a picture that the first step reads in place of a word."""
+    found: set[Role] = set()
+    vertices, weights = sheet.record.vertices, sheet.grouping.weights
+
+    def applied(argument: Argument) -> frozenset[int]:
+        return frozenset(leaf for source in vertices[argument.vertex].made_of for leaf in weights.get(source, ()))
+
+    for box in (box for box in boxes if box.step is not None):
+        for role, argument in box.roles():
+            if argument.ends or argument.weights or role not in states:
+                continue
+            uses = [(use, vertices[use.vertex].parents[use.position]) for use in sheet.over_time(box, argument)]
+            others = {use: vertices[source[0]].shapes[source[1]] for use, source in uses if source}
+            array = sheet.record.constant(argument.vertex, argument.position)
+            fits = any(_spreads(np.shape(array), shape) for shape in others.values())
+            tied = {applied(use) for use in others}
+            if others and not (fits and (applied(argument) in tied or len(tied) > 1 or len(others) == 1)):
+                found.add(role)
+    return found
+
+
+def _spreads(shape: Shape, other: Shape) -> bool:
+    """Whether an array of the first shape can be broadcast to the second one."""
+    return len(shape) <= len(other) and all(a in {1, b} for a, b in zip(shape[::-1], other[::-1], strict=False))

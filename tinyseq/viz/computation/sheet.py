@@ -13,7 +13,7 @@ from tinyseq.structure.paths import grouped, reached
 from tinyseq.structure.record import Record, Vertex
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Role, Sheet
 from tinyseq.viz.computation.columns import Column, Zone, columns, typical_columns, zones
-from tinyseq.viz.computation.constants import Constants
+from tinyseq.viz.computation.constants import Constants, others_than_states
 from tinyseq.viz.computation.repeats import counts, left_out
 from tinyseq.viz.computation.states import distinct, name_states, recurrent, states_of_single_steps
 from tinyseq.viz.computation.values import identity
@@ -73,7 +73,7 @@ class _Maker:
         made = [box for box in self.sheet.boxes if box.kind != "parameter"]
         for box in made:
             self._connect(box)
-        self.fed = self._find_detached(made)
+        self.fed = self._find_detached(made) | others_than_states(self.sheet, made, self.timed)
         self._recall_states(made)
         self.constants = Constants(self.sheet, made, self.timed, self.delays, self.fed)
         for box in made:
@@ -336,6 +336,9 @@ class _Maker:
     def _supply_constants(self, box: Box) -> None:
         """Add boxes for constants that are initial states, or data: operands of a weight, or joined with a state."""
         for role, argument in box.roles():
+            if (box, role) in self.constants.padded:
+                self._supply_padding(box, argument, role)
+                continue
             state = self.timed.get(role) if argument.ends or role not in self.fed else None
             if argument.weights or box.kind == "input":
                 continue
@@ -357,6 +360,8 @@ class _Maker:
                     else:
                         beginning.kind = "initial"
                     beginning.column, beginning.slot = self._added(start), state
+                    for data in self._read_by_no_other(beginning):
+                        data.zone, data.column = "columns", beginning.column
                 if not given:
                     at = box.step - self.delays.get(role, box.step - start.step)
                     self.sheet.arrows.append(Arrow(self._given(box, argument, state, at), box))
@@ -368,6 +373,20 @@ class _Maker:
                 self.sheet.arrows.append(Arrow(given_before, box))
             elif not argument.ends:
                 self._supply_input(box, argument, role)
+
+    def _read_by_no_other(self, box: Box) -> list[Box]:
+        """The inputs before the loops that a box alone reads, as a picture from which the first state is computed."""
+        read = [arrow.tail for arrow in self.sheet.arrows if arrow.head is box]
+        inputs = [data for data in read if data.kind == "input" and data.zone == "before"]
+        return [data for data in inputs if all(a.head is box for a in self.sheet.arrows if a.tail is data)]
+
+    def _supply_padding(self, box: Box, argument: Argument, role: Role) -> None:
+        """Add a box for the state before the first step that zeros in a row with states are, if they are one."""
+        if padding := self.constants.padded[box, role]:
+            state, column = padding
+            before, _ = self._extra("initial", self._added(column), state, argument)
+            before.of_step = column.step
+            self.sheet.arrows.append(Arrow(before, box))
 
     def _supply_input(self, box: Box, argument: Argument, role: Role) -> None:
         """Add a box for a constant if its role is that of an input."""
