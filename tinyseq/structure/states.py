@@ -24,7 +24,7 @@ Place = tuple[Scope, int]  # a module path and a time step
 
 
 @dataclass
-class Loop:
+class LoopStates:
     """The states and gates of one loop over time, by name and step."""
 
     scope: Scope
@@ -48,7 +48,7 @@ class Block:
     name: str = ""
 
 
-def loops(nodes: list[Node]) -> list[Loop]:
+def loops(nodes: list[Node]) -> list[LoopStates]:
     """Every loop in which a state is passed on, the oldest first.
 
     Args:
@@ -57,9 +57,9 @@ def loops(nodes: list[Node]) -> list[Loop]:
     uses = _uses(nodes)
     begin = beginnings(nodes)
     summing = {place[0] for place, node in stepped(nodes) if node.op.sums_paths}
-    found: dict[tuple[str, ...], Loop] = {}
+    found: dict[tuple[str, ...], LoopStates] = {}
     for scope, step, name, state in _handed_on(uses, first_steps(nodes)):
-        found.setdefault(scope, Loop(scope)).states[name][step] = state
+        found.setdefault(scope, LoopStates(scope)).states[name][step] = state
     for loop in found.values():
         _complete(loop, nodes, begin)
         letter = letter_of(False, any(name.startswith("h") for name in loop.states), loop.scope in summing)
@@ -78,7 +78,7 @@ def beginnings(nodes: list[Node]) -> dict[Place, int]:
     return {place: node.seq for place, node in stepped(nodes)}  # nodes come newest first: the oldest stays
 
 
-def by_prefix(nodes: list[Node]) -> list[tuple[str, Loop]]:
+def by_prefix(nodes: list[Node]) -> list[tuple[str, LoopStates]]:
     """Every loop of a graph, with the prefix of its names: see `loops` and `prefixes`."""
     found = loops(nodes)
     return list(zip(prefixes([loop.scope for loop in found]), found, strict=True))
@@ -193,7 +193,7 @@ def is_multiplied(
     return any((op := op_of(reader)) is not None and op.kind == "product" for reader in reached(readers, ahead))
 
 
-def _complete(loop: Loop, nodes: list[Node], begin: dict[Place, int]) -> None:
+def _complete(loop: LoopStates, nodes: list[Node], begin: dict[Place, int]) -> None:
     """Find the states of the last step, which no step reads: every step runs the same code, so they stand where the
     other steps' states stand, counted from the first node of the step."""
 
