@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 Size = tuple[float, float]  # width and height, in points
+ROUNDING = 7.0  # the radius of corners, in points
 
 
 class Point(NamedTuple):
@@ -35,13 +36,13 @@ def outline(low: Point, high: Point) -> list[Point]:
     return straight(low, Point(low.x, high.y), high, Point(high.x, low.y), low)
 
 
-def rounded(points: Sequence[Point], radius: float = 7.0) -> list[Point]:
+def rounded(points: Sequence[Point]) -> list[Point]:
     """A polygonal line through points with rounded corners, as Bezier curves."""
     corners = [point for i, point in enumerate(points) if i == 0 or math.dist(point, points[i - 1]) > 0.01]
     curve = [corners[0]]
     for before, corner, after in zip(corners, corners[1:], corners[2:], strict=False):
-        entry = short_of(before, corner, min(radius, math.dist(before, corner) / 2))
-        leave = short_of(after, corner, min(radius, math.dist(after, corner) / 2))
+        entry = short_of(before, corner, min(ROUNDING, math.dist(before, corner) / 2))
+        leave = short_of(after, corner, min(ROUNDING, math.dist(after, corner) / 2))
         curve += straight(curve[-1], entry)[1:]
         curve += [between(entry, corner, 0.55), between(leave, corner, 0.55), leave]
     return curve + straight(curve[-1], corners[-1])[1:]

@@ -19,6 +19,7 @@ from tinyseq.viz.rendering.svg import PAD, svg_text, taken
 
 WINDOW = 1280, 720  # pixels, in which a whole picture should be readable
 CLOSER = 2.0  # the most that letters grow when parts move closer together
+ABOVE = 26.0  # points between what has been drawn and its heading
 PIXELS = 96 / 72  # for each point of a picture in its own size
 
 
@@ -43,11 +44,11 @@ class Canvas:
         """The lower left and the upper right corner of what has been drawn."""
         return around(taken(self.frames, self.edges, self.nodes))
 
-    def entitle(self, title: str, gap: float = 26.0) -> None:
+    def entitle(self, title: str) -> None:
         """A heading above what has been drawn, flush left."""
         (left, _), (_, top) = self.corners()
         heading = Text(clean(title, limit=120), 14, bold=True)
-        self.nodes.append(words_from("title", Point(left, top + in_type(gap)), heading))
+        self.nodes.append(words_from("title", Point(left, top + in_type(ABOVE)), heading))
 
     def extent(self) -> tuple[float, float]:
         """Width and height of the picture, in points."""

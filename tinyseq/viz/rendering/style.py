@@ -51,6 +51,7 @@ PAINTS = {  # by the kind of a box
 # Distinct for all common types of colour blindness: Okabe and Ito, "Color Universal Design" (2008).
 DISTINCT = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
+TICKS = 5  # of a colour scale in a legend
 # From pale to dark in one hue, so that the order is kept in grey printouts.
 RAMP = ("#f5f1fb", "#dccdf2", "#bd9fe3", "#9a6fcf", "#7443b0", "#4b1d86")
 
@@ -188,11 +189,11 @@ def shape_text(shape: Sequence[int]) -> str:
     return "" if not shape else "(" + ",".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
 
 
-def blend(fraction: float, stops: Sequence[str] = RAMP) -> str:
-    """The colour at a fraction between 0 and 1 of a ramp, as six hexadecimal digits."""
-    position = min(max(fraction, 0.0), 1.0) * (len(stops) - 1)
-    below = min(int(position), len(stops) - 2)
-    low, high = (tuple(int(stop[i : i + 2], 16) for i in (1, 3, 5)) for stop in stops[below : below + 2])
+def blend(fraction: float) -> str:
+    """The colour at a fraction between 0 and 1 of the ramp, as six hexadecimal digits."""
+    position = min(max(fraction, 0.0), 1.0) * (len(RAMP) - 1)
+    below = min(int(position), len(RAMP) - 2)
+    low, high = (tuple(int(stop[i : i + 2], 16) for i in (1, 3, 5)) for stop in RAMP[below : below + 2])
     mixed = (round(a + (b - a) * (position - below)) for a, b in zip(low, high, strict=True))
     return "#" + "".join(f"{channel:02x}" for channel in mixed)
 
@@ -245,7 +246,7 @@ class LogScale:
         """The colours of a box with this value."""
         return shaded(self.fraction(value), outline)
 
-    def ticks(self, count: int = 5) -> list[float]:
+    def ticks(self) -> list[float]:
         """Values for a legend, evenly spread over the scale."""
-        step = (self.top - self.bottom) / (count - 1)
-        return [10 ** (self.bottom + i * step) for i in range(count)]
+        step = (self.top - self.bottom) / (TICKS - 1)
+        return [10 ** (self.bottom + i * step) for i in range(TICKS)]
