@@ -263,7 +263,9 @@ def others_than_states(sheet: Sheet, boxes: Sequence[Box], states: Collection[Ro
     vertices, weights = sheet.record.vertices, sheet.grouping.weights
 
     def applied(argument: Argument) -> frozenset[int]:
-        return frozenset(leaf for source in vertices[argument.vertex].made_of for leaf in weights.get(source, ()))
+        made = vertices[argument.vertex]
+        sources = made.made_of if made.kind == "product" else ()  # not what is added, as the score of a start
+        return frozenset(leaf for source in sources for leaf in weights.get(source, ()))
 
     for box in (box for box in boxes if box.step is not None):
         for role, argument in box.roles():
