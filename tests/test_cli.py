@@ -255,6 +255,13 @@ def test_brackets_in_a_name_are_no_markup(tinyseq, tmp_path):
     assert tinyseq("draw", "trellis", "--out", "a [/a].dot")[0] == 0
 
 
+@pytest.mark.filterwarnings("default:letters of")
+def test_a_warning_is_one_line(tinyseq):
+    status, out, error = tinyseq("draw", "lstm", "--font-size", "14", "--size", "12", "6", "--out", "small.dot")
+    assert (status, out) == (0, "saved small.dot\n")
+    assert re.fullmatch(r"tinyseq: letters of 14 points would have [\d.]+ points in a picture of 12 x 6 .*\n", error)
+
+
 @pytest.mark.parametrize(
     ("words", "there"),
     [
@@ -264,7 +271,7 @@ def test_brackets_in_a_name_are_no_markup(tinyseq, tmp_path):
         (("trellis", "--semiring", "log"), "sum over all paths"),
         (("lstm", "--text", "hello", "--title", "Spelling"), "Spelling"),
         (("gru", "--layers", "2", "--bidirectional", "--last", "--values", "--no-gradients"), "h→"),
-        (("lstm", "--theme", "dark", "--font-size", "14", "--size", "12", "6"), ">a</text>"),
+        (("lstm", "--theme", "dark", "--font-size", "14", "--size", "25", "12"), ">a</text>"),
         (("trellis", "--hmm", "m.hmm", "--observations", "b a"), "best path: low"),
         (("trellis", "--candidates", "--posterior"), "line-through"),
         (("automaton", "--hmm", "m.hmm", "--title", "Two"), "low"),

@@ -190,7 +190,7 @@ def _remark_on_header(pairs: list[tuple[str, str]], name: str) -> None:
     first = pairs[0][0]
     if counts.pop(first) == 1 and counts and min(counts.values()) > 1:
         cure = "if the first row is a header, name its columns with --label-column and --text-column"
-        typer.echo(f"tinyseq: {name}: only the first row has the label {first!r}; {cure}", err=True)
+        common.tell(f"{name}: only the first row has the label {first!r}; {cure}")
 
 
 def _model(path: Path, device: str) -> Classifier:

@@ -5,6 +5,7 @@ import glob
 import json
 import math
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
@@ -46,20 +47,30 @@ def model_argument(group: str) -> Any:
     return typer.Argument(help=f"A file that `tinyseq {group} train` wrote.")
 
 
+def tell(message: object) -> None:
+    """Write a message to standard error, as one line."""
+    typer.echo(f"tinyseq: {' '.join(str(message).split())}", err=True)
+
+
 def plainly(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Report an error in a user's file, model or setting as one line, with exit status 1; 130 after Ctrl-C."""
+    """Report an error in a user's file, model or setting as one line, with exit status 1; 130 after Ctrl-C.
+
+    A warning is one line, too.
+    """
 
     @functools.wraps(command)
     def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         try:
-            return command(*args, **kwargs)
+            with warnings.catch_warnings():
+                warnings.showwarning = lambda message, *where, **how: tell(message)
+                return command(*args, **kwargs)
         except BrokenPipeError:  # as of `tinyseq ... | head`: typer then ends the program without a word
             raise
         except (DataError, ModelFileError, NonFiniteLoss, OSError, RuntimeError, ValueError) as error:
-            typer.echo(f"tinyseq: {' '.join(str(error).split())}", err=True)
+            tell(error)
             raise typer.Exit(1) from error
         except KeyboardInterrupt as stop:
-            typer.echo(f"tinyseq: {str(stop) or 'stopped'}", err=True)
+            tell(str(stop) or "stopped")
             raise typer.Exit(130) from stop
 
     return guarded

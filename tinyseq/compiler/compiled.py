@@ -61,7 +61,7 @@ def compile(function: Callable[P, R], limit: int = 16, *, executor: str | None =
         >>> print(fast.program)
         forward:
           v2 = multiply(v1, v0)  # float64(2,)
-          v3 = sum(v2, axis=None, keepdims=False, dtype=None)  # float64()
+          v3 = sum(v2, axis=None)  # float64()
         backward:
           v5 = broadcast_to(v4, (2,))  # float64(2,)
           v6 = multiply(v5, v0)  # float64(2,)
