@@ -52,7 +52,7 @@ def added(out: NDArray[Any], index: Any, values: NDArray[Any]) -> bool:
 
 def _add_elements(out: NDArray[Any], rows: NDArray[np.intp], values: NDArray[Any]) -> None:
     """Add each element of the rows of ``values`` by itself."""
-    width, given = values.shape[1], values.reshape(-1)
+    width, given = values.shape[1], np.ascontiguousarray(values).reshape(-1)  # a gradient may be broadcast, or a part
     paired = np.result_type(out.dtype, np.complex64) if out.dtype in (np.float32, np.float64) else None
     if paired is not None and width % 2 == 0:  # two neighbours are added as one complex number, with half the indices
         out, given, width = out.view(paired), given.view(paired), width // 2

@@ -118,6 +118,29 @@ def test_values_are_added_in_the_order_of_add_at(kind: str, last: int, dtype: st
     assert found.dtype == expected.dtype
 
 
+LAYOUTS = {
+    "broadcast": lambda x: np.broadcast_to(x[:1, :1], x.shape),
+    "one row broadcast": lambda x: np.broadcast_to(x[:1], x.shape),
+    "every other number": lambda x: np.stack([x, x], axis=-1)[..., 0],
+    "reversed": lambda x: np.flip(x),
+    "columns": np.asfortranarray,
+    "not aligned": lambda x: np.frombuffer(b"0" + x.tobytes(), x.dtype, offset=1).reshape(x.shape),
+    "other byte order": lambda x: x.astype(x.dtype.newbyteorder()),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64"])
+@pytest.mark.parametrize("last", [1, 2, 5, 6, 64, 70])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_values_may_lie_in_memory_in_any_way(layout: str, last: int, dtype: str) -> None:
+    """As gradients do: that of a sum is one number, broadcast."""
+    ids = rng.integers(-7, 7, 300)
+    values = LAYOUTS[layout](rng.standard_normal((300, last)).astype(dtype))
+    expected = np.zeros((7, last), values.dtype)
+    np.add.at(expected, ids, values)
+    np.testing.assert_array_equal(backend.scattered(backend.NUMPY, values, ids, (7, last)), expected)
+
+
 @pytest.mark.parametrize("rows", [3, 3000])
 def test_rows_are_added_in_that_order_however_often_they_are_named(rows: int, monkeypatch) -> None:
     ids = (rows * rng.random(900) ** 8).astype(int)  # some of them hundreds of times, others never
