@@ -2,10 +2,15 @@
 
 import re
 
+import numpy as np
 import pytest
 from loops import LAYERS, layer, normal, plain_loop
 
 import tinyseq as ts
+from tinyseq.autograd.declare import OPS
+from tinyseq.autograd.formula import plain, read, rules, tex
+
+OURS = [op for op in OPS.values() if op.module.startswith("tinyseq.") and not op.name.endswith("_example")]
 
 
 def test_two_steps_of_a_plain_network_are_written_out():
@@ -27,7 +32,7 @@ def test_two_steps_of_a_plain_network_are_written_out():
         "  step 0     b_0 = add(const, a_0)       ∇a_0 = ∇b_0",
         "  step 0     a_0 = matmul(W, const)      ∇W += ∇a_0 constᵀ",
     ]
-    assert r"&\bar {W} \mathrel{+}= \bar {a_{1}}\,{h_{0}}^\top && t = 1 \\" in explanation.tex.splitlines()
+    assert r"&\bar{W} \mathrel{+}= \bar{a_{1}}\,{h_{0}}^\top && t = 1 \\" in explanation.tex.splitlines()
     assert r"\sum_{t=0}^{1}" in explanation.headline_tex
 
 
@@ -62,16 +67,51 @@ def test_a_name_of_any_kind_breaks_neither_text_nor_tex():
     assert not re.search(r"(?<!\\)[$%]", explanation.tex)
 
 
-def test_every_op_s_rule_can_be_written_out():
-    """No TeX is left in the text, and the argument's own name is on the left."""
-    from tinyseq.autograd.declare import OPS
-    from tinyseq.autograd.formula import plain
-
-    for op in OPS.values():
-        if not op.module.startswith("tinyseq.") or op.name.endswith("_example"):
-            continue  # other tests and examples declare ops of their own
-        assert "\\" not in plain(op.tex), op.name
+def test_every_op_with_a_rule_has_a_formula():
+    for op in OURS:
         assert op.vjp is None or op.tex, op.name
+
+
+@pytest.mark.parametrize("op", [op for op in OURS if op.tex], ids=lambda op: op.name)
+def test_a_formula_is_read_whole_and_written_without_tex(op):
+    """Signs of TeX have signs in text: what is left of a command is the name of a function."""
+    assert tex(read(op.tex)) == op.tex
+    functions = {"cos", "cosh", "ln", "sin", "sinh", *re.findall(r"operatorname\{(\w+)\}", op.tex)}
+    for rule in rules(op.tex):
+        assert not set(rule.text) & set("\\{}"), rule.text
+        assert set(re.findall(r"(?<![a-z])[a-z]{3,}", rule.text)) <= functions, rule.text
+        assert re.match(r"∇[a-z]", rule.text)
+
+
+@pytest.mark.parametrize(
+    ("formula", "written"),
+    [
+        (r"\frac{1}{2} \bar y", "1/2 ∇y"),
+        (r"\frac{x + 1}{\sqrt x} \sqrt{2\pi}", "(x + 1)/√x √(2π)"),
+        (r"\bar y\cosh x", "∇y cosh x"),
+        (r"2\tanh(x)\operatorname{erf} x", "2 tanh(x) erf x"),
+        (r"\lfloor x \rfloor_{i} \langle x, y \rangle", "⌊x⌋_i ⟨x, y⟩"),
+        (r"x^{-1} x^{-\top} x^{12} x^{y-1} e^y", "x⁻¹ x⁻ᵀ x¹² x^(y-1) e^y"),
+        (r"\sum_{k=0}^{2} x_{k+1} \omega_k \Gamma", "Σ_(k=0)^2 x[k+1] ω_k Γ"),
+        (r"x^{2", "x²"),
+        (r"x} y_", "x y[]"),
+    ],
+)
+def test_a_formula_with_any_commands_is_written_as_text(formula, written):
+    assert plain(formula) == written
+
+
+def test_rules_in_any_order_belong_to_the_arguments_that_they_name():
+    matrix, right = ts.tensor(normal(0, 3, 3), requires_grad=True), ts.tensor(normal(1, 3, 2), requires_grad=True)
+    loss = ts.solve(matrix, right).sum()
+    assert "∇W = -∇solve" not in ts.inspect.explain(loss, right).text
+    assert "∇W = (constᵀ)⁻¹ ∇u_1" in ts.inspect.explain(ts.solve(matrix.detach(), right).sum(), right).text
+    assert re.search(r"∇W = -∇\w+ u_1ᵀ", ts.inspect.explain(loss, matrix).text)
+
+
+def test_all_outputs_are_counted_from_0():
+    x = ts.tensor(np.diag([1.0, 2.0]), requires_grad=True)
+    assert "∇W = u_1[1] (diag ∇u_1[0] + F ⊙ u_1[1]ᵀ ∇u_1[1]) u_1[1]ᵀ" in ts.inspect.explain(ts.eigh(x)[0].sum(), x).text
 
 
 def test_a_sum_over_the_axes_of_a_batch_is_written():
@@ -80,7 +120,7 @@ def test_a_sum_over_the_axes_of_a_batch_is_written():
     loss = (weight @ ts.tensor(normal(2, 5, 2, 4)) + bias).sum()
     explanation = ts.inspect.explain(loss, weight)
     assert "∇W = Σ_(axis 0) ∇u_1 constᵀ" in explanation.text
-    assert r"\bar {W} = \sum_{\operatorname{axis} 0} \bar {u_{1}}\,{\text{const}}^\top" in explanation.tex
+    assert r"\bar{W} = \sum_{\operatorname{axis} 0} \bar{u_{1}}\,{\text{const}}^\top" in explanation.tex
     assert "∇W = Σ_(axes 0, 2) ∇u_2" in ts.inspect.explain(loss, bias).text
     scale = ts.tensor(2.0, requires_grad=True)
     assert "∇W = Σ_(axis 0) (-∇u_1 const / W²)" in ts.inspect.explain((ts.ones(2) / scale).sum(), scale).text
@@ -95,7 +135,7 @@ def test_the_formulas_can_be_typeset(name):
     explanation = ts.inspect.explain(ts.nn.cross_entropy(output[:, 0], [0, 2]), net.weight_hh_l0)
     parser = mathtext.MathTextParser("path")
     for formula in [explanation.headline_tex, *(line.tex for line in explanation.lines)]:
-        for source, target in ((r"\mathrel{+}=", "+="), (r"\tfrac", r"\frac"), (r"\top", "T"), (r"\bar {", r"\bar{")):
+        for source, target in ((r"\mathrel{+}=", "+="), (r"\tfrac", r"\frac"), (r"\top", "T")):
             formula = formula.replace(source, target)
         parser.parse(f"${formula}$")
 

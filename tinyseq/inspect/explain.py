@@ -1,12 +1,24 @@
 """The chain rule of one graph, written out: every step from the loss back to a weight."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
 
-from tinyseq.autograd.formula import clause, plain
+from tinyseq.autograd.formula import (
+    Group,
+    Name,
+    Part,
+    Parts,
+    Rule,
+    Scripted,
+    Symbol,
+    is_sum,
+    named,
+    read,
+    rewritten,
+    rule_for,
+    text,
+)
 from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, owner
 from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor, as_node
@@ -15,8 +27,6 @@ from tinyseq.structure.paths import edges_in, leading_to, made_of, scalar_root
 
 NEWEST, OLDEST, OUTSIDE = 2, 1, 6  # steps written out at both ends of a long sequence; lines outside of loops
 BROADCASTING = {"elementwise", "choice", "product"}  # kinds of ops
-Called = TypeVar("Called")
-TOKEN = re.compile(r"\\operatorname\{\w+\}|\\?[A-Za-z]+|.", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -142,67 +152,71 @@ def rule_text(op: Op, i: int, arguments: Sequence[str], result: str, shape: Shap
     """
     if not op.tex:
         return ""
-    rule = _summed(_rule(op, i, len(arguments), 1), op, shape, argument_shape)
-    return _filled(rule, op, _letters(op, i, arguments, result), "∇").partition("= ")[2]
+    given = [Name(argument, "") for argument in arguments]
+    return text(_rule(op, i, given, Name(result, ""), 1, shape, argument_shape).right)
 
 
 def _line(node: Node, i: int, edge: Parent, names: Names, several: bool) -> Line:
-    rule = _summed(_rule(node.op, i, len(node.edges), len(node.shape)), node.op, node.shape, edge.shape)
-    if several and "+}=" not in rule:
-        rule = rule.replace(" = ", r" \mathrel{+}= ", 1)
     given = names.arguments(node)
-    letters = _letters(node.op, i, given, names[node])
+    rule = _rule(node.op, i, given, names[node], len(node.shape), node.shape, edge.shape)
+    rule = replace(rule, adds=rule.adds or several)
     arguments = ", ".join(name.text for name in given[:3]) + (", …" if len(given) > 3 else "")
-    return Line(
-        node.label.step,
-        f"{names[node].text} = {node.op.name}({arguments})",
-        _filled(rule, node.op, {letter: name.text for letter, name in letters.items()}, "∇"),
-        _filled(rule, node.op, {letter: f"{{{name.tex}}}" for letter, name in letters.items()}, r"\bar"),
-    )
+    return Line(node.label.step, f"{names[node].text} = {node.op.name}({arguments})", rule.text, rule.tex)
 
 
-def _rule(op: Op, i: int, inputs: int, outputs: int) -> str:
-    """The rule for one argument, in TeX, with the letters of the op's declaration."""
-    rule = clause(op.tex, i, inputs)
+def _rule(
+    op: Op, i: int, arguments: Sequence[Name], result: Name, outputs: int, shape: Shape, argument_shape: Shape
+) -> Rule:
+    """The rule for one argument, with names in the place of the letters of the op's declaration."""
+    rule = rule_for(op.tex, i, op.inputs)
+    left, right = rule.left, rule.right
     if op.variadic:
-        rule = rule.replace("x_i", "x").replace("_{[i]}", "_i").replace("_i", f"_{i}")
-    if op.outputs:  # counted from 0, as everywhere else
-        rule = rule.replace("y_1", "y_{[0]}").replace("y_n", f"y_{{[{outputs - 1}]}}")
-    return rule
+        left = tuple(part.base if isinstance(part, Scripted) else part for part in left)  # x is the i-th argument
+        right = named(right, {"i": Symbol(str(i))})
+    if op.outputs:
+        right = _counted_from_0(right, outputs)
+    # the letters under a hat and those of any number of arguments are not the arguments
+    barred_only = r"\hat" in op.tex or op.variadic
+    letters = _letters(op, i, arguments, result)
+    right = _summed(named(right, letters, barred_only), op, shape, argument_shape)
+    return Rule(named(left, letters, barred_only), right, rule.adds)
 
 
-def _summed(rule: str, op: Op, shape: Shape, argument: Shape) -> str:
-    """The rule, with the sum over the axes along which the argument was broadcast."""
+def _counted_from_0(parts: Parts, outputs: int) -> Parts:
+    """Outputs y_1, ..., y_n with the indices that Python gives them."""
+
+    def change(part: Part) -> Part | None:
+        if not isinstance(part, Scripted) or part.base not in read(r"y\bar y"):
+            return None
+        (mark, index), *others = part.scripts
+        digit = index.tex if isinstance(index, Symbol) else ""
+        number = outputs if digit == "n" else int(digit) if digit.isdecimal() else 0
+        return Scripted(part.base, ((mark, Group(read(f"[{number - 1}]"))), *others)) if number else part
+
+    return rewritten(parts, change)
+
+
+def _summed(parts: Parts, op: Op, shape: Shape, argument: Shape) -> Parts:
+    """The right side, with the sum over the axes along which the argument was broadcast."""
     product = op.kind == "product"
     full = shape[:-2] + argument[-2:] if product else shape
     extra = len(full) - len(argument)
     if op.kind not in BROADCASTING or extra < 0 or (product and len(argument) < 2):
-        return rule
+        return parts
     axes = [i for i, side in enumerate(full) if i < extra or argument[i - extra] == 1 != side]
     if not axes:
-        return rule
-    left, equals, right = re.split(r"( = | \\mathrel\{\+\}= )", rule, maxsplit=1)
-    right = f"({right})" if re.search(r"^-| [+-] ", right) else right
-    over = f"{'axis' if len(axes) == 1 else 'axes'}}} {', '.join(map(str, axes))}"
-    return rf"{left}{equals}\sum_{{\operatorname{{{over}}} {right}"
+        return parts
+    word = "axis" if len(axes) == 1 else "axes"
+    over = read(rf"\sum_{{\operatorname{{{word}}} {', '.join(map(str, axes))}}} ")
+    return (*over, Symbol("("), *parts, Symbol(")")) if is_sum(parts) else over + parts
 
 
-def _letters(op: Op, i: int, arguments: Sequence[Called], result: Called) -> dict[str, Called]:
+def _letters(op: Op, i: int, arguments: Sequence[Name], result: Name) -> dict[str, Name]:
     """What the letters of a rule denote: x and y for arguments and z for the result, or x and y for one of each."""
     if len(op.inputs) == 1:
         return {"x": arguments[i], "v": arguments[i], "y": result}
     found = {"x": arguments[-2], "y": arguments[-1], "z": result}
     return found | {"c": arguments[0]} if len(arguments) == 3 else found
-
-
-def _filled(rule: str, op: Op, letters: dict[str, str], bar: str) -> str:
-    """A rule with names in place of its letters; in plain text if the bar of a gradient is written as ∇."""
-    only_bars = r"\hat" in rule or op.variadic  # letters without a bar are not the arguments
-    parts: list[str] = []
-    for token in TOKEN.findall(plain(rule) if bar == "∇" else rule):
-        barred = "".join(parts[-2:]).rstrip().endswith(bar)
-        parts.append(letters[token] if token in letters and (barred or not only_bars) else token)
-    return "".join(parts)
 
 
 def _headline(uses: list[Node], target: Parent) -> str:

@@ -1,25 +1,17 @@
 """Names for the values of a graph, in the notation of the lectures."""
 
 import re
-from dataclasses import dataclass
 from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
 
+from tinyseq.autograd.formula import Name
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent
 from tinyseq.backend import to_numpy
 from tinyseq.structure.states import beginnings, loops, prefixes, stepped
 
 LETTERS = [letter for letter in ascii_lowercase if letter not in "cfghinorzlxyut"]  # the others mean something
-
-
-@dataclass(frozen=True)
-class Name:
-    """A value's name in text and in TeX."""
-
-    text: str
-    tex: str
 
 
 class Names:
