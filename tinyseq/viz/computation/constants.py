@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence, Set
 from heapq import merge
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,35 @@ from tinyseq.viz.computation.boxes import Argument, Box, Role, Sheet
 from tinyseq.viz.computation.columns import Column, Zone
 from tinyseq.viz.computation.states import running_totals
 from tinyseq.viz.computation.values import MOST_COMPARED, Identity, Values, identity, is_shifted
+
+
+class StatesRead(NamedTuple):
+    """The states of one loop that a box reads: a row of them, one step after another, or a single one.
+
+    Attributes:
+        slot: their slot.
+        shape: of the first of them, as the box reads it.
+        first: the number of the argument that is the first of them.
+        alone: whether it is a single one, to which a constant is added on either side.
+        phase: of the loop.
+        step: of the first of them.
+        first_step: the first that the loop makes.
+        way: 1 for a loop that runs forward, -1 for one that runs backward.
+    """
+
+    slot: Hashable
+    shape: Shape
+    first: int
+    alone: bool
+    phase: int
+    step: int
+    first_step: int
+    way: int
+
+    def column_before(self, number: int) -> Column | None:
+        """The column of the state in whose place an argument stands, if that is before the first step."""
+        step = self.step - self.way * abs(self.first - number)
+        return Column(self.phase, step, "start") if (self.first_step - step) * self.way > 0 else None
 
 
 class Constants:
@@ -71,32 +101,57 @@ class Constants:
         return next(((state, at) for state, (_, at) in found.items() if len(found) == 1), None)
 
     def _padded(self) -> dict[tuple[Box, Role], tuple[Hashable, Column] | None]:
+        """What `padded` says, of boxes that join the states of a loop in a row or add a constant to one of them.
+
+        A constant of the states' shape in such a place may be a state, too: the place tells of which step. If that lies
+        before the first one, the constant is what the loop begins with; zeros elsewhere in a row fill it up. If
+        different arrays could be the same state, none of them is: then it is not known which.
+        """
         found: dict[tuple[Box, Role], tuple[Hashable, Column] | None] = {}
-        held = defaultdict[tuple[Hashable, Column] | None, set[Hashable]](set)
-        vertices, plan, states = self.sheet.record.vertices, self.sheet.plan, {*self.timed.values()}
+        candidates = defaultdict[tuple[Hashable, Column] | None, set[Hashable]](set)  # the arrays for each state
+        carried = {*self.timed.values()}
         for box in self.boxes:
-            row = [(number, end) for (_, number), argument in box.roles() for end in argument.ends]
-            slots = {self.sheet.grouping.slots.get(end.vertex) for _, end in row}
-            adds = vertices[box.vertices[-1]].operator == "+" and len(row) == 1
-            if len(slots & states) != 1 or len(slots) != 1 or not (adds or self._is_row(box)):
+            if (states := self._states_read(box, carried)) is None:
                 continue
-            first, end = row[0]
-            reads = box.arguments[first]
-            source = vertices[reads.vertex].parents[reads.position] or (end.vertex, end.output)
-            shape = vertices[source[0]].shapes[source[1]]
-            phase, way = self.sheet.grouping.phase_of(end.vertex), self._way(end.vertex)
-            begin = plan.steps[phase][0 if way > 0 else -1]
             for role, argument in box.roles():
                 array = self.arrays.get((box, role))
-                if array is None or array.shape != shape:
+                if array is None or array.shape != states.shape:
                     continue
-                at, zeros = (end.step or 0) - way * abs(first - role[1]), not self._ever(box, argument)
-                if (begin - at) * way > 0 and (zeros if adds else role[1] < first):
-                    found[box, role] = state = self.sheet.grouping.slots[end.vertex], Column(phase, at, "start")
-                    held[state].add(identity(array).numbers)
-                elif zeros and not adds:
+                zeros, column = not self._ever(box, argument), states.column_before(role[1])
+                if column and (zeros if states.alone else role[1] < states.first):
+                    found[box, role] = state = states.slot, column
+                    candidates[state].add(identity(array).numbers)
+                elif zeros and not states.alone:
                     found[box, role] = None
-        return {place: state for place, state in found.items() if len(held[state]) < 2}
+        return {place: state for place, state in found.items() if len(candidates[state]) < 2}
+
+    def _states_read(self, box: Box, carried: Set[Hashable]) -> StatesRead | None:
+        """The states that a box joins in a row, or the one that it adds to something; None if it does neither.
+
+        Args:
+            box: the box.
+            carried: the slots of all states.
+        """
+        vertices, grouping = self.sheet.record.vertices, self.sheet.grouping
+        read = [(number, end) for (_, number), argument in box.roles() for end in argument.ends]
+        slots = {grouping.slots.get(end.vertex) for _, end in read}
+        alone = vertices[box.vertices[-1]].operator == "+" and len(read) == 1
+        if len(slots) != 1 or not slots <= carried or not (alone or self._is_row(box)):
+            return None
+        first, end = read[0]
+        use = box.arguments[first]
+        source, output = vertices[use.vertex].parents[use.position] or (end.vertex, end.output)
+        phase, way = grouping.phase_of(end.vertex), self._way(end.vertex)
+        return StatesRead(
+            grouping.slots[end.vertex],
+            vertices[source].shapes[output],
+            first,
+            alone,
+            phase,
+            step=end.step or 0,
+            first_step=self.sheet.plan.steps[phase][0 if way > 0 else -1],
+            way=way,
+        )
 
     def _way(self, vertex: int) -> int:
         """1 for a loop that runs forward, -1 for one that runs backward."""
