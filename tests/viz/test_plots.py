@@ -19,6 +19,7 @@ from tinyseq.viz.rendering.style import luminance
 
 pytest.importorskip("matplotlib", reason="plots need matplotlib")
 
+from matplotlib.colors import to_rgba
 from matplotlib.image import imread
 from matplotlib.text import Text
 
@@ -155,6 +156,14 @@ def test_posteriors_fit_few_states_and_many(states):
     truth = table.argmax(1) if states == 2 else None
     figure = drawn(plots.posteriors(table, symbols="abcdefghijkl", truth=truth))
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == list("abcdefghijkl")
+
+
+def test_the_truth_is_one_bar_for_as_long_as_a_state_lasts():
+    truth = [1, 1, 0, 2, 2, 2, 0]
+    axes = drawn(plots.posteriors(np.full((7, 3), 1 / 3), truth=truth)).axes[0]
+    bars = [(bar.get_x(), bar.get_width(), bar.get_facecolor()) for bar in axes.patches]
+    expected = [(-0.5, 2, 1), (1.5, 1, 0), (2.5, 3, 2), (5.5, 1, 0)]
+    assert bars == [(start, width, to_rgba(heatmaps.BANDS[state])) for start, width, state in expected]
 
 
 def test_a_confusion_table_colours_by_row():

@@ -1,6 +1,7 @@
 """Heat maps and stacked bands: states, tags, steps and units over a sequence."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -296,8 +297,10 @@ def _truth_strip(axes: "Axes", truth: Sequence[int], length: int, count: int) ->
     indices = np.array([whole("truth", state, None) for state in truth], dtype=int)
     if indices.shape != (length,) or indices.min() < 0 or indices.max() >= count:
         raise ValueError(f"truth must contain {length} state indices below {count}, got shape {indices.shape}")
-    for t, state in enumerate(indices):
-        axes.axvspan(t - 0.5, t + 0.5, ymin=1.02, ymax=1.06, color=BANDS[state], clip_on=False, linewidth=0)
+    changes = np.flatnonzero(np.diff(indices, prepend=-1, append=-1))
+    for start, end in pairwise(changes.tolist()):  # one bar as long as the state lasts
+        color = BANDS[indices[start]]
+        axes.axvspan(start - 0.5, end - 0.5, ymin=1.02, ymax=1.06, color=color, clip_on=False, linewidth=0)
     note(axes, "true", (0, 1.04), (-4, 0), xycoords="axes fraction", ha="right", va="center")
     axes.set_title(axes.get_title(loc="left"), loc="left", pad=18, fontsize=in_type(11), color=INK, fontweight="bold")
 
