@@ -59,19 +59,19 @@ class Played:
         }
 
     def at_step(self, array, box):
-        track = self.content.plan.tracks.get(box.vertices[-1])
+        track = self.content.timeline.tracks.get(box.vertices[-1])
         if track is None or not box.column or box.column.kind != "step":
             return array
         return array.take(track.steps.index(box.column.step), axis=track.axis)
 
     def loop(self, box):
-        found = [self.content.plan.loop_of[v] for v in box.vertices if v in self.content.plan.loop_of]
+        found = [self.content.timeline.loop_of[v] for v in box.vertices if v in self.content.timeline.loop_of]
         return found[-1] if found and box.column and box.column.kind == "step" else None
 
     def kinds(self):
         """The kinds of columns, boxes, arrows, events, parts of gradients and terms that it has."""
-        content, plan = self.content, self.content.plan
-        yield "loops", len(plan.loops), any(loop.backward for loop in plan.loops)
+        content, timeline = self.content, self.content.timeline
+        yield "loops", len(timeline.loops), any(loop.backward for loop in timeline.loops)
         yield "columns", tuple(column.kind for column in content.columns if column.kind != "step")
         yield "states", min(len(content.states), 5)
         for box in content.boxes:

@@ -35,7 +35,7 @@ def test_every_box_is_played_once_and_after_what_it_needs(name, view):
 @pytest.mark.parametrize("name", ZOO)
 def test_the_play_goes_forward_by_step_and_backward_by_reverse_step(name):
     played = Played(name)
-    loops = played.content.plan.loops
+    loops = played.content.timeline.loops
     for events, sign in ((played.forward, 1), (played.backward, -1)):
         steps = {}
         for event in events:
@@ -62,7 +62,7 @@ def test_in_a_step_the_input_comes_before_the_state_and_the_state_before_its_los
             firsts.setdefault(box.column, []).append((order[box.name], box.kind))
     for column, found in firsts.items():
         kinds = [kind for _, kind in sorted(found)]
-        if all(not loop.backward for loop in played.content.plan.loops):
+        if all(not loop.backward for loop in played.content.timeline.loops):
             assert kinds == sorted(kinds, key=lambda kind: kind != "input"), column
 
 
@@ -98,7 +98,9 @@ def test_the_gradient_of_a_state_is_what_its_output_and_the_next_step_send_back(
         box = played.box[event.boxes[0]]
         if box.kind != "state" or not event.parts or played.loop(box) is None:  # what a loop begins with
             continue
-        later = {"t": 1, "backward": -1}["backward" if played.content.plan.loops[played.loop(box)].backward else "t"]
+        later = {"t": 1, "backward": -1}[
+            "backward" if played.content.timeline.loops[played.loop(box)].backward else "t"
+        ]
         origins = {part.origin for part in event.parts}
         followers = {f"t = {box.column.step + later * n}" for n in (1, 2)}
         followers |= {

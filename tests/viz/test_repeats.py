@@ -30,7 +30,9 @@ def test_a_drawing_grows_no_more_with_the_number_of_loops(name, many):
 def test_up_to_eight_loops_are_all_drawn_and_of_more_the_first_three_and_the_last(name):
     for count, drawn in ((8, 8), (9, FEW)):
         content = sheet(record(LONG[name](count)))
-        inner = {content.plan.loop_of[v] for box in content.boxes for v in box.vertices if v in content.plan.loop_of}
+        inner = {
+            content.timeline.loop_of[v] for box in content.boxes for v in box.vertices if v in content.timeline.loop_of
+        }
         outer = {box.column.phase for box in content.boxes if box.column and box.column.step == count - 1 >= FEW}
         assert len(inner) == drawn + ("words_" in name and len(outer))
 
@@ -41,7 +43,9 @@ def test_a_folded_drawing_has_one_loop_of_a_kind_which_the_step_that_is_drawn_re
     content = sheet(record(LONG[name](many)), fold=True)
     titles = [Wording(content).title(column) for column in content.columns]
     assert sum(f", one of {many} alike" in title for title in titles) == 1
-    inner = {content.plan.loop_of[v] for box in content.boxes for v in box.vertices if v in content.plan.loop_of}
+    inner = {
+        content.timeline.loop_of[v] for box in content.boxes for v in box.vertices if v in content.timeline.loop_of
+    }
     assert len(inner) <= 2
     assert {letter for letters in content.states.values() for letter in letters} <= {"h", "h′", "c", "c′", "L"}
     assert not [arrow for arrow in content.arrows if arrow.tail.kind == "elided" and arrow.head.step is not None]
@@ -72,7 +76,11 @@ def test_every_use_of_a_parameter_is_counted_and_every_gradient_is_complete(name
         np.testing.assert_allclose(total, played.content.record.items[leaf].grad, rtol=1e-4, atol=1e-6)
     checked = 0
     for box, shares in found.arriving.items():
-        if box.vertices[-1] in wanted and box.kind != "input" and box.vertices[-1] not in played.content.plan.tracks:
+        if (
+            box.vertices[-1] in wanted
+            and box.kind != "input"
+            and box.vertices[-1] not in played.content.timeline.tracks
+        ):
             np.testing.assert_allclose(sum(shares.values()), wanted[box.vertices[-1]], rtol=1e-4, atol=1e-6)
             checked += 1
     assert checked > 5
@@ -86,7 +94,7 @@ def test_a_loop_over_words_is_one_loop_whatever_the_step_of_its_letters(name):
     loop."""
     content = sheet(record(LONG[name](12)))
     loops = {}
-    for vertex, loop in content.plan.loop_of.items():
+    for vertex, loop in content.timeline.loop_of.items():
         loops.setdefault(loop, {}).setdefault(content.record.vertices[vertex].step, set()).add(
             content.record.vertices[vertex].block
         )

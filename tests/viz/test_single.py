@@ -104,7 +104,7 @@ def test_names_say_that_a_loop_runs_backward(said, steps):
             with ts.step(t):
                 h = ts.tanh(w @ x[t] + u @ h)
     content = sheet(record(ts.sum(h * h), names={"U_backward": u} if said == "name in the drawing" else {}))
-    assert [loop.backward for loop in content.plan.loops] == [True]
+    assert [loop.backward for loop in content.timeline.loops] == [True]
     (start,) = (box for box in content.boxes if box.kind == "initial")
     assert start.column.step == steps
     assert Wording(content).lines(start)[0].text == f"h←{'₁₂'[steps - 1]} = 0"
@@ -223,9 +223,9 @@ DECODERS = {"attention_over_states": 2, "decoder_without_attention": 3, "decoder
 @pytest.mark.parametrize("name", DECODERS)
 def test_an_encoder_and_its_decoder_have_columns_of_their_own(name, steps, monkeypatch):
     monkeypatch.setattr(zoo, "STEPS", steps)
-    plan = sheet(record(zoo.ZOO[name].loss())).plan
-    assert [loop.phase for loop in plan.loops] == [0, 1]
-    assert plan.steps == [list(range(steps)), list(range(DECODERS[name]))]
+    timeline = sheet(record(zoo.ZOO[name].loss())).timeline
+    assert [loop.phase for loop in timeline.loops] == [0, 1]
+    assert timeline.steps == [list(range(steps)), list(range(DECODERS[name]))]
 
 
 def test_blocks_of_one_step_are_one_loop_if_they_are_one_block_and_levels_of_a_stack_if_not():
@@ -238,7 +238,7 @@ def test_blocks_of_one_step_are_one_loop_if_they_are_one_block_and_levels_of_a_s
             upper = ts.tanh(w @ upper + lower)
     content = sheet(record(upper.sum()))
     assert set(content.states.values()) == {("h⁽¹⁾",), ("h⁽²⁾",)}
-    assert content.plan.steps == [[0, 1]]
+    assert content.timeline.steps == [[0, 1]]
 
 
 def test_of_two_layers_within_a_step_the_first_makes_no_cell():

@@ -19,7 +19,7 @@ import numpy as np
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER, TAKING_APART
 from tinyseq.autograd.declare import OPS
 from tinyseq.backend import namespace_of
-from tinyseq.structure.loops import Plan
+from tinyseq.structure.loops import Timeline
 from tinyseq.structure.paths import grouped
 from tinyseq.structure.record import Record, Shape, Source, Vertex, origin, part_text
 from tinyseq.structure.timewise import Track
@@ -57,7 +57,7 @@ class Grouping:
 
     Args:
         record: the computation.
-        plan: its loops.
+        timeline: its loops.
         apart: every op has a box of its own, and every leaf is a parameter.
         parameters: leaves that are parameters although only one step uses them.
 
@@ -70,10 +70,12 @@ class Grouping:
         homes: the steps of leaves that only one step uses.
     """
 
-    def __init__(self, record: Record, plan: Plan, apart: bool = False, parameters: Collection[int] = ()) -> None:
+    def __init__(
+        self, record: Record, timeline: Timeline, apart: bool = False, parameters: Collection[int] = ()
+    ) -> None:
         self.vertices = record.vertices
         self.record = record
-        self.plan = plan
+        self.timeline = timeline
         self.parameters = parameters
         self.users = record.users
         self.homes: dict[int, Home] = {}
@@ -123,7 +125,7 @@ class Grouping:
         part, rows, taken = "", None, [*taken]
         while source and source[0] in self.passed:
             vertex, output = self.vertices[source[0]], source[1]
-            track, parent = self.plan.tracks.get(vertex.id), vertex.parents[0]
+            track, parent = self.timeline.tracks.get(vertex.id), vertex.parents[0]
             if track and step is None and taken and vertex.kind != "unstacking":
                 break
             if track and vertex.kind == "stacking":
@@ -138,7 +140,7 @@ class Grouping:
             source = parent
         if source is None:
             return []
-        track, home = self.plan.tracks.get(source[0]), self.homes.get(source[0])
+        track, home = self.timeline.tracks.get(source[0]), self.homes.get(source[0])
         if track is None:
             return [End(*source, home.step if home else self.vertices[source[0]].step, part, rows)]
         if step is not None:
@@ -151,11 +153,13 @@ class Grouping:
 
     def _is_sequence(self, source: Source | None) -> bool:
         """Whether a value has a time axis: what takes a part of it takes some of its steps."""
-        return source is not None and source[0] in self.plan.tracks and self.vertices[source[0]].kind != "unstacking"
+        return (
+            source is not None and source[0] in self.timeline.tracks and self.vertices[source[0]].kind != "unstacking"
+        )
 
     def phase_of(self, vertex: int) -> int:
         """The phase of a vertex of a loop, or of what treats all steps alike."""
-        return self.homes[vertex].phase if vertex in self.homes else self.plan.phase_of[vertex]
+        return self.homes[vertex].phase if vertex in self.homes else self.timeline.phase_of[vertex]
 
     @cached_property
     def slots(self) -> dict[int, Hashable]:
@@ -163,7 +167,7 @@ class Grouping:
         slots: dict[int, Hashable] = {}
         steps: dict[tuple[int, int], list[Vertex]] = {}
         for vertex in self.boxed:
-            phase = self.plan.phase_of.get(vertex.id)
+            phase = self.timeline.phase_of.get(vertex.id)
             if vertex.step is None or phase is None:
                 slots[vertex.id] = (phase, vertex.id)
             else:
@@ -216,12 +220,12 @@ class Grouping:
         """The step of each leaf, of no module, that only one step uses: an input, or an initial state."""
         homes: dict[int, Home] = {}
         for leaf in self.record.leaves:
-            if not (leaf.name or leaf.id in self.parameters or leaf.id in self.plan.tracks):
+            if not (leaf.name or leaf.id in self.parameters or leaf.id in self.timeline.tracks):
                 readers = self._readers(leaf)
                 steps = {reader.step for reader in readers}
                 step = steps.pop() if len(steps) == 1 else None
                 if step is not None:
-                    homes[leaf.id] = Home(min(self.plan.phase_of[reader.id] for reader in readers), step)
+                    homes[leaf.id] = Home(min(self.timeline.phase_of[reader.id] for reader in readers), step)
         return homes
 
     def _lookups(self) -> set[int]:
@@ -232,11 +236,11 @@ class Grouping:
         """
         indexing = [vertex for vertex in self.vertices if vertex.operator == "[]"]
         found = {vertex.id for vertex in indexing if any(hasattr(part, "dtype") for part in vertex.index)}
-        for leaf in (leaf for leaf in self.record.leaves if leaf.name or leaf.id not in self.plan.tracks):
+        for leaf in (leaf for leaf in self.record.leaves if leaf.name or leaf.id not in self.timeline.tracks):
             loops = defaultdict[int, dict[int, list[Vertex]]](lambda: defaultdict(list))
             for user in (self.vertices[user] for user in self.users[leaf.id]):
                 if user.step is not None and user.index and isinstance(user.index[0], int | slice):
-                    loops[self.plan.loop_of[user.id]][user.block].append(user)
+                    loops[self.timeline.loop_of[user.id]][user.block].append(user)
             first = [user.index[0] for blocks in loops.values() for user in chain(*blocks.values())]
             row = len(leaf.shape) == 2 and leaf.shape[0] > 1 and all(type(i) is int and i == first[0] for i in first)
             for blocks in loops.values():
@@ -249,7 +253,7 @@ class Grouping:
 
         They are what everything else is multiplied by, the larger of two leaves, or what is only added to results.
         """
-        for vertex in (op for ops in self.plan.single_steps for op in ops):
+        for vertex in (op for ops in self.timeline.single_steps for op in ops):
             if not (vertex.kind == "product" or vertex.operator == "+"):
                 continue
             operands = [self._rearranged(source) for source in vertex.made_of]
@@ -281,7 +285,7 @@ class Grouping:
         weights: dict[int, tuple[int, ...]] = {}
         for vertex in self.vertices[:-1]:
             if vertex.is_leaf:
-                if vertex.name or not (vertex.id in self.homes or vertex.id in self.plan.tracks):
+                if vertex.name or not (vertex.id in self.homes or vertex.id in self.timeline.tracks):
                     weights[vertex.id] = (vertex.id,)
             elif vertex.kind in REARRANGING or vertex.operator == "+":
                 below = [weights.get(parent[0]) if parent else None for parent in vertex.parents]
@@ -293,7 +297,7 @@ class Grouping:
         if vertex.id in self.weights or not vertex.parents:
             return False
         if vertex.kind in PUTTING_TOGETHER:
-            return (vertex.id in self.plan.tracks and vertex.kind == "stacking") or len(vertex.parents) == 1
+            return (vertex.id in self.timeline.tracks and vertex.kind == "stacking") or len(vertex.parents) == 1
         return vertex.kind in LOOKED_THROUGH or (vertex.kind in TAKING_APART and vertex.id not in self.lookups)
 
     def _inside(self) -> dict[int, int]:
@@ -322,7 +326,7 @@ class Grouping:
 
     def _adds(self, vertex: Vertex) -> bool:
         """Whether a vertex is an addition outside the loops."""
-        return vertex.step is None and vertex.operator == "+" and vertex.id not in self.plan.tracks
+        return vertex.step is None and vertex.operator == "+" and vertex.id not in self.timeline.tracks
 
     def _adds_on(self, vertex: Vertex, source: Vertex) -> bool:
         """Whether two additions, the first outside the loops, form one longer sum."""
@@ -331,7 +335,9 @@ class Grouping:
     def _is_only_user(self, vertex: Vertex, source: int) -> bool:
         """Whether a vertex is the only user of another one, of the same steps."""
         other = self.vertices[source]
-        same_place = vertex.step == other.step and (vertex.id in self.plan.tracks) == (source in self.plan.tracks)
+        same_place = vertex.step == other.step and (vertex.id in self.timeline.tracks) == (
+            source in self.timeline.tracks
+        )
         return self.users[source] == [vertex.id] and same_place
 
 

@@ -36,7 +36,7 @@ def _members(loops: Loops) -> list[int]:
     return [i for i in range(loops.bit_length()) if loops >> i & 1]
 
 
-class Plan:
+class Timeline:
     """The loops of a computation, and its phases.
 
     Args:

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from tinyseq.autograd.axes import PUTTING_TOGETHER
 from tinyseq.structure.grouping import End, Grouping
-from tinyseq.structure.loops import Plan
+from tinyseq.structure.loops import Timeline
 from tinyseq.structure.paths import grouped
 from tinyseq.structure.record import Record, Source
 from tinyseq.viz.computation.columns import Column, Zone
@@ -130,8 +130,8 @@ class Sheet:
         return self.grouping.record
 
     @property
-    def plan(self) -> Plan:
-        return self.grouping.plan
+    def timeline(self) -> Timeline:
+        return self.grouping.timeline
 
     @property
     def folded(self) -> bool:

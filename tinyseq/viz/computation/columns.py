@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from tinyseq.autograd.axes import TAKING_APART
-from tinyseq.structure.loops import Plan
+from tinyseq.structure.loops import Timeline
 from tinyseq.structure.states import differing, shared
 from tinyseq.viz.rendering.style import clean
 
@@ -40,35 +40,35 @@ class Column(NamedTuple):
 Zone = Literal["columns", "before", "after", "parameters"]  # of a drawing
 
 
-def phase_names(plan: Plan) -> list[str]:
+def phase_names(timeline: Timeline) -> list[str]:
     """What the heading of a column of each phase begins with: its module, if there are several phases."""
-    if len(plan.steps) == 1:
+    if len(timeline.steps) == 1:
         return [""]  # nothing to tell it from
-    scopes: list[set[tuple[str, ...]]] = [set() for _ in plan.steps]  # in which the loops of a phase were recorded
-    for vertex, loop in plan.loop_of.items():
-        scopes[plan.loops[loop].phase].add(plan.vertices[vertex].scope)
+    scopes: list[set[tuple[str, ...]]] = [set() for _ in timeline.steps]  # in which the loops of a phase were recorded
+    for vertex, loop in timeline.loop_of.items():
+        scopes[timeline.loops[loop].phase].add(timeline.vertices[vertex].scope)
     own = [tuple(part for part in shared(found) if not LAYER.fullmatch(part)) for found in scopes]
     return [f"{clean(scope[-1], limit=20)}, " if scope else "" for scope in differing(own)]
 
 
 def columns(
-    plan: Plan, wanted: Iterable[int] | None, each: int | None = None, hidden: Collection[int] = ()
+    timeline: Timeline, wanted: Iterable[int] | None, each: int | None = None, hidden: Collection[int] = ()
 ) -> list[Column]:
     """The columns to draw, in order.
 
     Args:
-        plan: the loops.
+        timeline: the loops.
         wanted: the steps to draw; negative ones count from the end of each phase.
         each: if None are wanted, how many of each phase to draw: the first ones and the last. None for all of them
             if there are at most 8, otherwise 4 of each phase.
         hidden: vertices that are left out.
     """
-    phases = _shown_phases(plan, hidden)
-    if each is None and sum(len(plan.steps[phase]) for phase in phases) > MOST_COLUMNS:
+    phases = _shown_phases(timeline, hidden)
+    if each is None and sum(len(timeline.steps[phase]) for phase in phases) > MOST_COLUMNS:
         each = FEW_COLUMNS
     found: list[Column] = []
     gap = False
-    for phase, steps in enumerate(plan.steps):
+    for phase, steps in enumerate(timeline.steps):
         if phase not in phases:
             shown = set[int]()
         elif wanted is not None:
@@ -90,25 +90,25 @@ def first_and_last(items: Sequence[int], most: int) -> Sequence[int]:
     return items if len(items) <= most else [*items[: most - 1], items[-1]]
 
 
-def _shown_phases(plan: Plan, hidden: Collection[int]) -> set[int]:
+def _shown_phases(timeline: Timeline, hidden: Collection[int]) -> set[int]:
     """The phases that are not left out as a whole."""
-    return {plan.loops[loop].phase for vertex, loop in plan.loop_of.items() if vertex not in hidden}
+    return {timeline.loops[loop].phase for vertex, loop in timeline.loop_of.items() if vertex not in hidden}
 
 
-def typical_columns(plan: Plan, hidden: Collection[int] = ()) -> list[Column]:
+def typical_columns(timeline: Timeline, hidden: Collection[int] = ()) -> list[Column]:
     """One column for each phase: the step in which most is computed from most, or of several the one nearest to the
     middle.
 
     The steps at which loops begin have no step before to show.
     """
     counts: Counter[tuple[int, int | None]] = Counter()
-    for vertex, loop in ((vertex, loop) for vertex, loop in plan.loop_of.items() if vertex not in hidden):
-        made = plan.vertices[vertex]
-        computed = [source for source in made.made_of if plan.vertices[source].kind not in TAKING_APART]
-        counts[plan.loops[loop].phase, made.step] += 1 + len(computed)
+    for vertex, loop in ((vertex, loop) for vertex, loop in timeline.loop_of.items() if vertex not in hidden):
+        made = timeline.vertices[vertex]
+        computed = [source for source in made.made_of if timeline.vertices[source].kind not in TAKING_APART]
+        counts[timeline.loops[loop].phase, made.step] += 1 + len(computed)
     found: list[Column] = []
-    for phase, steps in ((phase, plan.steps[phase]) for phase in sorted(_shown_phases(plan, hidden))):
-        ways = {loop.backward for loop in plan.loops if loop.phase == phase}
+    for phase, steps in ((phase, timeline.steps[phase]) for phase in sorted(_shown_phases(timeline, hidden))):
+        ways = {loop.backward for loop in timeline.loops if loop.phase == phase}
         inside = range(False in ways, len(steps) - (True in ways)) or range(len(steps))
         middle = len(steps) // 2
         most = max(inside, key=lambda i: (counts[phase, steps[i]], -abs(i - middle), i))
@@ -116,16 +116,16 @@ def typical_columns(plan: Plan, hidden: Collection[int] = ()) -> list[Column]:
     return found
 
 
-def zones(plan: Plan) -> tuple[dict[int, Zone], dict[int, int]]:
+def zones(timeline: Timeline) -> tuple[dict[int, Zone], dict[int, int]]:
     """The zone of each vertex outside the columns; and for those between loops, the phase that they follow."""
-    follows = dict(plan.phase_of)  # the last phase that a vertex depends on
-    outside = [vertex for vertex in plan.vertices if vertex.id not in plan.phase_of]
+    follows = dict(timeline.phase_of)  # the last phase that a vertex depends on
+    outside = [vertex for vertex in timeline.vertices if vertex.id not in timeline.phase_of]
     for vertex in outside:
         if before := [follows[source] for source in vertex.made_of if source in follows]:
             follows[vertex.id] = max(before)
-    needed = set(plan.phase_of)
+    needed = set(timeline.phase_of)
     for vertex in reversed(outside):
-        if not needed.isdisjoint(plan.users[vertex.id]):
+        if not needed.isdisjoint(timeline.users[vertex.id]):
             needed.add(vertex.id)
     found: dict[int, Zone] = {vertex.id: "before" if vertex.id in needed else "after" for vertex in outside}
     return found, {vertex: follows[vertex] for vertex in found if vertex in needed and vertex in follows}

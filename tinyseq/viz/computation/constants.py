@@ -149,14 +149,14 @@ class Constants:
             alone,
             phase,
             step=end.step or 0,
-            first_step=self.sheet.plan.steps[phase][0 if way > 0 else -1],
+            first_step=self.sheet.timeline.steps[phase][0 if way > 0 else -1],
             way=way,
         )
 
     def _way(self, vertex: int) -> int:
         """1 for a loop that runs forward, -1 for one that runs backward."""
-        loop = self.sheet.plan.loop_of.get(vertex)
-        return -1 if loop is not None and self.sheet.plan.loops[loop].backward else 1
+        loop = self.sheet.timeline.loop_of.get(vertex)
+        return -1 if loop is not None and self.sheet.timeline.loops[loop].backward else 1
 
     def _is_row(self, box: Box) -> bool:
         """Whether a box joins values as one step after another: side by side, or each as one row."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tinyseq.autograd.axes import PUTTING_TOGETHER
 from tinyseq.structure.grouping import End, Grouping
-from tinyseq.structure.loops import Plan
+from tinyseq.structure.loops import Timeline
 from tinyseq.structure.record import Record, Vertex
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
 from tinyseq.viz.computation.columns import Column
@@ -14,7 +14,7 @@ from tinyseq.viz.computation.values import identity
 
 def flat_sheet(record: Record) -> Sheet:
     """A sheet with a box for every op and every leaf, regardless of time steps."""
-    plan = Plan(tuple(replace(vertex, step=None) for vertex in record.vertices), record.users)
+    timeline = Timeline(tuple(replace(vertex, step=None) for vertex in record.vertices), record.users)
     column = Column(0, 0, "between")
     boxes = [_box(record, vertex, column) for vertex in record.vertices]
     arrows = []
@@ -33,7 +33,7 @@ def flat_sheet(record: Record) -> Sheet:
             data.arguments += (argument,)
             arrows.append(Arrow(data, reader))
     boxes += inputs.values()
-    return Sheet(Grouping(record, plan, apart=True), [column], boxes, list(dict.fromkeys(arrows)), view="flat")
+    return Sheet(Grouping(record, timeline, apart=True), [column], boxes, list(dict.fromkeys(arrows)), view="flat")
 
 
 def _is_data(record: Record, argument: Argument) -> bool:

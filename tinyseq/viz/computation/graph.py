@@ -150,8 +150,8 @@ class _Request(NamedTuple):
         yield picture(shown, framed)
         longest = 0
         if shown.view == "unrolled":
-            phases = shown.plan.steps if self.wanted is None else ()
-            longest = max([most_alike(shown.plan), *map(len, phases)])
+            phases = shown.timeline.steps if self.wanted is None else ()
+            longest = max([most_alike(shown.timeline), *map(len, phases)])
         if longest > FEW_COLUMNS:
             yield picture(self.content(computation, each=FEW_COLUMNS), framed)
         for level in reversed(range(levels)):

@@ -109,14 +109,14 @@ class Wording:
 
     @cached_property
     def _phases(self) -> list[str]:
-        return phase_names(self.sheet.plan)
+        return phase_names(self.sheet.timeline)
 
     def title(self, column: Column) -> str:
         """The heading of a column, with the module of its phase if there are several phases."""
         if self.sheet.title:
             return self.sheet.title
         if self.sheet.folded:
-            steps, loops = self.sheet.plan.steps[column.phase], self.sheet.repeats.get(column.phase, 1)
+            steps, loops = self.sheet.timeline.steps[column.phase], self.sheet.repeats.get(column.phase, 1)
             alike = f", one of {loops} alike" if loops > 1 else ""
             return f"{self._phases[column.phase]}t = {steps[0]}, …, {steps[-1]}{alike}"
         return f"{self._phases[column.phase]}t = {column.step}"
@@ -169,7 +169,7 @@ class Wording:
             right = self._weights(multiplied[-1]) if both else self._operand(box)
             return f"{weights[0]} {next(iter(told.values())) if told and '·' in right else right}" + " + b" * many
         if first.operator == "[]" and weights:
-            if box.arguments[0].weights[0] in self.sheet.plan.tracks or slice in map(type, first.index):
+            if box.arguments[0].weights[0] in self.sheet.timeline.tracks or slice in map(type, first.index):
                 return weights[0] + self._part_at_step(first)  # of a sequence
             letter = "y" if self.symbols.inputs else "x"  # an id must not look like an input x
             return f"{weights[0]}[{self.symbols.word(box) or letter + self._index(box)}]"

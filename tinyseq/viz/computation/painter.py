@@ -156,7 +156,7 @@ class Painter:
 
     def painted(self) -> Canvas:
         """The parts of the picture."""
-        steps, view = sum(map(len, self.sheet.plan.steps)), self.sheet.view
+        steps, view = sum(map(len, self.sheet.timeline.steps)), self.sheet.view
         told = (
             f"{steps} time step{'s' * (steps > 1)}, {view}"
             if view != "flat"

@@ -8,7 +8,7 @@ from itertools import product
 
 from tinyseq.structure.beside import with_steps
 from tinyseq.structure.grouping import End, Grouping, arguments_of
-from tinyseq.structure.loops import Plan
+from tinyseq.structure.loops import Timeline
 from tinyseq.structure.paths import grouped, reached
 from tinyseq.structure.record import Record, Vertex
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Role, Sheet
@@ -30,12 +30,12 @@ def sheet(record: Record, wanted: Iterable[int] | None = None, each: int | None 
         fold: show one step for the whole loop, with the states that it passes to the next.
     """
     record = with_steps(record)
-    plan = Plan(record.vertices, record.users)
-    hidden = left_out(plan, each, fold)
-    shown = typical_columns(plan, hidden) if fold else columns(plan, wanted, each, hidden)
-    made = _Maker(record, plan, shown, hidden, fold)
+    timeline = Timeline(record.vertices, record.users)
+    hidden = left_out(timeline, each, fold)
+    shown = typical_columns(timeline, hidden) if fold else columns(timeline, wanted, each, hidden)
+    made = _Maker(record, timeline, shown, hidden, fold)
     named = made.parameters_of_one_step()
-    return (_Maker(record, plan, shown, hidden, fold, named) if named else made).sheet
+    return (_Maker(record, timeline, shown, hidden, fold, named) if named else made).sheet
 
 
 class _Maker:
@@ -44,22 +44,22 @@ class _Maker:
     def __init__(
         self,
         record: Record,
-        plan: Plan,
+        timeline: Timeline,
         columns: list[Column],
         hidden: frozenset[int],
         fold: bool,
         parameters: Collection[int] = (),
     ) -> None:
-        self.plan = plan
+        self.timeline = timeline
         self.hidden = hidden
-        self.grouping = Grouping(record, plan, parameters=parameters)
+        self.grouping = Grouping(record, timeline, parameters=parameters)
         self.record = record
         self.sheet = Sheet(self.grouping, list(columns), view="folded" if fold else "unrolled")
-        self.sheet.repeats = counts(plan, hidden) if fold else {}
+        self.sheet.repeats = counts(timeline, hidden) if fold else {}
         self.shown = set(self.sheet.columns)
         self.phases = {column.phase for column in columns if column.kind == "step"}
         self.shown_steps = {None, *(column.step for column in columns)}
-        self.zones, self.between = zones(self.plan)
+        self.zones, self.between = zones(self.timeline)
         self.slots = self.grouping.slots
         self.at: dict[Use, Box] = {}
         self.extra: dict[Hashable, Box] = {}  # inputs, initial states, and ellipses for steps left out
@@ -117,7 +117,7 @@ class _Maker:
     def _steps_of(self, vertex: int) -> tuple[int | None, ...]:
         """The steps in which a box of its own is drawn, shown or not; None for a place outside the columns."""
         home = self.grouping.homes.get(vertex)
-        return (home.step,) if home else self.plan.steps_of(vertex)
+        return (home.step,) if home else self.timeline.steps_of(vertex)
 
     def _uses(self) -> dict[int, set[Use]]:
         """The uses of each parameter, shown or not."""
@@ -137,7 +137,7 @@ class _Maker:
     def _between(self, vertex: int) -> Column | None:
         """The column for an op between loops: after the last phase that it depends on."""
         phase = self.between.get(vertex)
-        return None if phase is None else self._added(Column(phase, self.plan.steps[phase][-1] + 1, "between"))
+        return None if phase is None else self._added(Column(phase, self.timeline.steps[phase][-1] + 1, "between"))
 
     def _added(self, column: Column) -> Column:
         """A column, which is added to the sheet if it is new."""
@@ -170,7 +170,7 @@ class _Maker:
     def _argument(self, vertex: Vertex, position: int, step: int | None) -> Argument:
         parent = vertex.parents[position]
         weights = self.grouping.weights.get(parent[0], ()) if parent else ()
-        at = step if vertex.id in self.plan.tracks else None
+        at = step if vertex.id in self.timeline.tracks else None
         taken = [(vertex, 0)] if vertex.operator == "[]" else ()
         ends = () if weights else tuple(self.grouping.ends(parent, at, taken))
         return Argument(vertex.id, position, ends, weights)
@@ -195,8 +195,8 @@ class _Maker:
                 tail = self.at.get((end.vertex, end.step)) or self._left_out(end, box)
                 arrow = Arrow(tail, box, (end.vertex, end.output), end.part, self._delay(end, box), end.rows)
                 self.sheet.arrows.append(Arrow(tail, box) if end.vertex in self.hidden else arrow)
-                loop = self.plan.loop_of.get(box.vertices[-1])
-                if arrow.kind == "time" and loop is not None and loop == self.plan.loop_of.get(end.vertex):
+                loop = self.timeline.loop_of.get(box.vertices[-1])
+                if arrow.kind == "time" and loop is not None and loop == self.timeline.loop_of.get(end.vertex):
                     self.timed[role] = tail.slot
                     if box.column and end.step is not None:
                         delay = self._states_between(tail.slot, end.step, box.column.step)
@@ -274,7 +274,7 @@ class _Maker:
         self.cells = {slots[state] for state in cells}
         for state, slot in slots.items():
             if isinstance(state, tuple):  # the state of this step is unknown
-                loop = self.plan.loop_of[state[0]]
+                loop = self.timeline.loop_of[state[0]]
                 self.sheet.states[slot] = (distinct(self.sheet, "c" if state in cells else "h", loop, {loop}),)
         for box in boxes if found else ():
             for role, argument in box.roles():
@@ -314,7 +314,7 @@ class _Maker:
     def _left_out_with_its_loop(self, end: End, head: Box) -> Box:
         """What a box takes from loops that are left out, as one box: in the gap of their phases, or else beside it."""
         gaps = [column for column in self.sheet.columns if column.kind == "gap" and column.phase not in self.phases]
-        phase = self.plan.phase_of.get(end.vertex)
+        phase = self.timeline.phase_of.get(end.vertex)
         before = [gap for gap in gaps if phase is not None and gap.phase <= phase and phase not in self.phases]
         if not before:
             return self._extra("elided", head.column or head.zone, ("left out", head.slot))[0]
@@ -330,8 +330,8 @@ class _Maker:
         return [*reached(users[vertex], lambda reader: users[reader] if reader in passed else ())]
 
     def _runs_backward(self, vertex: int) -> bool:
-        loop = self.plan.loop_of.get(vertex)
-        return loop is not None and self.plan.loops[loop].backward
+        loop = self.timeline.loop_of.get(vertex)
+        return loop is not None and self.timeline.loops[loop].backward
 
     def _supply_constants(self, box: Box) -> None:
         """Add boxes for constants that are initial states, or data: operands of a weight, or joined with a state."""
@@ -425,7 +425,7 @@ class _Maker:
     def _start(self, box: Box) -> Column:
         """The column beside the first step of a loop, for initial states."""
         assert box.column
-        phase, steps = box.column.phase, self.plan.steps[box.column.phase]
+        phase, steps = box.column.phase, self.timeline.steps[box.column.phase]
         at = steps[-1] + 1 if self._runs_backward(box.arguments[0].vertex) else steps[0] - 1
         return Column(phase, at, "start")
 

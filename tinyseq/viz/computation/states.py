@@ -54,7 +54,7 @@ def states_of_single_steps(sheet: Sheet) -> tuple[dict[Place, Place | int], set[
     For each, the op that computes the state of this step; or, where that is not clear, the first such argument.
     """
     found, cells = dict[Place, Place | int](), set[Place | int]()
-    for ops in sheet.plan.single_steps:
+    for ops in sheet.timeline.single_steps:
         _Step(sheet, ops).find(found, cells)
     return found, cells
 
@@ -142,7 +142,7 @@ class _Step:
                     if hasattr(kept, "dtype"):
                         value = np.asarray(to_numpy(kept))
                         yield Given(place, value, identity(kept), value.shape)
-                elif parent[0] not in self.grouping.weights and parent[0] not in self.grouping.plan.tracks:
+                elif parent[0] not in self.grouping.weights and parent[0] not in self.grouping.timeline.tracks:
                     source = self.vertices[parent[0]]
                     if source.step != vertex.step:
                         yield Given(place, None, parent, source.shapes[parent[1]])
@@ -236,19 +236,19 @@ def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[
     weighted = {arrow.head for arrow in sheet.arrows if arrow.kind == "weight"}
     hidden = multiplied or {arrow.tail.slot for arrow in taken if arrow.head in weighted}  # element by element only
     summing = {
-        sheet.plan.loop_of[vertex.id]
+        sheet.timeline.loop_of[vertex.id]
         for vertex in sheet.record.vertices
         if vertex.declared and vertex.declared.sums_paths and vertex.step is not None
     }
     made = [box for box in sheet.boxes if box.slot in slots and box.kind in {"op", "result"}]
     carriers = [box for box in made if box not in computed]
-    loops = {box: sheet.plan.loop_of.get(box.vertices[-1], 0) for box in carriers}
+    loops = {box: sheet.timeline.loop_of.get(box.vertices[-1], 0) for box in carriers}
     sums = running_totals(sheet, slots)
     totals = {box for box in carriers if box.slot in sums}
     others = slots - {box.slot for box in totals}
     carrying = {loop for box, loop in loops.items() if box not in totals}
     beside = {loop for box, loop in loops.items() if box.slot in hidden}  # a cell is a state beside h
-    for box, loop in sorted(loops.items(), key=lambda item: sheet.plan.loops[item[1]].phase):
+    for box, loop in sorted(loops.items(), key=lambda item: sheet.timeline.loops[item[1]].phase):
         box.kind = box.kind if box in totals and box.kind == "result" else "state"
         beside_h = box.slot in cells or (len(others) > 1 and loop in beside)
         letter = letter_of(box.slot in (multiplied if loop in summing else hidden), beside_h, loop in summing)
@@ -291,8 +291,8 @@ def running_totals(sheet: Sheet, slots: set[Slot]) -> set[Slot]:
 
 def distinct(sheet: Sheet, letter: str, loop: int, alike: set[int]) -> str:
     """A state's letter, with its direction and layer if there are several of the same kind."""
-    own = sheet.plan.loops[loop]
-    beside = [sheet.plan.loops[i] for i in alike if sheet.plan.loops[i].phase == own.phase]
+    own = sheet.timeline.loops[loop]
+    beside = [sheet.timeline.loops[i] for i in alike if sheet.timeline.loops[i].phase == own.phase]
     arrow = ("←" if own.backward else "→") if any(other.backward for other in beside) else ""
     lowest = min(other.level for other in beside)
     layer = superscript(own.level - lowest + 1) if any(other.level > lowest for other in beside) else ""

@@ -81,7 +81,7 @@ class Symbols:
         states = states or self.sheet.states.get(box.slot) or ("·",)
         letters = (self.inputs[box.slot],) if box.kind == "input" else self._begun(box, states)
         given = self._given_name(box)
-        if given and box.vertices[-1] not in self.sheet.plan.tracks:
+        if given and box.vertices[-1] not in self.sheet.timeline.tracks:
             return given  # of one step's leaf, which needs no number
         letters = (given,) if given else letters
         before = box.column is not None and box.column.kind == "start"
@@ -93,7 +93,9 @@ class Symbols:
         elif self.sheet.folded and box.kind == "input" and box.of_step is not None:
             step = later(box.column.step - box.of_step)
         names = ", ".join(letter + step for letter in letters[:MOST_STATES]) + ", …" * (len(letters) > MOST_STATES)
-        if box.kind != "initial" and (box.of_step is None or box.of_step >= self.sheet.plan.steps[box.column.phase][0]):
+        if box.kind != "initial" and (
+            box.of_step is None or box.of_step >= self.sheet.timeline.steps[box.column.phase][0]
+        ):
             return names  # neither a state nor a padding before the first step
         return names + (" = 0" if self.is_zero(box) else "")
 
@@ -131,7 +133,7 @@ class Symbols:
 
     def _stands_alone(self, box: Box) -> bool:
         """Whether not every step takes an input like one, so that zeros may be the initial state, or nothing at all."""
-        if self.sheet.view == "flat" or not box.column or len(self.sheet.plan.steps[box.column.phase]) == 1:
+        if self.sheet.view == "flat" or not box.column or len(self.sheet.timeline.steps[box.column.phase]) == 1:
             return self.sheet.view == "flat" or box.column is not None
         steps = len(self.sheet.steps_shown(box.column.phase))
         return not self.sheet.folded and self.columns[box.slot] < steps and box.of_step is None

@@ -54,7 +54,7 @@ class Values:
 
     def _time_axis(self, vertex: int, shape: Shape) -> int | None:
         """The time axis of a vertex's value, or of a constant that it takes, if that holds a sequence."""
-        track = self.sheet.plan.tracks.get(vertex)
+        track = self.sheet.timeline.tracks.get(vertex)
         if track is None:
             return None
         axis = track.axis - len(self.vertices[vertex].shape) + len(shape)
@@ -161,7 +161,7 @@ class Values:
         axis = self._time_axis(vertex, plain.shape)
         if axis is None or step is None:
             return plain
-        return np.take(plain, self.sheet.plan.tracks[vertex].steps.index(step), axis=axis)
+        return np.take(plain, self.sheet.timeline.tracks[vertex].steps.index(step), axis=axis)
 
 
 def is_shifted(one: Mapping[int, Identity], other: Mapping[int, Identity], by: int) -> bool:

@@ -38,7 +38,7 @@ class Flows:
         self.arriving: dict[Box, dict[Place, Array]] = {}
         self.terms: dict[Place, dict[int, Array]] = {}
         self.content = content
-        self.grouping, self.plan = content.grouping, content.plan
+        self.grouping, self.timeline = content.grouping, content.timeline
         self.ids = {item: i for i, item in enumerate(content.record.items)}
         passed = self.grouping.weights.keys() | self.grouping.passed
         self.passed = {item for item, i in self.ids.items() if isinstance(item, Node) and i in passed}
@@ -53,7 +53,7 @@ class Flows:
             vertex = self.ids[node]
             if node in self.passed:
                 continue
-            track = self.plan.tracks.get(vertex)
+            track = self.timeline.tracks.get(vertex)
             if track is None or node.op.outputs:
                 _add(sent[self._place(vertex, self.grouping.vertices[vertex].step)], pairs)
                 continue
@@ -70,7 +70,7 @@ class Flows:
         here = [box for box in boxes if not box.column or step is None or self.content.step_of(box) in (step, None)]
         if here:
             return here[0]
-        phase = self.plan.phase_of.get(vertex, 0)
+        phase = self.timeline.phase_of.get(vertex, 0)
         before = [gap for gap in self.gaps if gap.phase == phase and gap.step <= (step or 0)]
         return before[-1] if before else None
 
@@ -96,7 +96,7 @@ class Flows:
                 self._arrive(source, place, g)
 
     def _arrive(self, source: int, place: Place, g: Array) -> None:
-        track = self.plan.tracks.get(source)
+        track = self.timeline.tracks.get(source)
         for box in self.boxes.get(source, ()):
             if box is place or box.vertices[-1] != source:
                 continue

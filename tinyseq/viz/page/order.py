@@ -18,7 +18,7 @@ def forward_order(content: Sheet) -> list[Box]:
     boxes come just before their first use. Closed modules may need each other, as each stands for several ops: one of
     them then comes first.
     """
-    needs, loop_of = needs_of(content), content.plan.loop_of
+    needs, loop_of = needs_of(content), content.timeline.loop_of
     users = reversed_of(needs)
     turns = {place: turn for turn, places in enumerate(_turns(content)) for place in places}
     boxes = sorted(
@@ -41,8 +41,8 @@ def _turns(content: Sheet) -> Iterator[list[tuple[int, Column]]]:
     The layers of a stack take each step together, unless one of them runs backward; then each loop runs by itself,
     after those that it needs.
     """
-    loops = content.plan.loops
-    for phase in range(len(content.plan.steps)):
+    loops = content.timeline.loops
+    for phase in range(len(content.timeline.steps)):
         own = sorted((i for i, loop in enumerate(loops) if loop.phase == phase), key=lambda i: loops[i][1:])
         columns = sorted(column for column in content.columns if column.phase == phase and column.kind == "step")
         alone = any(loops[i].backward for i in own)
