@@ -1,6 +1,7 @@
 """What a notebook shows of models, answers and reports: well-formed, with every name escaped, in dark and light."""
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -9,6 +10,7 @@ from instances import OBJECTS, public
 
 import tinyseq as ts
 
+ROOT = Path(__file__).resolve().parent.parent
 HOSTILE = ['<script>alert("x")</script>', "a & b", "two\nlines", "'\"", "😀", "x" * 10_000]
 
 
@@ -91,6 +93,11 @@ def test_it_can_be_read_on_a_dark_page_and_on_a_light_one(name):
     assert untouched(SHOWN[name]()._repr_html_())
 
 
+def test_tables_are_written_in_one_place():
+    files = [file for file in (ROOT / "tinyseq").rglob("*.py") if file.name != "notebook.py"]
+    assert [str(file) for file in files if re.search(r"<(table|tr|td|th)\b", file.read_text("utf-8"))] == []
+
+
 def untouched(html):
     colours = re.findall(r"(?:color|background|fill|stroke)(?:: ?|=)[\"']?([^\"';]+)", html)
     plain = all(colour in ("none", "currentColor") or colour.startswith("rgba(") for colour in colours)
@@ -144,8 +151,8 @@ def test_a_path_is_shown_step_by_step_and_long_ones_are_cut():
 def test_a_module_lists_its_parameters_and_long_lists_are_folded():
     lstm = ts.nn.LSTM(3, 5)
     html = lstm._repr_html_()
-    cells = [cell.text for cell in ElementTree.fromstring(html).iterfind(".//td")]
-    assert cells[:5] == ["weight_ih_l0", "(20, 3)", "float32", "60", None]
+    cells = [cell.text for cell in ElementTree.fromstring(html).findall(".//tr")[1]]
+    assert cells == ["weight_ih_l0", "(20, 3)", "float32", "60", None]
     assert html.startswith('<details open="">')
     assert ts.nn.LSTM(3, 5, num_layers=9)._repr_html_().startswith("<details><summary>LSTM: ")
     lstm.weight_hh_l0.requires_grad_(False)

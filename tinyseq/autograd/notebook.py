@@ -1,4 +1,4 @@
-"""HTML tables for notebooks: all text is escaped, and numbers are coloured by magnitude."""
+"""HTML tables for notebooks, all of them: text is escaped, and numbers are coloured by magnitude."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -14,25 +14,28 @@ STRONGEST = 0.6  # of a colour, so that the page shines through, light or dark
 
 
 class Cell(NamedTuple):
-    """A text on a background colour (red, green, blue), stronger for a share nearer to 1."""
+    """A text of any length, perhaps on a background colour (red, green, blue), stronger for a share nearer to 1."""
 
     text: str
-    color: str
-    share: float
+    color: str = ""
+    share: float = 0.0
 
 
 def html_table(caption: str, rows: Iterable[Sequence[Any]], head: Sequence[Any] = ()) -> str:
     """An HTML table with all text escaped.
 
     Args:
-        caption: what it shows, plain text.
-        rows: for each row its heading, followed by names, numbers or `Cell`s.
+        caption: what it shows, plain text; empty for none.
+        rows: for each row its heading, followed by names, numbers or `Cell`s; long names are cut.
         head: the column headings, including that of the first column.
     """
     top = f"<tr>{''.join(f'<th>{_name(name)}</th>' for name in head)}</tr>" if head else ""
-    body = "".join(f"<tr><th>{_name(first)}</th>{''.join(map(_data, cells))}</tr>" for first, *cells in rows)
+    body = "".join(
+        f"<tr>{_cell('th', first)}{''.join(_cell('td', cell) for cell in cells)}</tr>" for first, *cells in rows
+    )
     one_line = ' style="white-space: nowrap"' if len(caption) <= LONGEST else ""  # a narrow table would break it
-    return f"<table><caption{one_line}>{escape(caption)}</caption>{top}{body}</table>"
+    above = f"<caption{one_line}>{escape(caption)}</caption>" if caption else ""
+    return f"<table>{above}{top}{body}</table>"
 
 
 def table(values: NDArray[Any], caption: str) -> str:
@@ -60,11 +63,11 @@ def _name(name: Any) -> str:
     return escape(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…")
 
 
-def _data(cell: Any) -> str:
+def _cell(tag: str, cell: Any) -> str:
     if isinstance(cell, Cell):
-        style = f' style="background: rgba({cell.color}, {STRONGEST * cell.share:.3f})"'
-        return f"<td{style}>{escape(cell.text)}</td>"
-    return f"<td>{_name(cell)}</td>"
+        style = f' style="background: rgba({cell.color}, {STRONGEST * cell.share:.3f})"' if cell.color else ""
+        return f"<{tag}{style}>{escape(cell.text)}</{tag}>"
+    return f"<{tag}>{_name(cell)}</{tag}>"
 
 
 def _number(value: Any, top: float) -> Any:

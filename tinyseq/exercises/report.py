@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
+from tinyseq.autograd.notebook import Cell, html_table
 from tinyseq.exercises.marking import Verdict
 from tinyseq.exercises.record import plain
 
@@ -50,13 +51,12 @@ class Report(list[Verdict]):
 
     def _repr_html_(self) -> str:
         verdicts, told = self._told()
-        rows = "".join(
-            f"<tr><td><code>{escape(verdict.name)}</code></td>"
-            f"<td>{SIGNS[verdict.status]} {escape(verdict.status)}</td><td>{escape(verdict.message)}</td></tr>"
+        rows = [
+            (Cell(verdict.name), f"{SIGNS[verdict.status]} {verdict.status}", Cell(verdict.message))
             for verdict in verdicts
-        )
+        ]
         notes = "".join(f"<p>note: {escape(note)}</p>" for note in told)
-        return f"<table>{rows}</table>{notes}<p>{self.points} of {len(self)} points</p>"
+        return f"{html_table('', rows)}{notes}<p>{self.points} of {len(self)} points</p>"
 
     @property
     def comments(self) -> str:

@@ -1,10 +1,10 @@
 """Model selection: train models with different numbers of states and compare them."""
 
 from collections.abc import Iterable
-from html import escape
 from typing import NamedTuple, Unpack
 
 from tinyseq.arguments import whole
+from tinyseq.autograd.notebook import html_table
 from tinyseq.hmm.interop.estimator import HMMEstimator, Settings
 from tinyseq.hmm.interop.estimator_inputs import Given, samples
 from tinyseq.hmm.model.hmm import HMM
@@ -76,9 +76,7 @@ class Comparison(tuple[Candidate, ...]):
 
     def _repr_html_(self) -> str:
         head, *body = self._rows()
-        lines = ["".join(f"<th>{escape(cell)}</th>" for cell in head)]
-        lines += ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in body]
-        return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+        return html_table("", body, head)
 
 
 def compare(

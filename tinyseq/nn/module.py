@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tinyseq.autograd.modes import no_grad, scope
+from tinyseq.autograd.notebook import Cell, html_table
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import on_host, to_device, to_numpy
 from tinyseq.nn.parameter import Parameter
@@ -255,14 +256,13 @@ class Module(metaclass=Explained):
     def _repr_html_(self) -> str:
         """For notebooks: a table of the parameters, collapsed if it is long."""
         rows = [
-            f"<tr><td>{escape(name[:120])}</td><td>{parameter.shape}</td><td>{parameter.dtype}</td>"
-            f"<td>{parameter.size:,}</td><td>{'' if parameter.requires_grad else 'frozen'}</td></tr>"
-            for name, parameter in self.named_parameters()
+            (Cell(name[:120]), Cell(str(each.shape)), each.dtype, f"{each.size:,}", "frozen" * (not each.requires_grad))
+            for name, each in self.named_parameters()
         ]
-        head = "<tr><th>parameter</th><th>shape</th><th>dtype</th><th>numbers</th><th></th></tr>"
+        head = ("parameter", "shape", "dtype", "numbers", "")
         opened = ' open=""' if len(rows) <= 24 else ""
         title = escape(repr(self).partition("\n")[0])
-        return f"<details{opened}><summary>{title}</summary><table>{head}{''.join(rows)}</table></details>"
+        return f"<details{opened}><summary>{title}</summary>{html_table('', rows, head)}</details>"
 
 
 _KINDS = (Parameter, Module, list, tuple, set, dict)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tinyseq.autograd.notebook import Cell, html_table
 from tinyseq.testing.diagnosis import Diagnosis, Quotients
 from tinyseq.testing.numerical import Values
 from tinyseq.testing.subject import Subject
@@ -95,12 +96,9 @@ class GradcheckReport(NamedTuple):
         title = f"<p><b>{html.escape(self.title)}</b></p>"
         if self.diagnosis is None:
             return title
-        rows = "".join(
-            f"<tr><td>{html.escape(str(d))}</td><td>{d.rule:.9g}</td><td>{d.numerical:.9g}</td></tr>"
-            for d in self.differing[:SHOWN]
-        )
+        rows = [(Cell(str(d)), f"{d.rule:.9g}", f"{d.numerical:.9g}") for d in self.differing[:SHOWN]]
         return (
-            f"{title}<table><tr><th>the worst</th><th>the rule</th><th>numerically</th></tr>{rows}</table>"
+            f"{title}{html_table('', rows, ('the worst', 'the rule', 'numerically'))}"
             f"{_curve(self.diagnosis.sweep, self.differing[0].rule)}"
             f"<p>{html.escape(self.diagnosis.verdict)}: {html.escape(self.diagnosis.reason)}</p>"
             f"<pre>{html.escape(self.snippet)}</pre>"
