@@ -7,8 +7,8 @@ PyTorch's module.
 
 "tinyseq" runs as `tinyseq.train.train` does, inside `tinyseq.memory.reuse`; "tinyseq, plain loop" without it;
 "tinyseq compiled" replays the step that `ts.compile` recorded, with NumPy or in loops compiled by Numba. Peers
-that are not installed are left out. "PyTorch primitives" is the same cell written in PyTorch's own ops;
-"torch.nn.LSTM" is its fused layer; "NumPy by hand" has no tape, and leaves NumPy little to gain.
+that are not installed are left out. "PyTorch primitives" is the same cell written in PyTorch's own ops; "PyTorch layer"
+is its fused layer of the kind, such as `torch.nn.LSTM`; "NumPy by hand" has no tape, and leaves NumPy little to gain.
 
 `--first` prints what a first call takes instead, and by how much a process has grown at most after three. Run it twice:
 the first time, loops are compiled that the second finds in Numba's folder.
@@ -39,7 +39,7 @@ KINDS = {  # the module's name, and its settings
     "directions": ("LSTM", {"bidirectional": True}),
 }
 RATIOS = [  # printed below the times
-    ("tinyseq compiled, Numba", "torch.nn.LSTM"),
+    ("tinyseq compiled, Numba", "PyTorch layer"),
     ("tinyseq compiled", "NumPy by hand"),
     ("tinyseq", "PyTorch primitives"),
 ]
@@ -263,7 +263,7 @@ RACERS = {
     "tinyseq compiled": compiled,
     "tinyseq compiled, Numba": numba,
     "PyTorch primitives": torch_primitives,
-    "torch.nn.LSTM": torch_layer,
+    "PyTorch layer": torch_layer,
     "MyGrad": mygrad,
     "MyGrad, no memory guard": unguarded,
     "HIPS autograd": hips,
@@ -289,7 +289,7 @@ def resident(what="VmRSS"):
     return int(next(line for line in lines if line.startswith(what)).split()[1]) / 1024
 
 
-OF_ALL_KINDS = ("tinyseq", "tinyseq compiled", "tinyseq compiled, Numba", "torch.nn.LSTM")
+OF_ALL_KINDS = ("tinyseq", "tinyseq compiled", "tinyseq compiled, Numba", "PyTorch layer")
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
