@@ -186,8 +186,11 @@ def recorded_whole(function: Whole) -> Whole:
 
 def dtype_of(xp: Namespace, dtype: Any) -> Any:
     """A library's own dtype for one named as NumPy does (``"float32"``, ``np.float32``, ``float``)."""
-    if xp.name in ("numpy", "cupy") or not isinstance(dtype, str | type | np.dtype):
+    if not isinstance(dtype, str | type | np.dtype):
         return dtype
+    if xp.name in ("numpy", "cupy"):
+        found = np.dtype(dtype)
+        return dtype if found.isnative else np.dtype(found.char)
     return getattr(xp, np.dtype(dtype).name)
 
 

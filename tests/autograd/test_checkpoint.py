@@ -90,6 +90,54 @@ def test_an_update_in_between_is_an_error():
         loss.backward()
 
 
+def part_of(reads):
+    """A function that reads something besides x, and how that is changed."""
+    x, w = pair()
+    array, drop, rng, factors = np.ones((3, 2)), ts.nn.Dropout(0.5), np.random.default_rng(0), {"by": 2.0}
+    held = ts.tensor(array)
+    functions = {
+        "array": (lambda x, a: x * a, [array], lambda: array.fill(3.0)),
+        "array in a list": (lambda x, a: x * a[0], [[array]], lambda: array.fill(3.0)),
+        "array around": (lambda x: x * array, [], lambda: array.fill(3.0)),
+        "tensor": (lambda x, a: x * a, [held], lambda: held.__setitem__(0, 3.0)),
+        "tensor around": (lambda x: x * held, [], lambda: held.copy_(array * 3)),
+        "leaf that is constant here": (lambda x: x.T @ w.detach(), [], lambda: w.copy_(w.numpy() * 2)),
+        "mode of a module": (drop, [], drop.eval),
+        "number": (lambda x: x * factors["by"], [], lambda: factors.update(by=3.0)),
+        "random numbers": (lambda x: x * rng.random((3, 2)), [], lambda: None),
+        "another type": (lambda x: x.to(factors.get("to", "float64")), [], lambda: factors.update(to="float32")),
+        "another constant": (lambda x: (x if "cut" in factors else x.detach(), x), [], lambda: factors.update(cut=1)),
+    }
+    ts.manual_seed(0)
+    return x, *functions[reads]
+
+
+READS = ["array", "array in a list", "array around", "tensor", "tensor around", "leaf that is constant here", "number"]
+READS += ["mode of a module", "random numbers", "another type", "another constant"]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("reads", READS)
+def test_whatever_changes_in_between_is_an_error(reads, create_graph):
+    """The second call would have the gradient of other values."""
+    x, function, args, change = part_of(reads)
+    kept = tensors_of(ts.checkpoint(function, x, *args))
+    if reads != "random numbers":
+        ts.grad(kept[-1].sum(), x, retain_graph=True)
+    change()
+    with pytest.raises(RuntimeError, match=r"checkpoint: the function gave other values when it was called again"):
+        ts.grad(kept[-1].sum(), x, create_graph=create_graph)
+
+
+def test_rounding_infinities_and_nan_are_no_change():
+    """A library may add in another order."""
+    x, calls = ts.tensor([0.1, 0.2, 0.3], requires_grad=True), iter([1, -1])
+    ends = np.array([np.inf, -np.inf, np.nan])
+    y = ts.checkpoint(lambda x: ts.concatenate([ts.cumsum(x[:: next(calls)], 0)[2:], x + ends]), x)
+    assert y[0].item() != x[::-1].cumsum(0)[2].item()
+    ts.grad(y[0], x)
+
+
 def test_the_parts_nodes_are_not_kept():
     x, w = pair()
     gc.collect()

@@ -132,3 +132,50 @@ def test_tensors_of_pytorch_are_copied_without_a_warning(hold):
 def test_what_can_be_listed_is_told_so(values):
     with pytest.raises(TypeError, match=r"; make a list of it first, list\(values\)$"):
         ts.tensor(values)
+
+
+SWAPPED = [dtype.newbyteorder() for dtype in map(np.dtype, ("f2", "f4", "f8", "i4", "u8"))]
+OF_SWAPPED = {
+    "tensor": ts.tensor,
+    "Tensor": ts.Tensor,
+    "list": lambda x: ts.tensor([*x]),
+    "list of numbers": lambda x: ts.tensor([x[0], x[1], x[2]]),
+    "dtype=": lambda x: ts.tensor(x.tolist(), dtype=x.dtype),
+    "to": lambda x: ts.tensor(x.tolist()).to(x.dtype),
+    "astype": lambda x: ts.tensor(x.tolist()).astype(x.dtype),
+    "an op": lambda x: ts.positive(x),
+    "an op of two": lambda x: ts.multiply(x, np.ones(3, x.dtype)),
+    "a move": lambda x: ts.reshape(x, (3,)),
+    "join": lambda x: ts.concatenate([x[:1], x[1:]]),
+    "sum": lambda x: ts.sum(ts.tensor(x.tolist())[:, None], axis=1, dtype=x.dtype),
+    "zeros": lambda x: ts.zeros(3, dtype=x.dtype) + x,
+    "part": lambda x: put(ts.zeros(3, dtype=x.dtype), x),
+    "copy": lambda x: ts.zeros(3, dtype=x.dtype).copy_(x),
+    "pickle": lambda x: copy.copy(ts.Tensor(x)),
+    "parameter": lambda x: ts.nn.Parameter(x) if x.dtype.kind == "f" else ts.tensor(x),
+    "module": lambda x: in_a_module(x) if x.dtype.kind == "f" else ts.tensor(x),
+}
+
+
+def put(tensor, x):
+    tensor[:] = x
+    return tensor
+
+
+def in_a_module(x):
+    layer = ts.nn.Linear(1, 3, bias=False)
+    layer.weight.copy_(x[:, None])
+    return layer.to(x.dtype).weight.detach().reshape(3)
+
+
+@pytest.mark.parametrize("dtype", SWAPPED, ids=str)
+@pytest.mark.parametrize("way", OF_SWAPPED)
+def test_tensors_have_the_byte_order_of_the_machine(way, dtype):
+    made = OF_SWAPPED[way](np.array([1.0, 2.0, 3.0], dtype))
+    assert made.dtype.isnative
+    assert made.tolist() == [1.0, 2.0, 3.0]
+    if made.dtype.kind == "f":
+        leaf = ts.tensor(made, requires_grad=True)
+        (leaf * leaf).sum().backward()
+        assert leaf.grad.dtype == made.dtype
+        assert leaf.grad.tolist() == [2.0, 4.0, 6.0]

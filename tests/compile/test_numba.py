@@ -51,6 +51,25 @@ ARITHMETIC = {
 }
 
 
+@pytest.mark.parametrize("dtype", [">f4", ">f8", "<f4", "<f8", ">i4", "<i8", ">u2"])
+@pytest.mark.parametrize("place", ["argument", "tensor", "around", "made inside"])
+def test_arrays_of_either_byte_order_hold_the_same_numbers(place, dtype):
+    x, given = ts.tensor([0.5, -1.5, 3.0], requires_grad=True), np.array([1, 2, 7]).astype(dtype)
+
+    def function(x, other):
+        if place == "made inside":
+            other = ts.positive(np.array([1, 2, 7]).astype(dtype))
+        other = given if place == "around" else other
+        return (ts.add(other * other, other) * x + other) * x
+
+    other = ts.Tensor(given) if place == "tensor" else given
+    fast, found = ts.compile(function, executor="numba"), []
+    for each in (function, fast, fast):
+        y = each(x, other)
+        found.append([y.tolist(), ts.grad(y.sum(), x).tolist()])
+    assert found[1:] == found[:1] * 2
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", ARITHMETIC)
 def test_arithmetic_is_numpys_to_the_last_bit(name, dtype):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinyseq.autograd.calls.array_like import ArrayLike, Nested
-from tinyseq.autograd.calls.conversion import check_real, holds_numbers, to_array
+from tinyseq.autograd.calls.conversion import as_native, check_real, holds_numbers, to_array
 from tinyseq.autograd.graph import Leaf, Node, Parent, Shape
 from tinyseq.autograd.modes import tick
 from tinyseq.autograd.notebook import table
@@ -60,7 +60,8 @@ class Tensor(TensorMethods):
 
     def __init__(self, array: TensorLike, node: Parent | None = None) -> None:
         given: Any = array
-        self._array: Array = given if type(given) in NAMESPACES and holds_numbers(given) else constant(given)._array
+        is_held = type(given) in NAMESPACES and holds_numbers(given)
+        self._array: Array = as_native(given) if is_held else constant(given)._array
         self.node = node
 
     # -- what it is ----------------------------------------------------------------------------------------------------

@@ -125,8 +125,9 @@ def formula_of(function: Callable[..., Any], kinds: tuple[Any, ...]) -> Formula 
 
 
 def code_of(kind: Any) -> str:
-    """The code of a type, as in `C_TYPES`; empty if C has no such type."""
+    """The code of a type, as in `C_TYPES`; empty if C has no such type, or not in this byte order."""
     if isinstance(kind, type) and not issubclass(kind, np.generic | bool | int | float):
         return ""
-    code = np.dtype(kind).str[1:]
-    return code if code in C_TYPES else ""
+    found = np.dtype(kind)
+    code = found.str[1:]
+    return code if code in C_TYPES and found.isnative else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overloa
 import numpy as np
 from numpy.typing import DTypeLike
 
+from tinyseq.autograd.calls.conversion import as_native
 from tinyseq.autograd.modes import no_grad, scope
 from tinyseq.autograd.notebook import Cell, html_table
 from tinyseq.autograd.tensor import Tensor, TensorLike
@@ -207,7 +208,7 @@ class Module(metaclass=Explained):
             _check_float(target)
         for parameter in self.parameters():
             array = parameter._array
-            parameter.moved(array.astype(target) if device is None else to_device(array, device))
+            parameter.moved(as_native(array.astype(target)) if device is None else to_device(array, device))
         return self
 
     # -- saving --------------------------------------------------------------------------------------------------------

@@ -26,6 +26,16 @@ def holds_numbers(array: Any) -> bool:
     return getattr(array.dtype, "kind", "f") in HELD
 
 
+def as_native(array: Array) -> Array:
+    """The array itself, or a copy in the byte order of this machine, the only one that compiled code reads.
+
+    Example:
+        >>> as_native(np.array([1.0, 2.0], ">f8")).dtype.isnative
+        True
+    """
+    return array if getattr(array.dtype, "isnative", True) else array.astype(np.dtype(array.dtype.char))
+
+
 def to_array(value: Any, library: type | None = None) -> Array:
     """Convert numbers to an array: arrays are copied, plain numbers and lists become arrays of the given library.
 
@@ -41,7 +51,7 @@ def to_array(value: Any, library: type | None = None) -> Array:
     if is_array(value):
         if not holds_numbers(value):
             raise _no_numbers(value, value.dtype)
-        return namespace_of(value).asarray(value, copy=True)
+        return as_native(namespace_of(value).asarray(value, copy=True))
     if isinstance(value, list | tuple) and any(getattr(part, "node", None) is not None for part in value):
         raise TypeError(
             f"expected one tensor, got a {type(value).__name__} of {len(value)}; join tensors with ts.stack, "
@@ -56,6 +66,7 @@ def to_array(value: Any, library: type | None = None) -> Array:
         raise TypeError(f"expected a rectangular array of numbers{', got ' if ragged else ': '}{found}") from error
     if not holds_numbers(array):
         raise _no_numbers(value, array.dtype)
+    array = as_native(array)
     return array if library is None else NAMESPACES[library].asarray(array)
 
 

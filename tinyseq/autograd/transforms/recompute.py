@@ -1,7 +1,7 @@
 """Checkpointing: recompute a part of the model in the backward pass instead of keeping its arrays."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, cast
@@ -15,7 +15,7 @@ from tinyseq.autograd.graph import Leaf, Parent, ancestors, owner
 from tinyseq.autograd.modes import MODE, enable_grad, tick
 from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import namespace_of
+from tinyseq.backend import Array, is_recorded, namespace_of
 from tinyseq.random import replayed, state
 
 P = ParamSpec("P")
@@ -30,6 +30,8 @@ class Segment:
         function, args, settings: the call.
         random: the state of the random generator before it.
         edges: the graph inputs of the part.
+        results: the arrays of the results that depend on them, which a second call must give again.
+        made: the time of the call.
         upstream, found: of the last backward pass: the upstream gradients, and those of the edges.
     """
 
@@ -38,6 +40,8 @@ class Segment:
     settings: dict[str, Any]
     random: Any
     edges: tuple[Parent, ...]
+    results: tuple[Array, ...]
+    made: int
     upstream: list[Any] | None = None
     found: tuple[Any, ...] = ()
 
@@ -55,6 +59,10 @@ class Segment:
                     f"checkpoint: the function returned {len(upstream)} tensors, and {len(results)} when it was called "
                     "again; it must return the same"
                 )
+            if not any(
+                isinstance(edge, Leaf) and edge.mutated > self.made for edge in self.edges
+            ):  # an error by itself
+                _check_repeated(self.results, [result._array for result in results if result.node is not None])
             pairs = zip(results, upstream, strict=True)
             seeds = [(r.node, g) for r, g in pairs if r.node is not None and g is not None]
             gradients = Accumulator(seeds)
@@ -62,6 +70,32 @@ class Segment:
             create_graph = any(isinstance(g, Tensor) for g in upstream)
             deque(walk(gradients, nodes, create_graph=create_graph, retain_graph=create_graph), maxlen=0)
             return tuple(_found(gradients, edge, upstream) for edge in self.edges)
+
+
+def _check_repeated(before: Sequence[Array], again: Sequence[Array]) -> None:
+    """Raise if the second call gave other values: their gradient is not that of the first ones."""
+    if len(before) != len(again) or not all(map(_repeats, before, again)):
+        raise RuntimeError(
+            "checkpoint: the function gave other values when it was called again for its gradient, so something that "
+            "it reads has changed: a tensor or an array, the mode of a module (train or eval), or random numbers that "
+            "are not drawn from ts.random.generator(), or by several threads; call backward() before the change"
+        )
+
+
+def _repeats(before: Array, again: Array) -> bool:
+    """Whether two arrays are equal, but for what sums in another order round."""
+    if before.shape != again.shape or before.dtype != again.dtype:
+        return False
+    if is_recorded(before):
+        return True
+    xp = namespace_of(before)
+    same = (before == again) | ((before != before) & (again != again))
+    if bool(xp.all(same)):
+        return True
+    with np.errstate(invalid="ignore"):
+        apart = xp.max(xp.abs(xp.where(same, 0.0, before - again)))
+    largest = xp.max(xp.abs(xp.where(xp.isfinite(before), before, 0.0)))
+    return bool(apart <= float(xp.finfo(before.dtype).eps) ** 0.5 * largest)
 
 
 def _found(gradients: Accumulator, edge: Parent, upstream: list[Any]) -> Any:
@@ -108,7 +142,8 @@ def checkpoint(function: Callable[P, R], *args: P.args, **settings: P.kwargs) ->
 
     This saves memory at the cost of time. For a recurrent network cut into parts of k steps, only the states between
     the parts are kept, and the arrays of one part at a time. Gradients, including those of parameters inside, are those
-    of the plain call; dropout uses the same mask again.
+    of the plain call; dropout uses the same mask again. The results are kept, too: if the second call gives others, as
+    when a module's mode or an array has changed in between, backward raises a RuntimeError.
 
     Args:
         function: returns tensors, alone or in tuples, lists and dictionaries; the same ones when called again.
@@ -135,7 +170,8 @@ def checkpoint(function: Callable[P, R], *args: P.args, **settings: P.kwargs) ->
     edges = _made_of([output.node for output in outputs if output.node is not None], start)
     if not edges:
         return result
-    segment = Segment(function, args, settings, random, edges)
+    results = tuple(output._array for output in outputs if output.node is not None)
+    segment = Segment(function, args, settings, random, edges, results, tick())
     made = recorded_outputs([output._array for output in outputs], CHECKPOINT, edges, (segment,), MODE.get().label)
     pairs = zip(outputs, made, strict=True)
     return _exchanged(result, (output if output.node is None else tensor for output, tensor in pairs))

@@ -40,7 +40,7 @@ def _kind(program: Program, arg: Any) -> Any:
     """The type of an operand as NumPy's promotion rules see it: Python numbers have no precision of their own."""
     if type(arg) is Ref:
         value = program.values[arg.number]
-        kind = None if type(value) is tuple else value.dtype
+        kind = None if type(value) is tuple or not value.dtype.isnative else value.dtype
         return kind if kind is not None and kind.kind in "fbiu" and kind.itemsize <= 8 and kind != np.float16 else None
     if type(arg) in (int, float):
         return type(arg)
