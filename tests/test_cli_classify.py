@@ -59,6 +59,15 @@ def test_tables_of_any_shape_give_the_same_model(tinyseq, way, source):
     assert (said["accuracy"], said["labels"], said["confusion"]) == (1.0, ["bad", "good"], [[6, 0], [0, 6]])
 
 
+def test_a_network_has_the_cell_that_is_named(tinyseq):
+    how = ("classify", "train", "texts.tsv", "--out", "m.cls")
+    assert tinyseq(*how, "--model", "rnn", "--epochs", 1, "--cell", "gru")[0] == 0
+    assert ts.load_model("m.cls").settings["cell"] == "gru"
+    status, _, error = tinyseq(*how, "--model", "rnn", "--cell", "transformer")
+    assert (status, "cell must be one of rnn, rnn_relu, lstm, gru" in error) == (1, True)
+    assert "--cell is for --model rnn" in tinyseq(*how, "--cell", "gru")[2]
+
+
 def test_a_csv_file_is_a_table_by_its_ending(tinyseq):
     Path("t.csv").write_text(written("csv"))
     assert tinyseq("classify", "train", "t.csv", "--out", "m.cls")[0] == 0

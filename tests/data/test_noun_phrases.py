@@ -93,8 +93,8 @@ def test_multiword_tokens_and_empty_nodes_are_passed_over():
     [
         (["_", "1"], "the head of word 1, 'a', must be 0 to 2, got '_'"),
         (["0", "3"], "the head of word 2, 'b', must be 0 to 2, got '3'"),
-        (["2", "1"], "the heads above word 1, 'a', go in a circle"),
-        (["1", "0"], "the heads above word 1, 'a', go in a circle"),
+        (["2", "1"], "the heads above word 1, 'a', form a cycle"),
+        (["1", "0"], "the heads above word 1, 'a', form a cycle"),
     ],
 )
 def test_heads_that_make_no_tree_are_named(heads, said):

@@ -32,7 +32,7 @@ def test_a_loss_that_is_not_finite_names_step_batch_and_first_op():
     assert caught.value.batch == "sentences 20 to 29"
     message = str(caught.value)
     assert "the loss of step 2 is inf (sentences 20 to 29)" in message
-    assert "forward: log made 2 of 2 values not finite (in decoder, step 7), called at" in message
+    assert "forward pass: log made 2 of 2 values not finite (in decoder, step 7), called at" in message
     assert "test_loop.py" in message
 
 
@@ -84,7 +84,7 @@ def test_the_step_that_failed_is_done_again_from_the_state_and_the_random_number
             self.calls = state["calls"]
 
     task = Counting()
-    with pytest.raises(NonFiniteLoss, match="the first op that went wrong is in the forward: log made 1 of 1"):
+    with pytest.raises(NonFiniteLoss, match="the first op that went wrong is in the forward pass: log made 1 of 1"):
         list(train(task, ts.optim.SGD([task.weight], lr=0.0), steps=5))
     assert task.calls == 2
 

@@ -14,6 +14,7 @@ from tinyseq.commands import common
 from tinyseq.commands.runs import Options, Run
 from tinyseq.data import labelled, table
 from tinyseq.nn.checks import check_device
+from tinyseq.nn.recurrent.registry import CELLS
 
 app = typer.Typer(no_args_is_help=True, help="Text classifiers: train, predict, eval.")
 
@@ -28,8 +29,14 @@ Files = Annotated[
 ModelFile = Annotated[Path, common.model_argument("classify")]
 LabelColumn = Annotated[str | None, typer.Option(help="Column of the labels, by name in a header or number from 1.")]
 TextColumn = Annotated[str | None, typer.Option(help="Column of the texts, by name in a header or number from 1.")]
-Separator = Annotated[str | None, typer.Option(help="comma, tab, semicolon or a character; by the file's extension.")]
-OPTIONS = {"bayes": ("alpha",), "rnn": ("pooling", "skip", "epochs", "lr", "checkpoint", "every", "log", "compile")}
+Separator = Annotated[
+    str | None,
+    typer.Option(help="Separator: comma, tab, semicolon or a character.", show_default="by the file's extension"),
+]
+OPTIONS = {
+    "bayes": ("alpha",),
+    "rnn": ("cell", "pooling", "skip", "epochs", "lr", "checkpoint", "every", "log", "compile"),
+}
 
 
 @app.command("train", epilog="Example: tinyseq classify train reviews.csv --out reviews.cls --text-column review")
@@ -42,6 +49,7 @@ def classify_train(
     alpha: Annotated[
         float | None, typer.Option(help="Smoothing: what naive Bayes adds to each count.", show_default="1")
     ] = None,
+    cell: Annotated[str | None, typer.Option(help=f"One of {', '.join(CELLS)}.", show_default="lstm")] = None,
     pooling: Annotated[
         str | None, typer.Option(help=f"How a network pools its states: {', '.join(POOLINGS)}.", show_default="mean")
     ] = None,
@@ -79,7 +87,8 @@ def classify_train(
     else:
         passes, rate = options.get("epochs", 10), options.get("lr", 1e-2)
         how = {"pooling": options.get("pooling", "mean"), "skip": options.get("skip", False)}
-        network = RNNClassifier(units=units, epochs=passes, lr=rate, **how)
+        cell = options.get("cell", "lstm")
+        network = RNNClassifier(units=units, cell=cell, epochs=passes, lr=rate, **how)
         reports = network.fit_steps(
             texts,
             labels,

@@ -34,8 +34,7 @@ class CharacterNetwork(ts.nn.Module):
     def forward(self, letters: ts.Tensor, last: bool = False) -> ts.Tensor:
         """(T, 1, letters) one-hot to scores (T, 1, letters), or (1, letters) from the last state alone."""
         states = self.rnn(letters)[0]
-        scores: ts.Tensor = self.out(states[-1] if last else states)
-        return scores
+        return self.out(states[-1] if last else states)
 
 
 def character_loss(

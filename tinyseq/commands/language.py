@@ -87,7 +87,7 @@ def lm_train(
     ts.manual_seed(seed)
     if run is None:
         if device != "cpu":
-            raise ValueError(f"an NgramLM computes on the processor; leave out --device {device}")
+            raise ValueError(f"an NgramLM computes on the CPU only; leave out --device {device}")
         counted: NgramLM[Any] = NgramLM(options.get("n", 3 if words else 6), words=words, vocabulary=text.vocabulary)
         trained: LanguageModel = counted.fit(text.learnt)
         said: dict[str, Any] = {"model": model}
@@ -210,7 +210,7 @@ def _model(path: Path, device: str) -> LanguageModel:
     if isinstance(model, NeuralLM):
         return model.to(device)
     if device != "cpu":
-        raise ValueError(f"{path}: a {type(model).__name__} computes on the processor; leave out --device {device}")
+        raise ValueError(f"{path}: a {type(model).__name__} computes on the CPU only; leave out --device {device}")
     return model
 
 

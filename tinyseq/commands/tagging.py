@@ -139,7 +139,7 @@ def tag_tag(
     encoding: common.Encoding = "utf-8",
     json: common.Json = False,
 ) -> None:
-    """Tag a sentence, or CoNLL-U files of any size: the rest of each sentence is kept, in UTF-8 with LF."""
+    """Tag a sentence, or CoNLL-U files of any size: all other columns are kept. The output is UTF-8."""
     names = [*(file or []), *(["-"] if sentence == "-" else [])]
     if not names:
         words = (sentence or "").split()

@@ -28,7 +28,7 @@ def noun_phrases(sentence: ConlluSentence) -> list[Span]:
         The phrases in order, all of the kind "NP"; ``ts.data.span_tags`` writes them as tags.
 
     Raises:
-        ValueError: a word's head is not the number of a word, or heads go in a circle.
+        ValueError: a word's head is not the number of a word, or heads form a cycle.
 
     Example:
         >>> import tinyseq as ts
@@ -106,6 +106,6 @@ def _descendants(words: Sequence[ConlluToken]) -> list[set[int]]:
         while words[above].head != "0":
             above, steps = int(words[above].head) - 1, steps + 1
             if steps > len(words):
-                raise ValueError(f"the heads above word {i + 1}, {words[i].form!r}, go in a circle")
+                raise ValueError(f"the heads above word {i + 1}, {words[i].form!r}, form a cycle")
             below[above].add(i)
     return below

@@ -66,7 +66,8 @@ def diagnosed(step: int, task: Callable[[int], Any], before: Snapshot) -> str:
             if math.isfinite(value.item()):  # else no op of the forward pass is to blame, and so none of the backward
                 value.backward()
     except AnomalyError as error:
-        return f"the first op that went wrong is in the {error}"
+        when, _, what = str(error).partition(": ")
+        return f"the first op that went wrong is in the {when} pass: {what}"
     finally:
         before.restore()
     return GIVEN
