@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 from geometry import faults
-from test_night import contrast
+from test_dark_page import contrast
 from zoo import ZOO, model
 
 import tinyseq as ts
