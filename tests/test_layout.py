@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,14 @@ def test_the_engine_the_cells_and_the_chain_are_read_in_an_evening():
         core
     )
     assert sum(lines_of_code(ROOT / name) for name in core) < 1500
+
+
+def test_a_name_of_a_class_does_not_mean_many_things():
+    """Executors share theirs, as `compiler.executors` looks it up in their modules."""
+    names = Counter(
+        node.name
+        for file in FILES
+        for node in ast.parse(file.read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef) and node.name != "Executor"
+    )
+    assert {name: count for name, count in names.items() if count > 3} == {}

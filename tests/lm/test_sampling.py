@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import tinyseq as ts
 from tinyseq.lm import RNNLM, Mixture, NgramLM, WindowLM
-from tinyseq.lm.drawing import Choice, filtered
+from tinyseq.lm.sampling import Choice, filtered
 from tinyseq.lm.stepping import PLAIN_STEPS, Reader
 from tinyseq.nn.recurrent.registry import CELLS
 

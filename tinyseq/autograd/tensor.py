@@ -12,8 +12,8 @@ from tinyseq.autograd.calls.array_like import ArrayLike, Nested
 from tinyseq.autograd.calls.conversion import as_native, check_real, holds_numbers, to_array
 from tinyseq.autograd.graph import Leaf, Node, Parent, Shape
 from tinyseq.autograd.modes import tick
-from tinyseq.autograd.notebook import table
 from tinyseq.backend import NAMESPACES, Array, dtype_of, namespace_of, to_device, to_numpy
+from tinyseq.html_tables import table
 from tinyseq.torch_names.settings import explained
 
 if TYPE_CHECKING:  # a stub, written from what tinyseq.autograd.methods installs

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
-from tinyseq.autograd.notebook import Cell, html_table
 from tinyseq.exercises.marking import Verdict
 from tinyseq.exercises.record import plain
+from tinyseq.html_tables import TableCell, html_table
 
 SIGNS = {"right": "✓", "wrong": "✗", "error": "!", "missing": "-", "too slow": "…"}
 
@@ -52,7 +52,7 @@ class Report(list[Verdict]):
     def _repr_html_(self) -> str:
         verdicts, told = self._told()
         rows = [
-            (Cell(verdict.name), f"{SIGNS[verdict.status]} {verdict.status}", Cell(verdict.message))
+            (TableCell(verdict.name), f"{SIGNS[verdict.status]} {verdict.status}", TableCell(verdict.message))
             for verdict in verdicts
         ]
         notes = "".join(f"<p>note: {escape(note)}</p>" for note in told)

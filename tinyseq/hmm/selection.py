@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import NamedTuple, Unpack
 
 from tinyseq.arguments import whole
-from tinyseq.autograd.notebook import html_table
 from tinyseq.hmm.interop.estimator import HMMEstimator, Settings
 from tinyseq.hmm.interop.estimator_inputs import Given, samples
 from tinyseq.hmm.model.hmm import HMM
+from tinyseq.html_tables import html_table
 
 HEADINGS = ("states", "free", "log-likelihood", "AIC", "BIC", "held out")
 

@@ -1,10 +1,10 @@
 """Language models: n-gram counts, fixed-window networks and recurrent networks, and mixtures of them."""
 
-from tinyseq.lm.drawing import filtered
 from tinyseq.lm.mixture import Mixture
 from tinyseq.lm.model import LanguageModel, TextScore
 from tinyseq.lm.ngram import NgramLM
 from tinyseq.lm.rnn import RNNLM
+from tinyseq.lm.sampling import filtered
 from tinyseq.lm.window import WindowLM
 from tinyseq.lm.words import word_vocabulary
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tinyseq.arguments import listed, whole
 from tinyseq.data.vocabulary import SYMBOLS, Vocabulary
 from tinyseq.io import SavedModel
-from tinyseq.lm.drawing import Choice
 from tinyseq.lm.perplexity import perplexity
+from tinyseq.lm.sampling import Choice
 from tinyseq.lm.words import END, joined, words_of
 from tinyseq.random import Rng, as_generator
 

@@ -10,9 +10,9 @@ from numpy.typing import DTypeLike
 
 from tinyseq.autograd.calls.conversion import as_native
 from tinyseq.autograd.modes import no_grad, scope
-from tinyseq.autograd.notebook import Cell, html_table
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import on_host, to_device, to_numpy
+from tinyseq.html_tables import TableCell, html_table
 from tinyseq.nn.parameter import Parameter
 from tinyseq.torch_names.lookup import missing
 from tinyseq.torch_names.names import MODULE
@@ -257,8 +257,14 @@ class Module(metaclass=Explained):
     def _repr_html_(self) -> str:
         """For notebooks: a table of the parameters, collapsed if it is long."""
         rows = [
-            (Cell(name[:120]), Cell(str(each.shape)), each.dtype, f"{each.size:,}", "frozen" * (not each.requires_grad))
-            for name, each in self.named_parameters()
+            (
+                TableCell(name[:120]),
+                TableCell(str(p.shape)),
+                p.dtype,
+                f"{p.size:,}",
+                "" if p.requires_grad else "frozen",
+            )
+            for name, p in self.named_parameters()
         ]
         head = ("parameter", "shape", "dtype", "numbers", "")
         opened = ' open=""' if len(rows) <= 24 else ""

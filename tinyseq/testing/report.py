@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinyseq.autograd.notebook import Cell, html_table
+from tinyseq.html_tables import TableCell, html_table
 from tinyseq.testing.diagnosis import Diagnosis, Quotients
 from tinyseq.testing.numerical import Values
 from tinyseq.testing.subject import Subject
@@ -96,7 +96,7 @@ class GradcheckReport(NamedTuple):
         title = f"<p><b>{html.escape(self.title)}</b></p>"
         if self.diagnosis is None:
             return title
-        rows = [(Cell(str(d)), f"{d.rule:.9g}", f"{d.numerical:.9g}") for d in self.differing[:SHOWN]]
+        rows = [(TableCell(str(d)), f"{d.rule:.9g}", f"{d.numerical:.9g}") for d in self.differing[:SHOWN]]
         return (
             f"{title}{html_table('', rows, ('the worst', 'the rule', 'numerically'))}"
             f"{_curve(self.diagnosis.sweep, self.differing[0].rule)}"

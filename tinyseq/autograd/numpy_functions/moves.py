@@ -1,9 +1,9 @@
 """Gradients of functions that only select and move elements, found by tracing NumPy itself.
 
 ``np.pad(x, 1, mode="reflect")``, ``np.rot90``, ``np.block``, ``np.sort``, ``np.delete``, ``np.select``: their
-results are elements of the arguments at other positions, or constants. So NumPy's function is run on arrays of `Cell`
-objects in place of the numbers. A cell can be moved and compared, and nothing else: arithmetic on it is an error. Where
-a cell ends up shows which element each result is, and the gradient goes back to it.
+results are elements of the arguments at other positions, or constants. So NumPy's function is run on arrays of
+`Element` objects in place of the numbers. An element can be moved and compared, and nothing else: arithmetic on it is
+an error. Where it ends up shows which element each result is, and the gradient goes back to it.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from tinyseq.autograd.tensor import Tensor, constant_like
 from tinyseq.backend import namespace_of, to_numpy
 
 
-class Cell:
+class Element:
     """One element: its original position, and its value for comparisons."""
 
     __slots__ = ("place", "value")
@@ -53,7 +53,7 @@ class Cell:
 
 
 def _value(other: Any) -> Any:
-    return other.value if isinstance(other, Cell) else other
+    return other.value if isinstance(other, Element) else other
 
 
 class NotMoved(Exception):
@@ -94,7 +94,7 @@ class _Cells:
         self.values = np.concatenate([v.reshape(-1) for v in values])
         self.arrays: dict[int, Any] = {}
         cells = np.empty(len(self.values), dtype=object)
-        cells[:] = [Cell(i, v) for i, v in enumerate(self.values.tolist())]
+        cells[:] = [Element(i, v) for i, v in enumerate(self.values.tolist())]
         start = 0
         for tensor, v in zip(self.tensors, values, strict=True):
             self.arrays[id(tensor)] = cells[start : start + v.size].reshape(v.shape)
@@ -104,14 +104,14 @@ class _Cells:
         return self.arrays[id(tensor)].copy()
 
     def followed(self, traced: Any, result: Any) -> Tensor:
-        """NumPy's result as a Tensor whose gradient goes to where its cells came from."""
+        """NumPy's result as a Tensor whose gradient goes to where its elements came from."""
         if traced.shape != result.shape or result.dtype.kind != "f":
             raise NotMoved
         flat = traced.reshape(-1).tolist()
-        places = np.array([part.place if isinstance(part, Cell) else -1 for part in flat], dtype=np.int64)
+        places = np.array([part.place if isinstance(part, Element) else -1 for part in flat], dtype=np.int64)
         places = places.reshape(traced.shape)
         kept, found = places >= 0, np.array(result)
-        fixed = [part for part in flat if not isinstance(part, Cell)]
+        fixed = [part for part in flat if not isinstance(part, Element)]
         if not (_same(self.values[places[kept]], found[kept]) and _same(_numbers(fixed), found[~kept])):
             raise NotMoved
         if not kept.any():

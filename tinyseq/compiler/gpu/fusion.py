@@ -17,7 +17,7 @@ _MOST_ARRAYS = 120  # the most of one kernel: its arguments are limited to 4 KB
 
 
 @dataclass(frozen=True)
-class Place:
+class Home:
     """Where a result is written: at ``path`` in the join ``join``."""
 
     join: int
@@ -34,7 +34,7 @@ class Schedule:
     """
 
     items: list[Group | Node]
-    homes: dict[int, Place]
+    homes: dict[int, Home]
 
 
 def operands_of(node: Node) -> list[Operand]:
@@ -144,7 +144,7 @@ def _viewed(graph: Graph, node: Map | Product, path: tuple[Move, ...]) -> list[A
     return operands
 
 
-def write_by_parts(graph: Graph, nodes: list[Node]) -> tuple[list[Node], dict[int, Place]]:
+def write_by_parts(graph: Graph, nodes: list[Node]) -> tuple[list[Node], dict[int, Home]]:
     """Let the results that a join reads be written directly into it; copy what is stored elsewhere.
 
     A join of joins reads the parts of these. A copy of a result comes right after it, so that one kernel writes both.
@@ -153,12 +153,12 @@ def write_by_parts(graph: Graph, nodes: list[Node]) -> tuple[list[Node], dict[in
         The nodes, in which joins only wait for their parts; and where each result is stored.
     """
     known = {node.out: node for node in nodes}
-    homes: dict[int, Place] = {}
+    homes: dict[int, Home] = {}
     behind: dict[int, list[Node]] = {}
     ahead: dict[int, list[Node]] = {}
     parts: dict[int, list[Operand]] = {}
 
-    def place(operand: Operand, home: Place, join: Join) -> None:
+    def place(operand: Operand, home: Home, join: Join) -> None:
         node = known.get(operand.root)
         whole = node is not None and is_whole(graph.layout(operand), node.shape)
         if whole and isinstance(node, Map | Product | Join) and node.out not in homes:
@@ -166,7 +166,7 @@ def write_by_parts(graph: Graph, nodes: list[Node]) -> tuple[list[Node], dict[in
             parts.setdefault(join.out, []).append(Operand(node.out))
         elif isinstance(node, Join) and whole:
             for part, move in zip(node.operands, node.places, strict=True):
-                place(part, Place(home.join, (*home.path, move)), join)
+                place(part, Home(home.join, (*home.path, move)), join)
         else:
             shape, dtype = graph.layout(operand)[0], graph.shapes[operand.root][1]
             copy = Map(graph.new(shape, dtype), copied(dtype), (operand,), shape, dtype)
@@ -178,7 +178,7 @@ def write_by_parts(graph: Graph, nodes: list[Node]) -> tuple[list[Node], dict[in
     for node in reversed(nodes):
         if isinstance(node, Join):
             for operand, move in zip(node.operands, node.places, strict=True):
-                place(operand, Place(node.out, (move,)), node)
+                place(operand, Home(node.out, (move,)), node)
     made: list[Node] = []
     for node in nodes:
         if isinstance(node, Join):

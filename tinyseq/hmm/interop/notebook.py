@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tinyseq.autograd.notebook import BELOW, MOST, Cell, html_table
 from tinyseq.backend import Array, on_host
 from tinyseq.hmm.model.probabilities import plain
+from tinyseq.html_tables import BELOW, MOST, TableCell, html_table
 
 POSITIONS = 40  # steps of a sequence that are shown
 
@@ -22,7 +22,7 @@ def table(values: Array, rows: Sequence[Any], columns: Sequence[Any], caption: s
     values = on_host(values)
     more = ["…"] if len(columns) > MOST else []
     lines: list[list[Any]] = [
-        [name, *(Cell(f"{float(p):.3g}", BELOW, float(p)) for p in row[:MOST]), *more]
+        [name, *(TableCell(f"{float(p):.3g}", BELOW, float(p)) for p in row[:MOST]), *more]
         for name, row in zip(rows[:MOST], values[:MOST], strict=True)
     ]
     if len(values) > MOST:

@@ -13,7 +13,7 @@ BELOW, ABOVE, NO_NUMBER = "0, 114, 178", "213, 94, 0", "190, 0, 160"  # blue, or
 STRONGEST = 0.6  # of a colour, so that the page shines through, light or dark
 
 
-class Cell(NamedTuple):
+class TableCell(NamedTuple):
     """A text of any length, perhaps on a background colour (red, green, blue), stronger for a share nearer to 1."""
 
     text: str
@@ -26,7 +26,7 @@ def html_table(caption: str, rows: Iterable[Sequence[Any]], head: Sequence[Any] 
 
     Args:
         caption: what it shows, plain text; empty for none.
-        rows: for each row its heading, followed by names, numbers or `Cell`s; long names are cut.
+        rows: for each row its heading, followed by names, numbers or `TableCell`s; long names are cut.
         head: the column headings, including that of the first column.
     """
     top = f"<tr>{''.join(f'<th>{_name(name)}</th>' for name in head)}</tr>" if head else ""
@@ -64,7 +64,7 @@ def _name(name: Any) -> str:
 
 
 def _cell(tag: str, cell: Any) -> str:
-    if isinstance(cell, Cell):
+    if isinstance(cell, TableCell):
         style = f' style="background: rgba({cell.color}, {STRONGEST * cell.share:.3f})"' if cell.color else ""
         return f"<{tag}{style}>{escape(cell.text)}</{tag}>"
     return f"<{tag}>{_name(cell)}</{tag}>"
@@ -76,5 +76,5 @@ def _number(value: Any, top: float) -> Any:
         return value
     text = f"{float(value):.4g}" if value.dtype.kind == "f" else str(value)
     if np.isnan(value):
-        return Cell(text, NO_NUMBER, 1.0)
-    return Cell(text, ABOVE if value > 0 else BELOW, min(abs(float(value)) / top, 1.0) if top else 0.0)
+        return TableCell(text, NO_NUMBER, 1.0)
+    return TableCell(text, ABOVE if value > 0 else BELOW, min(abs(float(value)) / top, 1.0) if top else 0.0)
