@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.autograd.declare import op
+from tinyseq.autograd.declare import FUNCTIONS, OPS, op
 
 
 def leaf(values, **settings):
@@ -439,3 +439,48 @@ def test_ragged_rows_are_told_from_what_is_no_number():
 )
 def test_an_unknown_keyword_argument_says_which_one_was_meant(call, cure):
     raises(TypeError, f"unexpected keyword argument.*{cure}", call)
+
+
+OF_REAL_NUMBERS = {
+    "arctan2",
+    "copysign",
+    "float_power",
+    "floor_divide",
+    "fmod",
+    "heaviside",
+    "hypot",
+    "logaddexp",
+    "mod",
+}
+OF_REAL_NUMBERS |= {"logaddexp2", "remainder"}  # NumPy's functions of real numbers
+COMPLEX = {
+    **{
+        record.name: FUNCTIONS[record.name]
+        for record in OPS.values()
+        if len(record.inputs) == 2 and record.kind in ("elementwise", "product") and record.vjp and not record.defaults
+        if record.name not in OF_REAL_NUMBERS
+    },
+    "concatenate": lambda x, c: ts.concatenate([x, c]),
+    "stack": lambda x, c: ts.stack([x, c]),
+    "einsum": lambda x, c: ts.einsum("i,i->i", x, c),
+    "where": lambda x, c: ts.where(np.array([True, False]), x, c),
+    "scatter_add": lambda x, c: ts.scatter_add(c, [0, 1], x),
+    "solve": lambda x, c: ts.solve(np.diag(c), x),
+    "astype": lambda x, c: x.to("complex128"),
+    "checkpoint": lambda x, c: ts.checkpoint(lambda x: abs(x * c), x),
+}
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("name", COMPLEX)
+def test_a_gradient_through_complex_numbers_is_refused(name, create_graph):
+    """Rules are those of real numbers: |cx| with c = i would have the slope -sign x."""
+    x, c = ts.tensor([0.5, -2.0], requires_grad=True), np.array([1 + 2j, 1j])
+    with pytest.raises(TypeError, match=r"gave complex numbers, through which there are no gradients here"):
+        ts.grad(abs(COMPLEX[name](x, c)).sum(), x, create_graph=create_graph)
+
+
+def test_a_leaf_of_complex_numbers_is_refused():
+    for make in (lambda: ts.tensor([1j], requires_grad=True), lambda: ts.tensor([1j]).requires_grad_()):
+        raises(TypeError, "got complex128; take the real and the imaginary parts, as two tensors", make)
+    assert (ts.tensor([1j]) * 2.0).tolist() == [2j]

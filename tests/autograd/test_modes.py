@@ -5,6 +5,8 @@ import threading
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tinyseq as ts
 from tinyseq.autograd.modes import MODE
@@ -150,6 +152,73 @@ def test_what_cannot_be_decorated_is_refused(switch):
     for thing in (stream, int, 3):
         with pytest.raises(TypeError, match=r"decorates functions, got .*; write the `with` block inside it"):
             make()(thing)
+
+
+BLOCKS = [ts.no_grad, ts.enable_grad, ts.detect_anomaly, *(lambda i=i: ts.step(i) for i in range(3))]
+BLOCKS += [lambda name=name: ts.scope(name) for name in "abc"]
+
+
+@given(st.lists(st.integers(0, 20), max_size=12))
+def test_blocks_end_in_any_order(events):
+    """As those of generators do that wait inside them: each ends for itself, and the others go on."""
+    before, errors, opened = MODE.get(), np.geterr(), []
+    for event in events:
+        if event < len(BLOCKS):
+            opened.append(BLOCKS[event]())
+            opened[-1].__enter__()
+        elif opened:
+            opened.pop(event % len(opened)).__exit__(None, None, None)
+        expected = before
+        for block in opened:
+            expected = block.inside(expected)
+        now = MODE.get()
+        assert (now.grad, now.anomaly, now.label[:2]) == (expected.grad, expected.anomaly, expected.label[:2])
+    for block in opened:
+        block.__exit__(None, None, None)
+    assert MODE.get() is before
+    np.seterr(**errors)
+
+
+def test_a_generator_that_ends_inside_of_a_later_block_leaves_it_on():
+    x = ts.tensor(2.0, requires_grad=True)
+
+    def waiting(block):
+        with block:
+            yield 1
+
+    first, second = waiting(ts.no_grad()), waiting(ts.step(3))
+    next(first)
+    with ts.enable_grad():
+        list(first)
+        assert (x * x).requires_grad
+    first = waiting(ts.no_grad())
+    next(first), next(second)
+    list(first)
+    assert (x * x).requires_grad
+    assert (x * x).node.label.step == 3
+    list(second)
+    assert (x * x).node.label.step is None
+
+
+def test_a_generator_that_ends_in_another_thread_ends_no_block_of_that_thread():
+    x, found = ts.tensor(2.0, requires_grad=True), []
+
+    def waiting():
+        with ts.scope("here"):
+            yield 1
+
+    def elsewhere(generator):
+        with ts.no_grad():
+            list(generator)
+            found.append((x * x).requires_grad)
+
+    generator = waiting()
+    next(generator)
+    thread = threading.Thread(target=elsewhere, args=(generator,))
+    thread.start()
+    thread.join(10)
+    MODE.set(MODE.get().outer)
+    assert found == [False]
 
 
 def test_a_generator_under_no_grad_records_nothing():

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, overload
 
 from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.anomaly import check_backward
-from tinyseq.autograd.calls.conversion import check_real
+from tinyseq.autograd.calls.conversion import check_real, is_complex
 from tinyseq.autograd.calls.errors import freed, mutated
 from tinyseq.autograd.calls.tensors import tensors_of
 from tinyseq.autograd.declare import TENSORS
@@ -356,7 +356,15 @@ def _fitted(xp: Any, g: Any, shape: Shape, dtype: Any, op: Op, i: int) -> Any:
         if not op.broadcasts:
             raise AssertionError(f"the VJP of {op.name} gave shape {g.shape} for argument {i} of shape {shape}")
         g = summed_to(xp, g, shape)
-    return g if g.dtype == dtype else xp.astype(g, dtype)
+    if g.dtype == dtype:
+        return g
+    raw = g._array if isinstance(g, Tensor) else g
+    if is_complex(raw, raw.dtype) and not is_complex(raw, dtype):
+        raise TypeError(
+            f"{op.name} of a real argument {i} gave complex numbers, through which there are no gradients here; "
+            "compute with the real and the imaginary parts, as two tensors"
+        )
+    return xp.astype(g, dtype)
 
 
 def _own(g: Array, handed: set[int], seen: bool) -> Array:

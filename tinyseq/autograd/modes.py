@@ -52,10 +52,10 @@ class Mode:
     """The engine's switches. One immutable object per combination, so that an op reads them all with one look-up.
 
     ``plain`` is the label where ops are simply recorded, and None where recording is off or anomalies are looked for.
-    ``outer`` is the mode to restore after the innermost block, and ``errors`` NumPy's error settings before it.
+    ``block`` is the innermost block, ``outer`` the mode around it, and ``errors`` NumPy's error settings before it.
     """
 
-    __slots__ = ("anomaly", "errors", "grad", "label", "outer", "plain")
+    __slots__ = ("anomaly", "block", "errors", "grad", "label", "outer", "plain")
 
     def __init__(
         self, grad: bool = True, label: Label | None = None, anomaly: bool = False, outer: "Mode | None" = None
@@ -65,7 +65,20 @@ class Mode:
         self.anomaly = anomaly
         self.plain = self.label if grad and not anomaly else None
         self.outer = outer
+        self.block: Switch | None = None
         self.errors: Any = None
+
+    def without(self, block: "Switch") -> "Mode":
+        """The mode once a block has ended, which need not be the innermost one; the same if it did not begin here.
+
+        A generator that waits inside a block may end after blocks have begun that are still open.
+        """
+        if self.outer is None or self.block is None:
+            return self
+        if self.block is block:
+            return self.outer
+        outer = self.outer.without(block)
+        return self if outer is self.outer else self.block.entered(outer, self.errors)
 
 
 MODE: ContextVar[Mode] = ContextVar("tinyseq_mode", default=Mode())  # noqa: B039 (never mutated)
@@ -83,12 +96,19 @@ class Switch(ABC):
     def inside(self, now: Mode) -> Mode:
         """The mode inside, whose ``outer`` is the one around it."""
 
+    def entered(self, now: Mode, errors: Any = None) -> Mode:
+        """The mode inside, as of this block."""
+        mode = self.inside(now)
+        mode.block = self
+        mode.errors = mode.errors if errors is None else errors
+        return mode
+
     def __enter__(self) -> None:
-        MODE.set(self.inside(MODE.get()))
+        MODE.set(self.entered(MODE.get()))
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         mode = MODE.get()
-        MODE.set(mode.outer or mode)
+        MODE.set(mode.outer if mode.block is self and mode.outer is not None else mode.without(self))
 
     def __call__(self, function: Function) -> Function:
         if isasyncgenfunction(function) or isinstance(function, type) or not callable(function):
@@ -191,7 +211,11 @@ class detect_anomaly(Switch):
         return mode
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        np.seterr(**(MODE.get().errors or {}))
+        mode: Mode | None = MODE.get()
+        while mode is not None and mode.block is not self:
+            mode = mode.outer
+        if mode is not None:
+            np.seterr(**mode.errors)
         super().__exit__(kind, error, trace)
 
 

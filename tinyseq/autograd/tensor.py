@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinyseq.autograd.calls.array_like import ArrayLike, Nested
-from tinyseq.autograd.calls.conversion import as_native, check_real, holds_numbers, to_array
+from tinyseq.autograd.calls.conversion import as_native, check_real, holds_numbers, is_complex, to_array
 from tinyseq.autograd.graph import Leaf, Node, Parent, Shape
 from tinyseq.autograd.modes import tick
 from tinyseq.backend import NAMESPACES, Array, dtype_of, namespace_of, to_device, to_numpy
@@ -324,8 +324,10 @@ def constant_like(x: Tensor, values: Array) -> Tensor:
 
 
 def check_differentiable(array: Array) -> None:
-    if not namespace_of(array).isdtype(array.dtype, ("real floating", "complex floating")):
-        raise TypeError(f"only floating-point tensors have gradients, got {array.dtype}; convert with dtype='float32'")
+    if not namespace_of(array).isdtype(array.dtype, "real floating"):
+        parts = is_complex(array, array.dtype)
+        cure = "take the real and the imaginary parts, as two tensors" if parts else "convert with dtype='float32'"
+        raise TypeError(f"only floating-point tensors have gradients, got {array.dtype}; {cure}")
 
 
 def _rebuilt(kind: type[Tensor], array: Array, requires_grad: bool, device: str, name: str | None = None) -> Tensor:

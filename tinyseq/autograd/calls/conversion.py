@@ -78,15 +78,16 @@ def check_real(name: str, values: Array, target: Array) -> None:
     """
     if type(values) is type(target) and values.dtype == target.dtype:
         return
-    if _is_complex(values) and not _is_complex(target):
+    if is_complex(values, values.dtype) and not is_complex(target, target.dtype):
         raise TypeError(
             f"{name} has dtype {values.dtype}, and {target.dtype} has no imaginary part; give real numbers, such as "
             ".real or abs()"
         )
 
 
-def _is_complex(array: Array) -> bool:
-    return bool(namespace_of(array).isdtype(array.dtype, "complex floating"))
+def is_complex(array: Array, dtype: Any) -> bool:
+    """Whether a dtype of an array's library is of complex numbers."""
+    return bool(namespace_of(array).isdtype(dtype, "complex floating"))
 
 
 def _no_numbers(value: object, dtype: Any) -> TypeError:
