@@ -214,6 +214,18 @@ def test_the_cell_of_an_lstm_goes_straight_through_time(char_loss):
             assert {round(point.y, 6) for point in made.corners[arrow]} == {round(made.places[arrow.tail].y, 6)}
 
 
+@pytest.mark.parametrize("fold", [False, True])
+@pytest.mark.parametrize("name", ZOO)
+def test_what_updates_a_state_stands_before_it_on_its_line(name, fold):
+    """However wide the boxes are."""
+    content = sheet(record(ZOO[name].loss()), fold=fold)
+    made = Layout(content, lambda box: (200.0, 24.0))
+    for arrow in (arrow for arrow in content.arrows if arrow in made.corners and made._is_level(arrow)):
+        backward = content.plan.loops[content.plan.loop_of[arrow.head.vertices[-1]]].backward
+        before, after = (arrow.head, arrow.tail) if backward else (arrow.tail, arrow.head)
+        assert made.places[before].x < made.places[after].x, (arrow.tail.name, arrow.head.name)
+
+
 def test_a_curve_passes_a_rectangle_just_where_some_of_its_points_lie_in_it():
     start, end, size = Point(0.0, 0.0), Point(60.0, 90.0), (20.0, 12.0)
     curve = climbing([start, end])

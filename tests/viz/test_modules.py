@@ -132,7 +132,18 @@ def test_a_folded_loop_that_runs_backward_hands_on_to_the_step_before(char_loss)
 def test_an_encoder_and_a_decoder_fold_into_one_column_each(encoder_decoder_loss):
     content = sheet(record(encoder_decoder_loss), fold=True)
     wording = Wording(content)
-    assert [wording.title(column) for column in content.columns] == ["encoder, t = 0, …, 2", "decoder, t = 0, …, 1"]
+    assert [wording.title(column) for column in content.columns] == ["encoder, t = 0, …, 2", "decoder, t = 0, 1"]
+
+
+def test_a_folded_loop_of_one_step_is_headed_by_that_step():
+    content = sheet(record(ZOO["decoder_of_one_step"].loss()), fold=True)
+    assert [Wording(content).title(column) for column in content.columns] == ["t = 0, …, 2", "t = 0"]
+
+
+def test_loops_are_headed_by_the_outermost_name_that_tells_them_apart():
+    """Not by GRU, the module within the encoder that runs the loop."""
+    content = sheet(record(ZOO["attention_by_a_cell"].loss()), fold=True)
+    assert [Wording(content).title(column) for column in content.columns] == ["encoder, t = 0, …, 2", "decoder, t = 0, 1"]
 
 
 def test_the_folded_view_is_drawn_in_any_depth(char_loss):

@@ -68,6 +68,16 @@ def test_an_input_with_the_index_of_a_step_is_not_the_same_in_all_steps(name):
 
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("name", ZOO)
+def test_an_input_that_no_step_reads_has_the_index_of_none(name, view):
+    content = sheet(record(ZOO[name].loss()), fold=VIEWS[view])
+    wording = Wording(content)
+    for box in content.boxes:
+        if box.kind == "input" and box.step is None and not box.vertices:
+            assert ord(wording.symbols.of(box)[-1]) not in SUBSCRIPTS.values(), wording.symbols.of(box)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("name", ZOO)
 def test_an_arrow_leads_to_each_dot_of_a_label(name, view):
     content = sheet(record(ZOO[name].loss()), fold=VIEWS[view])
     wording = Wording(content)

@@ -369,3 +369,41 @@ def mean_of_all_states_so_far():
         with ts.step(t):
             states.append(ts.tanh(w @ x[t] + u @ ts.mean(ts.stack(states), axis=0)))
     return ts.sum(states[-1] ** 2)
+
+
+@network(inputs=0)
+def noise_between_encoder_and_decoder():
+    """A variational autoencoder of sequences: what its decoder begins with is drawn around what the encoder has read."""
+    w, u, m, s, d, r, o = weights(W=(3, 2), U=(3, 3), M=(2, 3), S=(2, 3), D=(3, 2), R=(3, 3), O=(2, 3))
+    x, h, losses = data(zoo.STEPS, 2), ts.zeros(3), []
+    with ts.scope("encoder"):
+        for t in range(zoo.STEPS):
+            with ts.step(t):
+                h = ts.tanh(w @ x[t] + u @ h)
+    mean, log_variance = m @ h, s @ h
+    h = ts.tanh(d @ (mean + ts.exp(0.5 * log_variance) * data(2, seed=9)))
+    with ts.scope("decoder"):
+        for t in range(2):
+            with ts.step(t):
+                h = ts.tanh(r @ h)
+                losses.append(ts.sum((o @ h - x[t]) ** 2))
+    return sum(losses) - 0.5 * ts.sum(1 + log_variance - mean**2 - ts.exp(log_variance))
+
+
+@network()
+def attention_by_a_cell():
+    """An encoder that is a layer, and a decoder of a cell, whose scores see its state and what it has looked up."""
+    ts.manual_seed(0)
+    encoder, cell = ts.nn.GRU(4, 5), ts.nn.GRUCell(4, 5)
+    a, v = (zoo.weight(*shape, name=name, dtype="float32") for name, shape in {"A": (5, 5), "V": (4, 10)}.items())
+    words, losses = np.eye(4, dtype=np.float32), []
+    with ts.scope("encoder"):
+        states, h = encoder(ts.tensor(words[letters(zoo.STEPS)][:, None]))
+    keys, h = states[:, 0], h[0]
+    with ts.scope("decoder"):
+        for t in range(2):
+            with ts.step(t):
+                h = cell(ts.tensor(words[t][None]), h)
+                found = ts.softmax(keys @ (a @ h[0])) @ keys
+                losses.append(ts.nn.cross_entropy((v @ ts.concatenate([h[0], found]))[None], [t + 1]))
+    return sum(losses)

@@ -48,7 +48,12 @@ def phase_names(timeline: Timeline) -> list[str]:
     for vertex, loop in timeline.loop_of.items():
         scopes[timeline.loops[loop].phase].add(timeline.vertices[vertex].scope)
     own = [tuple(part for part in shared(found) if not LAYER.fullmatch(part)) for found in scopes]
-    return [f"{clean(scope[-1], limit=20)}, " if scope else "" for scope in differing(own)]
+    return [f"{clean(_named(path), limit=20)}, " if path else "" for path in differing(own)]
+
+
+def _named(path: Sequence[str]) -> str:
+    """The innermost part of a path that is not just the class of a module, as GRU in encoder.GRU, if there is one."""
+    return next((part for part in reversed(path) if not part[:1].isupper()), path[-1])
 
 
 def columns(

@@ -118,7 +118,8 @@ class Wording:
         if self.sheet.folded:
             steps, loops = self.sheet.timeline.steps[column.phase], self.sheet.repeats.get(column.phase, 1)
             alike = f", one of {loops} alike" if loops > 1 else ""
-            return f"{self._phases[column.phase]}t = {steps[0]}, …, {steps[-1]}{alike}"
+            shown = [*map(str, steps)] if len(steps) < 3 else [str(steps[0]), "…", str(steps[-1])]
+            return f"{self._phases[column.phase]}t = {', '.join(shown)}{alike}"
         return f"{self._phases[column.phase]}t = {column.step}"
 
     def facts(self, box: Box) -> dict[str, str]:

@@ -84,8 +84,8 @@ class Symbols:
         if given and box.vertices[-1] not in self.sheet.timeline.tracks:
             return given  # of one step's leaf, which needs no number
         letters = (given,) if given else letters
-        before = box.column is not None and box.column.kind == "start"
-        if not box.column or flat or (box.kind == "input" and (before or self._is_fixed(box))):
+        beside = box.column is not None and box.column.kind != "step"
+        if not box.column or flat or (box.kind == "input" and (beside or self._is_fixed(box))):
             return ", ".join(letters)
         step = subscript(box.column.step if box.of_step is None else box.of_step)
         if self.sheet.folded and box.of_step is None:

@@ -61,9 +61,9 @@ class Recurrence:
         terms = self._terms(cell)
         if self.grid.semiring == "max":
             best = cell.best
-            tail = best.name if best else "a history that is not drawn"
+            came = f"score({best.name}, {cell.t}){times}{ln}P({cell.newest} | {best.name})" if best else "not drawn"
             arriving = terms[best] if best else self.score(cell.arriving)
-            return f"{rule}(best, from {tail}) = {emission}{times}({arriving}) = {score}"
+            return f"{rule}(best: {came}) = {emission}{times}({arriving}) = {score}"
         shown = list(terms.values())[:4] + ["…"] * (len(terms) > 4 or self.grid.left_out > 0)
         words = f"{joined} [{'; '.join(shown)}]" if self.as_logs else f"({' + '.join(shown)})"
         return f"{rule}({joined}) = {emission}{times}{words} = {score}"

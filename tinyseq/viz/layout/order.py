@@ -95,6 +95,9 @@ class _Network(NamedTuple):
         for level, wish in self._sweeps(items, x, range(self.sweeps)):
             row = items[level]
             row.sort(key=lambda item: wish[item] + self.pull.get(item, 0.0))
+            pulled = [i for i, item in enumerate(row) if item in self.pull]  # wide boxes may have changed places
+            for i, item in zip(pulled, sorted((row[i] for i in pulled), key=self.pull.__getitem__), strict=True):
+                row[i] = item
             _uncross(row, items.get(level + 1, []), self.above, self.pull)
             _uncross(row, items.get(level - 1, []), self.below, self.pull)
             x |= spread(row, wish, self.size, self.gap)
