@@ -221,7 +221,7 @@ def test_what_updates_a_state_stands_before_it_on_its_line(name, fold):
     content = sheet(record(ZOO[name].loss()), fold=fold)
     made = Layout(content, lambda box: (200.0, 24.0))
     for arrow in (arrow for arrow in content.arrows if arrow in made.corners and made._is_level(arrow)):
-        backward = content.plan.loops[content.plan.loop_of[arrow.head.vertices[-1]]].backward
+        backward = content.timeline.loops[content.timeline.loop_of[arrow.head.vertices[-1]]].backward
         before, after = (arrow.head, arrow.tail) if backward else (arrow.tail, arrow.head)
         assert made.places[before].x < made.places[after].x, (arrow.tail.name, arrow.head.name)
 

@@ -143,7 +143,10 @@ def test_a_folded_loop_of_one_step_is_headed_by_that_step():
 def test_loops_are_headed_by_the_outermost_name_that_tells_them_apart():
     """Not by GRU, the module within the encoder that runs the loop."""
     content = sheet(record(ZOO["attention_by_a_cell"].loss()), fold=True)
-    assert [Wording(content).title(column) for column in content.columns] == ["encoder, t = 0, …, 2", "decoder, t = 0, 1"]
+    assert [Wording(content).title(column) for column in content.columns] == [
+        "encoder, t = 0, …, 2",
+        "decoder, t = 0, 1",
+    ]
 
 
 def test_the_folded_view_is_drawn_in_any_depth(char_loss):

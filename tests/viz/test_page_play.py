@@ -219,7 +219,10 @@ def test_a_viterbi_trellis_fills_column_by_column_and_traces_back(opened, cats):
     cells = "[...document.querySelectorAll('g.node[id^=t]:not(.dim)')].map(group => group.id).sort()"
     browser.run("go(5)")
     said = browser.run("byId('said').textContent")
-    assert said == "forward 5 of 10 score(Y, 2) = P(like | Y) · (best: score(Z, 1) · P(Y | Z)) = 0.8 · (0.28 · 0.2) = 0.0448"
+    assert (
+        said
+        == "forward 5 of 10 score(Y, 2) = P(like | Y) · (best: score(Z, 1) · P(Y | Z)) = 0.8 · (0.28 · 0.2) = 0.0448"
+    )
     assert browser.run(cells) == ["t1_s0", "t1_s1", "t1_s2", "t2_s0", "t2_s1"]
     hidden = "getComputedStyle(document.querySelector('#t3_s0 text')).opacity"
     assert browser.run(hidden) == "0"

@@ -373,7 +373,7 @@ def mean_of_all_states_so_far():
 
 @network(inputs=0)
 def noise_between_encoder_and_decoder():
-    """A variational autoencoder of sequences: what its decoder begins with is drawn around what the encoder has read."""
+    """A variational autoencoder: the decoder begins with a sample, drawn around what the encoder has read."""
     w, u, m, s, d, r, o = weights(W=(3, 2), U=(3, 3), M=(2, 3), S=(2, 3), D=(3, 2), R=(3, 3), O=(2, 3))
     x, h, losses = data(zoo.STEPS, 2), ts.zeros(3), []
     with ts.scope("encoder"):

@@ -95,13 +95,21 @@ class _Network(NamedTuple):
         for level, wish in self._sweeps(items, x, range(self.sweeps)):
             row = items[level]
             row.sort(key=lambda item: wish[item] + self.pull.get(item, 0.0))
-            pulled = [i for i, item in enumerate(row) if item in self.pull]  # wide boxes may have changed places
-            for i, item in zip(pulled, sorted((row[i] for i in pulled), key=self.pull.__getitem__), strict=True):
-                row[i] = item
+            self._keep_sides(row)
             _uncross(row, items.get(level + 1, []), self.above, self.pull)
             _uncross(row, items.get(level - 1, []), self.below, self.pull)
             x |= spread(row, wish, self.size, self.gap)
         return x
+
+    def _keep_sides(self, row: list[Slot | Lane]) -> None:
+        """Exchange slots of a row that are linked with each other, if they are not on their preferred sides: each is
+        drawn to where the other one was, and further than to its own side if they are wide."""
+        place = {item: i for i, item in enumerate(row)}
+        for tail, head in [(item, link) for item in row for link in self.above.get(item, ()) if link in place]:
+            wanted, found = self.pull.get(head, 0.0) - self.pull.get(tail, 0.0), place[head] - place[tail]
+            if wanted * found < 0:
+                row[place[tail]], row[place[head]] = head, tail
+                place[tail], place[head] = place[head], place[tail]
 
     def placed(self, items: Order, x: dict[Slot | Lane, float]) -> dict[Slot | Lane, float]:
         """The places of ordered slots and lanes, near what they are linked to."""
