@@ -439,3 +439,16 @@ def test_a_loss_of_the_last_step_reads_the_last_state_alone():
     read = [arrow.tail.column for arrow in content.arrows if arrow.tail.column and not arrow.head.column]
     assert read == [content.columns[-1]]
     assert "[:, 0]" not in ts.viz.graph(character_loss("lstm", "hello")).svg()  # a batch of one text is not indexed
+
+
+@pytest.mark.parametrize("group", ["lm", "tag", "classify"])
+def test_every_command_that_trains_or_uses_a_model_takes_a_device(group):
+    """As docs/gpu.md says; and each that trains one can choose a network's cell."""
+    from typer.main import get_command
+
+    from tinyseq.commands.main import app
+
+    for name, command in get_command(app).commands[group].commands.items():
+        takes = {parameter.name for parameter in command.params}
+        assert "device" in takes
+        assert "cell" in takes or name != "train"
