@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.data.chunks import LETTERS, spans
+from tinyseq.data.treebanks.chunks import LETTERS, spans
 from tinyseq.tagging import ChunkScores, MostFrequentTag, learning_curve
 from tinyseq.tagging.analysis import analysis, lenient_spans
 

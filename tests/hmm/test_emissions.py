@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import tinyseq as ts
 from tinyseq.hmm import HMM, Density, Gaussian, GaussianMixture, Multinomial, Poisson, Shared, StudentT
 from tinyseq.hmm.emissions import Given, kinds
-from tinyseq.hmm.emissions.gamma import log_gamma
+from tinyseq.hmm.emissions.densities.gamma import log_gamma
 from tinyseq.io import ModelFileError
 
 DENSITIES = [name for name, case in CASES.items() if isinstance(case.make(np.random.default_rng(0)), Density)]

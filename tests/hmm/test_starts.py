@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import tinyseq as ts
 from tinyseq.hmm import Gaussian, GaussianMixture
-from tinyseq.hmm.emissions.groups import spread_out
+from tinyseq.hmm.emissions.densities.groups import spread_out
 from tinyseq.hmm.learning.initialisation import redrawn_transition
 
 

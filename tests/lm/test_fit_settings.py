@@ -6,7 +6,7 @@ import pytest
 import tinyseq as ts
 from tinyseq.data import Windows
 from tinyseq.lm import RNNLM, WindowLM
-from tinyseq.lm.task import TextTask
+from tinyseq.lm.networks.task import TextTask
 
 TEXT = "so long and thanks for all the fish. " * 10
 OTHER = "thanks for the fish, and so long. " * 4

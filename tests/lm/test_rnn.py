@@ -10,7 +10,7 @@ import tinyseq as ts
 from tinyseq.data import Windows
 from tinyseq.io import ModelFileError
 from tinyseq.lm import RNNLM
-from tinyseq.lm.task import TextTask
+from tinyseq.lm.networks.task import TextTask
 from tinyseq.train import NonFiniteLoss
 
 TEXT = "so long and thanks for all the fish. " * 30

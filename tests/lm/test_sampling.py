@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import tinyseq as ts
 from tinyseq.lm import RNNLM, Mixture, NgramLM, WindowLM
+from tinyseq.lm.networks.stepping import PLAIN_STEPS, Reader
 from tinyseq.lm.sampling import Choice, filtered
-from tinyseq.lm.stepping import PLAIN_STEPS, Reader
 from tinyseq.nn.recurrent.registry import CELLS
 
 TEXT = "so long and thanks for all the fish. " * 4

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.lm.task import TextTask
+from tinyseq.lm.networks.task import TextTask
 from tinyseq.nn.recurrent.cells import RecurrentCell
 from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import CELLS, cell

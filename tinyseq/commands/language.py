@@ -16,7 +16,7 @@ from tinyseq.commands.runs import Options, Run
 from tinyseq.data import plain_text
 from tinyseq.lm import RNNLM, LanguageModel, NgramLM, WindowLM, word_vocabulary
 from tinyseq.lm.model import first_impossible
-from tinyseq.lm.neural import NeuralLM
+from tinyseq.lm.networks.neural import NeuralLM
 from tinyseq.lm.words import sentences_of, words_of
 from tinyseq.nn.checks import check_device
 from tinyseq.nn.recurrent.registry import CELLS

@@ -14,7 +14,7 @@ from tinyseq.commands.runs import Options, Run
 from tinyseq.commands.streaming import file_of, tag_files
 from tinyseq.data import ConlluSentence, conllu_sentences, noun_phrase_tags
 from tinyseq.data.readers import READERS, Reader, Sentence
-from tinyseq.data.treebank import TAGS
+from tinyseq.data.treebanks.conllu import TAGS
 from tinyseq.io import atomic_write, check_output
 from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.tagging import Accuracy, Analysis, HMMTagger, RNNTagger, Tagger

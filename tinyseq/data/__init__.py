@@ -1,16 +1,15 @@
 """Readers of files, vocabularies, batches, corpora that come with Python, and synthetic tasks."""
 
 from tinyseq.data.batches import Windows, bucketed, padded, padded_values
-from tinyseq.data.chunks import Span, convert_sentences, convert_tags, span_tags, spans
 from tinyseq.data.corpora import CATS, FISH, HELLO, Split, python_docs, python_source
 from tinyseq.data.documents import documents, split_documents
 from tinyseq.data.formats import bases, conll2003, fasta, labelled, plain_text, two_column, word_tag
 from tinyseq.data.generated import CASINO, CPG_ISLANDS, FISH_PEOPLE, ambiguous_sentence, casino, cpg_islands, dyck
-from tinyseq.data.noun_phrases import noun_phrase_tags, noun_phrases
 from tinyseq.data.readers import DataError, Reader
 from tinyseq.data.synthetic import adding_problem, copy_task, embedded_reber
 from tinyseq.data.tables import table
-from tinyseq.data.treebank import (
+from tinyseq.data.treebanks.chunks import Span, convert_sentences, convert_tags, span_tags, spans
+from tinyseq.data.treebanks.conllu import (
     ConlluSentence,
     ConlluToken,
     conllu,
@@ -18,6 +17,7 @@ from tinyseq.data.treebank import (
     conllu_text,
     write_conllu,
 )
+from tinyseq.data.treebanks.noun_phrases import noun_phrase_tags, noun_phrases
 from tinyseq.data.vocabulary import Vocabulary
 
 __all__ = [

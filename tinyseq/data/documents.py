@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from tinyseq.data.corpora import Split
-from tinyseq.data.treebank import ConlluSentence
+from tinyseq.data.treebanks.conllu import ConlluSentence
 from tinyseq.random import Rng, as_generator
 
 

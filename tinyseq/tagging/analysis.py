@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyseq.arguments import whole
-from tinyseq.data.chunks import Scheme, Span, check_scheme, split_tag
 from tinyseq.data.readers import Tag, Word
+from tinyseq.data.treebanks.chunks import Scheme, Span, check_scheme, split_tag
 
 SHOWN = 10  # confusions and words in a table
 

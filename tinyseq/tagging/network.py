@@ -14,8 +14,8 @@ from tinyseq import arguments
 from tinyseq.arguments import dropped, whole
 from tinyseq.autograd.modes import no_grad
 from tinyseq.data.batches import bucketed
-from tinyseq.data.chunks import convert_sentences, convert_tags
 from tinyseq.data.readers import Sentence, Tag, Word
+from tinyseq.data.treebanks.chunks import convert_sentences, convert_tags
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import check_sizes, kept_settings

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from tinyseq.data.chunks import spans
 from tinyseq.data.readers import Sentence, Tag
+from tinyseq.data.treebanks.chunks import spans
 from tinyseq.nn.chains.chunk_rules import Pair, bio_rules, bioes_rules
 
 Pairs = list[tuple[Tag | None, Tag | None]]

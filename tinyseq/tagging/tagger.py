@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, Self, TypeVar
 
 from tinyseq import arguments
-from tinyseq.data.chunks import Scheme
 from tinyseq.data.readers import Sentence, Tag, Word
+from tinyseq.data.treebanks.chunks import Scheme
 from tinyseq.io import SavedModel
 from tinyseq.nn.checks import check_device
 from tinyseq.tagging.analysis import Analysis, analysis

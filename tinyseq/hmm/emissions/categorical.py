@@ -9,10 +9,10 @@ from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import Array
+from tinyseq.hmm.emissions.densities.priors import counts as added_counts
+from tinyseq.hmm.emissions.densities.priors import log_dirichlet
 from tinyseq.hmm.emissions.draws import draw, free_shares, redrawn, shares
 from tinyseq.hmm.emissions.emission import Emission, Priors, Rows
-from tinyseq.hmm.emissions.priors import counts as added_counts
-from tinyseq.hmm.emissions.priors import log_dirichlet
 from tinyseq.hmm.inference.passes.score_tables import Scores
 from tinyseq.hmm.inference.passes.score_tables import Table as ScoreTable
 from tinyseq.hmm.model.labels import Items, Labels

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tinyseq.arguments import order_refused, refuses_order, whole
 from tinyseq.hmm.emissions import Gaussian
-from tinyseq.hmm.emissions.covariances import KINDS, shape_of
+from tinyseq.hmm.emissions.densities.covariances import KINDS, shape_of
 from tinyseq.hmm.emissions.emission import Priors
 from tinyseq.hmm.interop.estimator_inputs import Given, Samples, labels, samples
 from tinyseq.hmm.learning.baum_welch import Fitted, shuffled, warn_of_narrow

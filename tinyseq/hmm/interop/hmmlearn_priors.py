@@ -1,9 +1,9 @@
 """Priors, and what is learned, to and from hmmlearn's settings.
 
-hmmlearn's M steps are those of `tinyseq.hmm.emissions.priors`, where its settings mean a density: for the initial
-state, transitions, symbols, and for means and covariances of Gaussian models. Its ``covars_weight`` is our weight + 1
-for variances, and our weight + D for matrices. Its prior of Poisson rates is not one of each state, so it has no
-counterpart here.
+hmmlearn's M steps are those of `tinyseq.hmm.emissions.densities.priors`, where its settings mean a density: for the
+initial state, transitions, symbols, and for means and covariances of Gaussian models. Its ``covars_weight`` is our
+weight + 1 for variances, and our weight + D for matrices. Its prior of Poisson rates is not one of each state, so it
+has no counterpart here.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,7 +13,7 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import Categorical, Gaussian
-from tinyseq.hmm.emissions.priors import NormalWishart
+from tinyseq.hmm.emissions.densities.priors import NormalWishart
 from tinyseq.hmm.learning.priors import Priors
 from tinyseq.hmm.model.parameters import Parameters
 

@@ -180,7 +180,7 @@ def fit_em(
             b) of a Beta distribution. ``"means"`` takes a pair (mean, weight): as though ``weight`` observations at
             ``mean`` had been made; ``"covariances"`` (``"scales"`` of `StudentT`) a pair (scatter, weight): as though
             ``weight`` observations with that sum of squared deviations had been made. ``"rates"`` takes the pair (a,
-            b) of a Gamma distribution. Densities: `tinyseq.hmm.emissions.priors`.
+            b) of a Gamma distribution. Densities: `tinyseq.hmm.emissions.densities.priors`.
         progress: show the step and the log-likelihood, as `tinyseq.train.progress` does.
         callbacks: called with an `EMReport` before the first step and after each; one that returns True stops the run.
 

@@ -2,7 +2,7 @@
 
 Nearly identical states are a saddle point of the likelihood, where progress is very slow. So random starts make the
 states differ: rows are drawn uniformly from all distributions, states tend to persist, and means are far apart
-(`tinyseq.hmm.emissions.groups`).
+(`tinyseq.hmm.emissions.densities.groups`).
 """
 
 import numpy as np

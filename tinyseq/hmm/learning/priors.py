@@ -2,7 +2,7 @@
 
 The tables of probabilities have Dirichlet priors, whose parameters a act like a - 1 more counts of each outcome. A row
 of transitions is the distribution of the next state, given that the sequence goes on; whether it does has a Beta prior.
-What an emission model's priors mean, and what they add, is described in `tinyseq.hmm.emissions.priors`.
+What an emission model's priors mean, and what they add, is described in `tinyseq.hmm.emissions.densities.priors`.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.hmm.emissions.priors import broadcast, counts, log_dirichlet, pair
+from tinyseq.hmm.emissions.densities.priors import broadcast, counts, log_dirichlet, pair
 from tinyseq.hmm.model.parameters import Parameters
 from tinyseq.hmm.model.probabilities import plain
 

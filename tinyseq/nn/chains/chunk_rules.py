@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tinyseq.arguments import words
-from tinyseq.data.chunks import Scheme, split_tag
+from tinyseq.data.treebanks.chunks import Scheme, split_tag
 
 Pair = tuple[int, int]
 

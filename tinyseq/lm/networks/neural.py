@@ -21,8 +21,8 @@ from tinyseq.data.vocabulary import SYMBOLS, Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import check_sizes, kept_settings
 from tinyseq.lm.model import Floats, LanguageModel, Read, Text
-from tinyseq.lm.stepping import Reader
-from tinyseq.lm.task import TextTask, detached
+from tinyseq.lm.networks.stepping import Reader
+from tinyseq.lm.networks.task import TextTask, detached
 from tinyseq.lm.words import END, check_word_vocabulary, sentences_of
 from tinyseq.nn import Module, cross_entropy
 from tinyseq.nn.checks import State, check_device, check_flags

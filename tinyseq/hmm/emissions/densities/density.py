@@ -11,8 +11,8 @@ from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import Array
+from tinyseq.hmm.emissions.densities.groups import kmeans
 from tinyseq.hmm.emissions.emission import Emission, Priors, Rows
-from tinyseq.hmm.emissions.groups import kmeans
 from tinyseq.hmm.inference.passes.score_tables import Scores
 from tinyseq.hmm.model.probabilities import Table, in_recording, plain
 from tinyseq.random import Rng, as_generator
@@ -97,7 +97,7 @@ class Density(Emission):
         """
 
     def fitted_with(self, x: Array, weights: Array, learn: frozenset[str], priors: Priors) -> Mapping[str, Array]:
-        """As `fitted`, with priors of the arrays in ``conjugate``: see `tinyseq.hmm.emissions.priors.Conjugate`."""
+        """As `fitted`, with priors of the arrays in ``conjugate``: see `priors.Conjugate`."""
         return self.fitted(x, weights, learn)
 
     def possible(self, x: Array) -> Array:

@@ -6,10 +6,10 @@ import numpy as np
 
 from tinyseq.autograd.tensor import TensorLike
 from tinyseq.backend import Array
-from tinyseq.hmm.emissions import covariances as kinds
+from tinyseq.hmm.emissions.densities import covariances as kinds
+from tinyseq.hmm.emissions.densities.gamma import log_gamma
+from tinyseq.hmm.emissions.densities.priors import Conjugate, NormalWishart
 from tinyseq.hmm.emissions.emission import Priors
-from tinyseq.hmm.emissions.gamma import log_gamma
-from tinyseq.hmm.emissions.priors import Conjugate, NormalWishart
 from tinyseq.hmm.model.probabilities import Table, plain
 
 LEAST, MOST = 0.2, 1e6  # the range of degrees of freedom in learning

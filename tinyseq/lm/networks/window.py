@@ -10,8 +10,8 @@ from tinyseq.autograd.ops.elementwise.activations import tanh
 from tinyseq.autograd.ops.moves.parts import concatenate
 from tinyseq.autograd.tensor import Tensor, TensorLike, tensor
 from tinyseq.data.vocabulary import Vocabulary
-from tinyseq.lm.neural import NeuralLM
-from tinyseq.lm.readout import readout, vector_length
+from tinyseq.lm.networks.neural import NeuralLM
+from tinyseq.lm.networks.readout import readout, vector_length
 from tinyseq.nn import Dropout, Embedding, Linear
 from tinyseq.nn.checks import State, as_ids, check_ids
 

@@ -5,9 +5,9 @@ Source: Abney (1991), for chunks; universaldependencies.org/u/dep for the relati
 
 from collections.abc import Sequence
 
-from tinyseq.data.chunks import Scheme, Span, span_tags
 from tinyseq.data.readers import Sentence
-from tinyseq.data.treebank import ConlluSentence, ConlluToken
+from tinyseq.data.treebanks.chunks import Scheme, Span, span_tags
+from tinyseq.data.treebanks.conllu import ConlluSentence, ConlluToken
 
 HEADS = {"NOUN", "PROPN", "PRON"}
 BEFORE = {"det", "amod", "nummod", "compound", "flat", "goeswith", "advmod", "nmod:poss"}

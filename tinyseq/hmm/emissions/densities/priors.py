@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.hmm.emissions.density import Density
+from tinyseq.hmm.emissions.densities.density import Density
 from tinyseq.hmm.emissions.emission import Priors
 
 

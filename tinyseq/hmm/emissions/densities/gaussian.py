@@ -4,10 +4,10 @@ import numpy as np
 
 from tinyseq.autograd.tensor import TensorLike
 from tinyseq.backend import Array
-from tinyseq.hmm.emissions import covariances as kinds
+from tinyseq.hmm.emissions.densities import covariances as kinds
+from tinyseq.hmm.emissions.densities.groups import spread_out
+from tinyseq.hmm.emissions.densities.priors import Conjugate, NormalWishart
 from tinyseq.hmm.emissions.emission import Priors
-from tinyseq.hmm.emissions.groups import spread_out
-from tinyseq.hmm.emissions.priors import Conjugate, NormalWishart
 from tinyseq.hmm.model.probabilities import Table, plain
 
 

@@ -7,12 +7,12 @@ import numpy as np
 from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import Array
-from tinyseq.hmm.emissions import covariances as kinds
+from tinyseq.hmm.emissions.densities import covariances as kinds
+from tinyseq.hmm.emissions.densities.gaussian import Gaussian
+from tinyseq.hmm.emissions.densities.groups import kmeans
+from tinyseq.hmm.emissions.densities.priors import Conjugate, broadcast, counts, log_dirichlet, pair
 from tinyseq.hmm.emissions.draws import draw, free_shares, require_shares, shares
 from tinyseq.hmm.emissions.emission import Priors
-from tinyseq.hmm.emissions.gaussian import Gaussian
-from tinyseq.hmm.emissions.groups import kmeans
-from tinyseq.hmm.emissions.priors import Conjugate, broadcast, counts, log_dirichlet, pair
 from tinyseq.hmm.model.probabilities import Table, log_of, plain
 
 

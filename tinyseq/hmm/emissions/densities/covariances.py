@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.hmm.emissions.density import Density
-from tinyseq.hmm.emissions.priors import NormalWishart
+from tinyseq.hmm.emissions.densities.density import Density
+from tinyseq.hmm.emissions.densities.priors import NormalWishart
 from tinyseq.hmm.model.probabilities import in_recording, plain
 
 LOG_2PI = float(np.log(2 * np.pi))

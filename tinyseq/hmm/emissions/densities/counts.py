@@ -7,10 +7,10 @@ import numpy as np
 from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import TensorLike
 from tinyseq.backend import Array
+from tinyseq.hmm.emissions.densities.gamma import log_gamma
+from tinyseq.hmm.emissions.densities.priors import Conjugate, broadcast, counts, log_dirichlet, pair
 from tinyseq.hmm.emissions.draws import free_shares, require_shares, shares
 from tinyseq.hmm.emissions.emission import Priors
-from tinyseq.hmm.emissions.gamma import log_gamma
-from tinyseq.hmm.emissions.priors import Conjugate, broadcast, counts, log_dirichlet, pair
 from tinyseq.hmm.model.probabilities import Table, plain
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from tinyseq.arguments import dropped, whole
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.data.vocabulary import Vocabulary
-from tinyseq.lm.neural import NeuralLM
-from tinyseq.lm.readout import readout, vector_length
+from tinyseq.lm.networks.neural import NeuralLM
+from tinyseq.lm.networks.readout import readout, vector_length
 from tinyseq.nn import Dropout, Embedding
 from tinyseq.nn.checks import State
 from tinyseq.nn.recurrent.layers import Recurrent
