@@ -17,7 +17,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.indexed_sums import added
+from tinyseq.indexed_sums import add_at
 
 Array = NDArray[Any]  # or of another library: typed as NumPy's, whose methods theirs have
 Whole = TypeVar("Whole", bound=Callable[..., Any])
@@ -257,7 +257,11 @@ def scattered(xp: Namespace, values: Array, index: Any, shape: tuple[int, ...]) 
         index = _native(xp, index, shape)
         if _names_places_once(index):
             out[index] = values
-        elif xp is not NUMPY or not added(out, index, values):
+        elif values.dtype == xp.float16:  # 2,048 + 1 is 2,048
+            return xp.astype(scattered(xp, xp.astype(values, xp.float32), index, shape), xp.float16)
+        elif xp is NUMPY:
+            add_at(out, index, values)
+        else:
             xp.add.at(out, index, values)
         return out
     # A library without scatter: number the cells, index the numbers, and add one value at a time.

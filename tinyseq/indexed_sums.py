@@ -1,11 +1,11 @@
 """Adding values at positions of a NumPy array that may be named more than once, as ``np.add.at`` does, but faster.
 
 The gradient of an embedding is such a sum: each row of the table receives the gradients of all places where its word
-stands.
+stands. Sums of many terms keep their digits: those in single precision are added up in double precision.
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,41 +13,74 @@ from numpy.typing import NDArray
 SMALL = 256  # elements that NumPy adds at an index as fast as we prepare them
 LONG_ROW = 256  # bytes from which whole rows are added faster than single elements
 KEY_BITS = 63
+MANY = 128  # terms from which rounding matters
+WIDE: dict[Any, Any] = {np.dtype(np.float32): np.float64, np.dtype(np.complex64): np.complex128}
 
 
-def added(out: NDArray[Any], index: Any, values: NDArray[Any]) -> bool:
-    """Add values at whole-number arrays, in the same order as ``np.add.at``, which is slow but for flat arrays.
+def add_at(out: NDArray[Any], index: Any, values: NDArray[Any]) -> None:
+    """Add values at an index, as ``np.add.at`` does, which is slow but for flat arrays.
 
     Args:
         out: an array of zeros, contiguous; what is added is written to it.
-        index: of its first axes.
+        index: anything that NumPy understands.
         values: of the shape that ``out[index]`` has, or one that broadcasts to it.
 
-    Returns:
-        Whether that was done; other indices, and what is small or out of range, are left to ``np.add.at``.
+    Raises:
+        IndexError: an index is out of range.
 
     Example:
         >>> table = np.zeros((3, 128))
-        >>> added(table, np.array([2, 0, 2]), np.ones((3, 128)))
-        True
+        >>> add_at(table, np.array([2, 0, 2]), np.ones((3, 128)))
         >>> table[:, 0].tolist()
         [1.0, 0.0, 2.0]
     """
-    parts = index if isinstance(index, tuple) else (index,)
-    whole = all(isinstance(part, np.ndarray) and part.dtype.kind in "iu" for part in parts)
-    if not whole or len(parts) > out.ndim or values.size < SMALL:
-        return False
-    if any(part.min() < -side or part.max() >= side for part, side in zip(parts, out.shape, strict=False)):
-        return False
-    rows = np.zeros((), dtype=np.intp)
-    for part, side in zip(parts, out.shape, strict=False):
-        rows = rows * side + np.where(part < 0, part + side, part)
-    left = out.shape[len(parts) :]
+    rows = _rows(out.shape, index) if values.size >= SMALL else None
+    if rows is None:
+        wide: NDArray[Any] = out if values.size <= MANY else np.zeros(out.shape, WIDE.get(out.dtype, out.dtype))
+        np.add.at(wide, index, values.astype(wide.dtype, copy=False))
+        if wide is not out:
+            out[...] = wide
+        return
+    left = out.shape[out.ndim - rows.left :]
     width = math.prod(left)
-    given = np.broadcast_to(values, (*rows.shape, *left)).reshape(-1, width)
-    if width * out.itemsize < LONG_ROW or not _add_rows(out.reshape(-1, width), rows.reshape(-1), given):
-        _add_elements(out.reshape(-1), rows.reshape(-1, 1), given)
-    return True
+    given = np.broadcast_to(values, (*rows.numbers.shape, *left)).reshape(-1, width)
+    numbers = rows.numbers.reshape(-1)
+    if width * out.itemsize >= LONG_ROW and _add_rows(out.reshape(-1, width), numbers, given):
+        return
+    if out.dtype in WIDE and _may_repeat(numbers):
+        doubles: NDArray[Any] = np.zeros(out.size, WIDE[out.dtype])
+        _add_elements(doubles, numbers, given.astype(doubles.dtype))
+        out[...] = doubles.reshape(out.shape)
+    else:
+        _add_elements(out.reshape(-1), numbers, given)
+
+
+class _Rows(NamedTuple):
+    """What whole-number arrays name: rows, counted along the first axes of an array; and how many axes a row has."""
+
+    numbers: NDArray[np.intp]
+    left: int
+
+
+def _rows(shape: tuple[int, ...], index: Any) -> _Rows | None:
+    """The rows that an index of the first axes names; None for any other index, and for one that is out of range."""
+    parts = list(index) if isinstance(index, tuple) else [index]
+    while parts and (parts[-1] is Ellipsis or (isinstance(parts[-1], slice) and parts[-1] == slice(None))):
+        parts.pop()
+    whole = all(isinstance(part, np.ndarray) and part.dtype.kind in "iu" for part in parts)
+    if not whole or len(parts) > len(shape):
+        return None
+    if any(part.min() < -side or part.max() >= side for part, side in zip(parts, shape, strict=False)):
+        return None
+    rows = np.zeros((), dtype=np.intp)
+    for part, side in zip(parts, shape, strict=False):
+        rows = rows * side + np.where(part < 0, part + side, part)
+    return _Rows(rows, len(shape) - len(parts))
+
+
+def _may_repeat(rows: NDArray[np.intp]) -> bool:
+    """Whether a row may be named many times; rows that leave the same remainder are counted as one."""
+    return rows.size > MANY and bool(np.bincount(rows % (rows.size // 8 | 1)).max() > MANY)
 
 
 def _add_elements(out: NDArray[Any], rows: NDArray[np.intp], values: NDArray[Any]) -> None:
@@ -56,7 +89,7 @@ def _add_elements(out: NDArray[Any], rows: NDArray[np.intp], values: NDArray[Any
     paired = np.result_type(out.dtype, np.complex64) if out.dtype in (np.float32, np.float64) else None
     if paired is not None and width % 2 == 0:  # two neighbours are added as one complex number, with half the indices
         out, given, width = out.view(paired), given.view(paired), width // 2
-    np.add.at(out, (rows * width + np.arange(width)).reshape(-1), given)
+    np.add.at(out, (rows[:, None] * width + np.arange(width)).reshape(-1), given)
 
 
 def _add_rows(out: NDArray[Any], rows: NDArray[np.intp], values: NDArray[Any]) -> bool:
@@ -82,7 +115,8 @@ def _add_rows(out: NDArray[Any], rows: NDArray[np.intp], values: NDArray[Any]) -
         times = int(keys[begin])
         found = values.take(order[begin:end], axis=0)
         if times > 1:
-            found = np.add.reduce(found.reshape(-1, times, values.shape[1]), 1)
+            wide = WIDE.get(out.dtype) if times > MANY else None
+            found = np.add.reduce(found.reshape(-1, times, values.shape[1]), 1, wide)
         out[rows[begin:end:times]] = found
         begin = end
     return True

@@ -107,15 +107,16 @@ INDICES = {
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "complex64", "int64"])
 @pytest.mark.parametrize("last", [3, 4, 65, 128])
 @pytest.mark.parametrize("kind", INDICES)
-def test_values_are_added_in_the_order_of_add_at(kind: str, last: int, dtype: str) -> None:
+def test_values_are_added_at_any_index(kind: str, last: int, dtype: str) -> None:
     index, shape = INDICES[kind], (40, 6, last)
     values = (rng.standard_normal(np.empty(shape)[index].shape) * 9).astype(dtype)
     values[values > 12] = 0
-    expected = np.zeros(shape, dtype)
+    expected = np.zeros(shape, np.result_type(dtype, np.float64))
     np.add.at(expected, index, values)
     found = backend.scattered(backend.NUMPY, values, index if len(index) > 1 else index[0], shape)
-    np.testing.assert_array_equal(found, expected)
-    assert found.dtype == expected.dtype
+    assert found.dtype == dtype
+    eps = 0 if dtype == "int64" else np.finfo(dtype).eps
+    np.testing.assert_allclose(found, expected, rtol=2 * eps, atol=600 * eps)  # tens of numbers below 60 are added
 
 
 LAYOUTS = {
@@ -136,21 +137,24 @@ def test_values_may_lie_in_memory_in_any_way(layout: str, last: int, dtype: str)
     """As gradients do: that of a sum is one number, broadcast."""
     ids = rng.integers(-7, 7, 300)
     values = LAYOUTS[layout](rng.standard_normal((300, last)).astype(dtype))
-    expected = np.zeros((7, last), values.dtype)
+    expected = np.zeros((7, last), np.result_type(dtype, np.float64))
     np.add.at(expected, ids, values)
-    np.testing.assert_array_equal(backend.scattered(backend.NUMPY, values, ids, (7, last)), expected)
+    found = backend.scattered(backend.NUMPY, values, ids, (7, last))
+    assert found.dtype == values.dtype
+    eps = np.finfo(values.dtype).eps
+    np.testing.assert_allclose(found, expected, rtol=60 * eps, atol=60 * eps)  # some 20 numbers are added, one by one
 
 
 @pytest.mark.parametrize("rows", [3, 3000])
 def test_rows_are_added_in_that_order_however_often_they_are_named(rows: int, monkeypatch) -> None:
     ids = (rows * rng.random(900) ** 8).astype(int)  # some of them hundreds of times, others never
-    values = rng.standard_normal((900, 70)).astype("f4")
-    expected = np.zeros((rows, 70), "f4")
+    values = rng.standard_normal((900, 70))
+    expected = np.zeros((rows, 70))
     np.add.at(expected, ids, values)
     for bits in (indexed_sums.KEY_BITS, 8):  # or one by one, where they are too many to be sorted as one number
         monkeypatch.setattr(indexed_sums, "KEY_BITS", bits)
-        found = np.zeros((rows, 70), "f4")
-        assert indexed_sums.added(found, ids, values)
+        found = np.zeros((rows, 70))
+        indexed_sums.add_at(found, ids, values)
         np.testing.assert_array_equal(found, expected)
 
 

@@ -149,3 +149,40 @@ def test_compiled_sums_have_the_digits_of_eager_ones(executor):
         np.testing.assert_allclose(fast, exact, rtol=2e-6)
         if executor == "numpy":
             np.testing.assert_array_equal(fast, plain)
+
+
+TABLE_ROWS = 5
+READERS = {  # ops whose gradient is the sum of what arrived at each place, however often it was read
+    "getitem": lambda table, ids: table[ids],
+    "two arrays": lambda table, ids: table[ids[:, None], np.arange(table.shape[1])],
+    "slice": lambda table, ids: table[ids, 0 : table.shape[1]],
+    "take": lambda table, ids: ts.take(table, ids, axis=0),
+    "take_along_axis": lambda table, ids: ts.take_along_axis(table, spread(ids, table), axis=0),
+    "gather": lambda table, ids: ts.gather(table, 0, spread(ids, table)),
+}
+
+
+def spread(ids, table):
+    return np.broadcast_to(ids[:, None], (len(ids), table.shape[1]))
+
+
+@pytest.mark.parametrize("name", [*READERS, "scatter_add"])
+@pytest.mark.parametrize("dtype", ROUNDING)
+@pytest.mark.parametrize("width", [1, 2, 3, 130])
+def test_what_is_read_or_added_at_one_place_many_times_keeps_all_digits(name, dtype, width):
+    rng = np.random.default_rng(0)
+    for many in (100, 1000, 20_000):
+        ids = rng.choice([0, 0, 0, 1, TABLE_ROWS - 1], many)
+        values = laid_out(rng, (many, width), dtype)
+        wanted = np.zeros((TABLE_ROWS, width), np.longdouble)
+        np.add.at(wanted, ids, values.astype(np.longdouble))
+        with np.errstate(over="ignore"):  # float16 ends at 65504
+            if name == "scatter_add":
+                found = ts.scatter_add(ts.zeros(*wanted.shape, dtype=dtype), ids, ts.Tensor(values))
+            else:
+                table = ts.zeros(*wanted.shape, dtype=dtype, requires_grad=True)
+                READERS[name](table, ids).backward(ts.Tensor(values))
+                found = table.grad
+            wanted = wanted.astype(dtype)
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found.numpy(), wanted, rtol=ROUNDING[dtype])

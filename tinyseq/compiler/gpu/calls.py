@@ -23,11 +23,12 @@ def _gathered(xp: Any, array: DeviceArray, index: Any) -> DeviceArray:
 
 
 def _scattered(xp: Any, values: DeviceArray, index: Any, shape: tuple[int, ...]) -> DeviceArray:
-    out = xp.zeros(shape, dtype=values.dtype)
     if any(hasattr(part, "dtype") for part in (index if isinstance(index, tuple) else (index,))):
-        xp.add.at(out, index, values)  # an array may contain a place twice
-    else:
-        out[index] = values
+        out = xp.zeros(shape, dtype=xp.float32 if values.dtype == xp.float16 else values.dtype)
+        xp.add.at(out, index, xp.astype(values, out.dtype, copy=False))  # an array may contain a place twice
+        return xp.astype(out, values.dtype, copy=False)
+    out = xp.zeros(shape, dtype=values.dtype)
+    out[index] = values
     return out
 
 
