@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 import numpy.typing as npt
 
-from tinyseq.viz.rendering.dark_theme import at_night
+from tinyseq.viz.rendering.dark_theme import dark_color
 from tinyseq.viz.rendering.font import text_width
 from tinyseq.viz.rendering.style import PAPER, luminance
 
@@ -230,7 +230,7 @@ def _pale(root: ElementTree.Element, groups: dict[str, list[ElementTree.Element]
             area, ink = _text_area(text), text.get("fill")
             around = [fill for outline, fill in frames if outline.holds(area)]  # the innermost one last
             behind = _fill(group) or (around or [paper])[-1]
-            pairs = [(ink, behind), (at_night(ink), at_night(behind))] if ink else []
+            pairs = [(ink, behind), (dark_color(ink), dark_color(behind))] if ink else []
             ratios = [contrast(*pair) for pair in pairs[: 1 + (paper == PAPER)]]  # a dark picture has one theme
             if min(ratios, default=LEAST_CONTRAST) < LEAST_CONTRAST and area.name not in SIGNS:
                 found.append(f"{area.name!r} has a contrast of {min(ratios):.2f}: {ink} on {behind}")

@@ -6,7 +6,7 @@ from tinyseq.autograd.backward import trace_backward
 from tinyseq.backend import to_numpy
 from tinyseq.structure.record import record
 from tinyseq.viz.computation.flat import flat_sheet
-from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.modules import closed
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.page.playback import Playback
@@ -44,8 +44,8 @@ class Played:
     def __init__(self, network, view="unrolled"):
         self.loss = ZOO[network].loss() if isinstance(network, str) else network
         self.content = VIEWS[view](record(self.loss, gradients=True))
-        self.wording = Wording(self.content)
-        self.playback = Playback(self.content, self.wording, self.loss)
+        self.labels = SheetLabels(self.content)
+        self.playback = Playback(self.content, self.labels, self.loss)
         self.box = {box.name: box for box in self.content.boxes}
         self.forward, self.backward = (act.events for act in self.playback.acts())
 
@@ -75,7 +75,7 @@ class Played:
         yield "columns", tuple(column.kind for column in content.columns if column.kind != "step")
         yield "states", min(len(content.states), 5)
         for box in content.boxes:
-            value = self.wording.values.value(box)
+            value = self.labels.values.value(box)
             yield "box", box.kind, box.zone, None if value is None else value.ndim
         for arrow in content.arrows:
             yield "arrow", arrow.kind, arrow.tail.kind, arrow.head.kind, bool(arrow.delay), bool(arrow.part)

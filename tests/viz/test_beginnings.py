@@ -8,7 +8,7 @@ from zoo import weight
 import tinyseq as ts
 from tinyseq.structure.record import record
 from tinyseq.viz import graph
-from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.modules import closed
 from tinyseq.viz.computation.painter import Painter
 from tinyseq.viz.computation.sheet import sheet
@@ -37,7 +37,7 @@ def test_a_state_computed_from_a_label_begins_the_line_of_states(kind, computed)
     assert len({arrow.tail for arrow in begins}) == KINDS[kind]
     assert {arrow.kind for arrow in begins} == {"time"}
     assert {arrow.tail.kind for arrow in begins} == {"state"}
-    said = {Wording(content).lines(arrow.tail)[0].text.split(" → ")[1] for arrow in begins}
+    said = {SheetLabels(content).lines(arrow.tail)[0].text.split(" → ")[1] for arrow in begins}
     assert said == {f"{letter}₋₁" for letter in "hc"[: KINDS[kind]]}
     inside = [arrow.head for arrow in content.arrows if arrow.tail.zone == "before"]
     assert not [box for box in inside if box.column and box.column.kind == "step"]
@@ -55,7 +55,7 @@ def test_the_label_stands_below_what_is_computed_from_it(kind, computed):
     (x, y), (above, top) = painter.layout.places[label], painter.layout.places[reader]
     assert abs(x - above) < 1
     assert 0 < top - y < 100
-    assert painter.wording.symbols.of(label).startswith("x")
+    assert painter.labels.symbols.of(label).startswith("x")
 
 
 TWICE = {
@@ -124,7 +124,7 @@ def test_what_the_first_step_reads_through_a_weight_of_its_own_is_an_input_and_n
             y = ts.softmax(v @ h)
             losses.append(-ts.log(y[1]))
     content = sheet(record(sum(losses), names={"C": picture, "W": w, "U": u, "V": v}))
-    wording = Wording(content)
+    wording = SheetLabels(content)
     told = {kind: [wording.lines(box)[0].text for box in content.boxes if box.kind == kind] for kind in
             ("op", "input", "initial")}  # fmt: skip
     assert (told["input"], told["initial"]) == (["x₀"], ["h₋₁ = 0"])
@@ -138,6 +138,6 @@ def test_parts_of_a_parameter_that_are_joined_are_all_named():
         with ts.step(t):
             level = [ts.tanh(w @ ts.concatenate(level[i : i + 2])) for i in range(0, len(level), 2)]
     content = sheet(record(ts.sum(level[0])))
-    wording = Wording(content)
+    wording = SheetLabels(content)
     told = {wording.lines(box)[0].text for box in content.boxes}
     assert {"W [E[0]; E[2]]", "W [E[1]; E[3]]"} <= told

@@ -11,7 +11,7 @@ import tinyseq as ts
 from tinyseq.nn.recurrent import registry
 from tinyseq.nn.recurrent.cells import RecurrentCell
 from tinyseq.viz.computation.cell import _recorded, one_step
-from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.painter import Painter
 
 WEIGHT = ts.tensor([[0.5, 0.1], [0.2, 0.3]], requires_grad=True)
@@ -33,7 +33,7 @@ def of_name(name):
 def test_every_cell_is_drawn_with_its_states_at_both_sides_and_its_gates_named(name):
     record = registry.CELLS[name]
     content = of_name(name)
-    wording = Wording(content)
+    wording = SheetLabels(content)
     ends = [box for box in content.boxes if box.kind == "initial"]
     symbols = {wording.symbols.of(box) for box in ends}
     assert symbols == {f"{state}{step}" for state in record.states for step in ("ₜ", "ₜ₋₁")}
@@ -54,7 +54,7 @@ def test_the_cell_line_of_an_lstm_is_straight():
     painter = Painter(of_name("lstm"))
     painter.painted()
     into = {edge.head: edge for edge in painter.canvas.edges}
-    names = {painter.wording.symbols.of(box): box for box in painter.sheet.boxes if box.kind in {"initial", "state"}}
+    names = {painter.labels.symbols.of(box): box for box in painter.sheet.boxes if box.kind in {"initial", "state"}}
     height = painter.layout.places[names["cₜ₋₁"]].y
     head, passed = names["cₜ"].name, 0
     while head in into and not head.startswith(names["cₜ₋₁"].name):
@@ -87,7 +87,7 @@ def _cross(a, b, c, d):
 
 def test_a_cell_of_your_own():
     content = content_of(leaky, np.ones((2, 1)), ts.zeros(2, 1))
-    wording = Wording(content)
+    wording = SheetLabels(content)
     labels = {wording.lines(box)[0].text for box in content.boxes}
     assert {"xₜ", "hₜ₋₁", "hₜ", "+ → hₜ", "θ₀ hₜ₋₁", "0.9 × ·", "tanh"} <= labels
 

@@ -8,7 +8,7 @@ from zoo import ZOO
 
 import tinyseq as ts
 from tinyseq.structure.record import record
-from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.names import combined, power
 from tinyseq.viz.computation.sheet import sheet
 
@@ -55,7 +55,7 @@ def loop(use, constants):
 
 def labels(found, fold=False):
     content = sheet(found, fold=fold)
-    wording = Wording(content)
+    wording = SheetLabels(content)
     return {box: wording.lines(box)[0].text for box in content.boxes if box.kind in {"op", "state", "result"}}
 
 
@@ -99,7 +99,7 @@ def test_the_part_of_a_value_that_differs_by_step_is_named_by_the_step_or_elided
             with ts.step(t):
                 h = ts.sigmoid(w @ h)[index(t)] * ts.tanh(w @ h)
         content = sheet(record(h.sum()), fold=True)
-        assert {Wording(content).part(arrow) for arrow in content.arrows} - {""} == {wanted}
+        assert {SheetLabels(content).part(arrow) for arrow in content.arrows} - {""} == {wanted}
 
 
 def test_an_array_that_scales_a_sum_is_no_number_and_no_error():

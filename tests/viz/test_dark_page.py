@@ -6,7 +6,7 @@ import pytest
 
 from tinyseq.viz.page.html import page
 from tinyseq.viz.rendering import style
-from tinyseq.viz.rendering.dark_theme import at_night, night_colors
+from tinyseq.viz.rendering.dark_theme import dark_color, night_colors
 
 PAINTS = [value for value in vars(style).values() if isinstance(value, style.Paint)]
 
@@ -29,11 +29,11 @@ def contrast(one, other):
 
 @pytest.mark.parametrize("paint", PAINTS, ids=lambda paint: paint.fill)
 def test_words_on_boxes_have_contrast_in_the_dark(paint):
-    assert contrast(at_night(paint.fill), at_night(paint.text)) >= 4.5
+    assert contrast(dark_color(paint.fill), dark_color(paint.text)) >= 4.5
 
 
 def test_a_scale_of_shades_stays_a_scale_in_the_dark():
-    shades = [luminance(at_night(style.blend(i / 20))) for i in range(21)]
+    shades = [luminance(dark_color(style.blend(i / 20))) for i in range(21)]
     assert shades == sorted(shades)
 
 
@@ -41,19 +41,19 @@ def test_words_have_contrast_on_every_shade_by_day_and_at_night():
     for shade in (style.blend(i / 500) for i in range(501)):
         words = style.readable_on(shade)
         assert contrast(words, shade) >= 4.5
-        assert contrast(at_night(words), at_night(shade)) >= 4.5
+        assert contrast(dark_color(words), dark_color(shade)) >= 4.5
 
 
 @pytest.mark.parametrize("paint", [*PAINTS, style.Paint(style.PAPER, "", style.ACCENT)], ids=lambda paint: paint.fill)
 def test_words_and_small_words_have_contrast_on_boxes(paint):
     for words in {paint.text, style.MUTED if paint.text != style.ACCENT else style.ACCENT}:
         assert contrast(paint.fill, words) >= 4.5
-        assert contrast(at_night(paint.fill), at_night(words)) >= 4.5
+        assert contrast(dark_color(paint.fill), dark_color(words)) >= 4.5
 
 
 def test_lines_of_data_are_seen_at_night():
     outlines = [style.PAINTS[kind].outline for kind in ("input", "state", "parameter", "result")]
-    assert min(contrast(at_night(style.PAPER), at_night(color)) for color in (*style.DISTINCT, *outlines)) >= 4
+    assert min(contrast(dark_color(style.PAPER), dark_color(color)) for color in (*style.DISTINCT, *outlines)) >= 4
 
 
 def test_hues_are_kept_in_the_dark():
@@ -62,7 +62,7 @@ def test_hues_are_kept_in_the_dark():
         return sorted(("red", "green", "blue"), key={"red": red, "green": green, "blue": blue}.get)
 
     for paint in (style.INPUT, style.STATE, style.PARAMETER, style.LOSS):
-        assert hue(at_night(paint.fill)) == hue(paint.fill)
+        assert hue(dark_color(paint.fill)) == hue(paint.fill)
 
 
 def test_every_colour_of_a_picture_has_its_counterpart():

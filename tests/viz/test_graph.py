@@ -16,7 +16,7 @@ from zoo import called
 import tinyseq as ts
 from tinyseq.structure.record import record
 from tinyseq.viz import graph
-from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.page.story import details
 
@@ -99,7 +99,7 @@ def test_the_norm_of_several_parameters_in_one_box_is_said_to_be_of_all_together
     loss = out(rnn(ts.ones(3, 1, 3, dtype="float32"))[0]).sum()
     drawing = graph(loss, gradients=True)
     content = sheet(record(loss, gradients=True))
-    wording = Wording(content)
+    wording = SheetLabels(content)
     parameters = [box for box in content.boxes if box.kind == "parameter"]
     assert {len(box.vertices) for box in parameters} == {1, 2, 3}
     for box in parameters:

@@ -10,7 +10,7 @@ from zoo import ZOO, data, weight
 import tinyseq as ts
 from tinyseq.structure.record import record
 from tinyseq.viz.computation.flat import flat_sheet
-from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.page.flows import Flows
 from tinyseq.viz.page.story import details
@@ -27,7 +27,7 @@ def with_gradients(*shape, seed=0):
 def titles(loss):
     """The kind, the column and the first line of every box."""
     content = sheet(record(loss))
-    wording = Wording(content)
+    wording = SheetLabels(content)
     column = {box: str(box.column and box.column.name) for box in content.boxes}
     return sorted((b.kind, column[b], wording.lines(b)[0].text.removesuffix(" = 0")) for b in content.boxes)
 
@@ -93,7 +93,7 @@ def test_the_inputs_of_a_flat_drawing_have_the_numbers_of_their_steps(name):
 def flat_titles(loss):
     """The first lines of the boxes of a flat drawing, by kind."""
     content = flat_sheet(record(loss))
-    wording, found = Wording(content), {}
+    wording, found = SheetLabels(content), {}
     for box in content.boxes:
         found.setdefault(box.kind, []).append(wording.lines(box)[0].text)
     return found
@@ -109,7 +109,7 @@ def test_a_page_of_data_whose_gradient_is_asked_for_can_be_made(name, monkeypatc
 def test_the_facts_about_a_box_are_in_its_tooltip_and_on_its_card():
     loss = ZOO["rnn"].loss()
     content = sheet(record(loss))
-    cards = details(content, Wording(content))
+    cards = details(content, SheetLabels(content))
     tips = dict(re.findall(r'^\s*(\w+) \[.*tooltip="([^"]*)"', ts.viz.graph(loss).dot, re.MULTILINE))
     assert {"uses", "ops", "shape", "dtype", "module", "step"} <= {name for card in cards.values() for name in card}
     for box in content.boxes:

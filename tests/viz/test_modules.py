@@ -9,7 +9,7 @@ from zoo import ZOO
 import tinyseq as ts
 from tinyseq.structure.record import record
 from tinyseq.viz import graph
-from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.modules import closed, open_frames
 from tinyseq.viz.computation.painter import Painter
 from tinyseq.viz.computation.sheet import sheet
@@ -18,7 +18,7 @@ from tinyseq.viz.rendering.style import label_size
 
 
 def names(content):
-    wording = Wording(content)
+    wording = SheetLabels(content)
     return [wording.lines(box)[0].text for box in content.boxes if box.module]
 
 
@@ -62,7 +62,7 @@ def test_frames_of_modules_lie_inside_of_their_columns_with_their_titles(depth):
 
 def test_the_columns_of_an_encoder_and_its_decoder_are_named_after_them():
     model = ts.nn.EncoderDecoder(5, 5, hidden_size=4, embedding_size=3)
-    wording = Wording(sheet(record(model.loss([[0, 1]], [[2]]))))
+    wording = SheetLabels(sheet(record(model.loss([[0, 1]], [[2]]))))
     titles = [wording.title(column) for column in wording.sheet.columns if column.kind == "step"]
     assert titles == ["encoder, t = 0", "encoder, t = 1", "decoder, t = 0", "decoder, t = 1"]
 
@@ -92,7 +92,7 @@ def test_closing_modules_leaves_the_sheet_it_was_given_alone(char_loss):
 def test_beginnings_of_states_of_one_module_become_one(char_loss):
     content = closed(sheet(record(char_loss(steps=2, kind=ts.nn.LSTM))), 0)
     (beginning,) = [box for box in content.boxes if box.kind == "initial"]
-    assert Wording(content).symbols.of(beginning) == "h₋₁, c₋₁ = 0"
+    assert SheetLabels(content).symbols.of(beginning) == "h₋₁, c₋₁ = 0"
 
 
 def test_frames_hold_their_modules_and_nothing_else(char_loss):
@@ -120,7 +120,7 @@ def test_a_folded_loop_shows_one_step_and_what_it_hands_on(char_loss, kind):
     later = [arrow for arrow in content.arrows if arrow.delay]
     assert {arrow.delay for arrow in later} == {1}
     assert all(arrow.kind == "time" for arrow in later)
-    assert "W_hh hₜ₋₁" in " ".join(Wording(content).lines(box)[0].text for box in content.boxes)
+    assert "W_hh hₜ₋₁" in " ".join(SheetLabels(content).lines(box)[0].text for box in content.boxes)
     assert {box.uses for box in content.boxes if box.kind == "parameter"} == {6}
 
 
@@ -131,19 +131,19 @@ def test_a_folded_loop_that_runs_backward_hands_on_to_the_step_before(char_loss)
 
 def test_an_encoder_and_a_decoder_fold_into_one_column_each(encoder_decoder_loss):
     content = sheet(record(encoder_decoder_loss), fold=True)
-    wording = Wording(content)
+    wording = SheetLabels(content)
     assert [wording.title(column) for column in content.columns] == ["encoder, t = 0, …, 2", "decoder, t = 0, 1"]
 
 
 def test_a_folded_loop_of_one_step_is_headed_by_that_step():
     content = sheet(record(ZOO["decoder_of_one_step"].loss()), fold=True)
-    assert [Wording(content).title(column) for column in content.columns] == ["t = 0, …, 2", "t = 0"]
+    assert [SheetLabels(content).title(column) for column in content.columns] == ["t = 0, …, 2", "t = 0"]
 
 
 def test_loops_are_headed_by_the_outermost_name_that_tells_them_apart():
     """Not by GRU, the module within the encoder that runs the loop."""
     content = sheet(record(ZOO["attention_by_a_cell"].loss()), fold=True)
-    assert [Wording(content).title(column) for column in content.columns] == [
+    assert [SheetLabels(content).title(column) for column in content.columns] == [
         "encoder, t = 0, …, 2",
         "decoder, t = 0, 1",
     ]
@@ -161,11 +161,11 @@ def test_the_folded_view_is_drawn_in_any_depth(char_loss):
 @pytest.mark.parametrize("name", ZOO)
 def test_a_box_is_labelled_alike_whether_the_modules_beside_it_are_open_or_closed(name, fold):
     whole = sheet(record(ZOO[name].loss()), fold=fold)
-    words = Wording(whole)
+    words = SheetLabels(whole)
     own = {box.name: words.formula(box) for box in whole.boxes if box.vertices and box.kind != "parameter"}
     for depth in range(4):
         part = closed(sheet(record(ZOO[name].loss()), fold=fold), depth)
-        words = Wording(part)
+        words = SheetLabels(part)
         drawn = [box for box in part.boxes if box.vertices and not box.module and box.name in own]
         assert {box.name: words.formula(box) for box in drawn} == {box.name: own[box.name] for box in drawn}
 
@@ -182,7 +182,7 @@ def test_a_closed_module_lists_its_states_in_the_same_order_in_every_run():
 @pytest.mark.parametrize("name", ["both_directions", "both_directions_of_an_lstm", "two_layers_in_both_directions"])
 def test_a_closed_module_that_reads_both_ways_begins_each_at_its_own_end(name):
     content = closed(sheet(record(ZOO[name].loss())), 0)
-    said = Wording(content)
+    said = SheetLabels(content)
     shown = [column for column in content.columns if column.kind == "step"]
     begun = {box.column < shown[0]: said.lines(box)[0].text for box in content.boxes if box.kind == "initial"}
     assert [[way for way in "→←" if way in begun[before]] for before in (True, False)] == [["→"], ["←"]]

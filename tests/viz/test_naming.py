@@ -9,7 +9,7 @@ import tinyseq as ts
 from tinyseq.hmm.inference.semirings import LOG
 from tinyseq.structure.record import record
 from tinyseq.viz import graph
-from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.sheet import sheet
 
 VIEWS = ["unrolled", "folded", "flat"]
@@ -22,7 +22,7 @@ def leaf(*shape):
 def drawn(loss, **names):
     """The texts of each box by its kind: {kind: [[line, ...], ...]}."""
     content = sheet(record(loss, names=names))
-    wording, found = Wording(content), {}
+    wording, found = SheetLabels(content), {}
     for box in content.boxes:
         found.setdefault(box.kind, []).append([line.text for line in wording.lines(box)])
     return found

@@ -5,7 +5,7 @@ from zoo import data, weight
 
 import tinyseq as ts
 from tinyseq.structure.record import record
-from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.sheet import sheet
 
 STEPS = 3
@@ -22,7 +22,7 @@ WAYS = {  # what a step reads of all states so far, whose first are zeros
 
 def boxes(loss, kind, fold=False):
     content = sheet(record(loss), fold=fold)
-    return [Wording(content).lines(box)[0].text for box in content.boxes if box.kind == kind]
+    return [SheetLabels(content).lines(box)[0].text for box in content.boxes if box.kind == kind]
 
 
 @pytest.mark.parametrize("fold", [False, True])

@@ -22,7 +22,7 @@ def test_the_numbers_of_the_captions_are_those_of_the_computation(name):
                 continue
             box = played.box[event.boxes[0]]
             if values is None:
-                expected = np.ravel(played.wording.values.value(box))
+                expected = np.ravel(played.labels.values.value(box))
             elif box.kind == "result":
                 expected = np.ones(1)
             elif box.vertices[-1] in values:

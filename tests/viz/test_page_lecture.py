@@ -108,7 +108,7 @@ def test_the_gradient_of_a_state_is_what_its_output_and_the_next_step_send_back(
             for other in played.content.boxes
             if not other.column or other.column.kind != "step"
         }
-        followers |= {played.wording.title(c) for c in played.content.columns if c.phase > box.column.phase}
+        followers |= {played.labels.title(c) for c in played.content.columns if c.phase > box.column.phase}
         assert origins <= {"its output"} | followers
         both += len(origins) > 1
         total = sum(unpacked(part.strip) for part in event.parts)

@@ -14,7 +14,7 @@ import tinyseq as ts
 from tinyseq.viz import plots
 from tinyseq.viz.plots import heatmaps
 from tinyseq.viz.plots.axes import finished, new_axes, saved
-from tinyseq.viz.rendering.dark_theme import at_night
+from tinyseq.viz.rendering.dark_theme import dark_color
 from tinyseq.viz.rendering.style import luminance
 
 pytest.importorskip("matplotlib", reason="plots need matplotlib")
@@ -368,7 +368,7 @@ def test_every_plot_follows_the_settings_of_a_block(name):
     titles = [figure.axes[0]._left_title.get_fontsize() for figure in (light, dark)]
     assert titles == [11, 22]
     assert not any(axes.get_legend() for axes in dark.axes)
-    assert dark.patch.get_facecolor() == pytest.approx(mpl.colors.to_rgba(at_night("#ffffff")))
+    assert dark.patch.get_facecolor() == pytest.approx(mpl.colors.to_rgba(dark_color("#ffffff")))
     for figure, paper in ((light, 255), (dark, 20)):
         assert any((color == paper).all() for color in _colors(figure)[:5])
     texts = [text for text in dark.findobj(mpl.text.Text) if text.get_text() and text.get_visible()]
@@ -461,7 +461,7 @@ def test_lines_and_marks_of_a_plot_of_ones_own_are_seen_in_the_dark_as_on_paper(
 
     before = contrasts(1.0)
     darken(figure)
-    for on_paper, in_the_dark in zip(before, contrasts(luminance(at_night("#ffffff"))), strict=True):
+    for on_paper, in_the_dark in zip(before, contrasts(luminance(dark_color("#ffffff"))), strict=True):
         assert on_paper < 2 or in_the_dark >= min(on_paper, 3.0) - 0.3
     (grid, *_) = axes.xaxis.get_gridlines()
     assert luminance(mpl.colors.to_hex(grid.get_color())) < 0.15  # it stays behind the lines

@@ -7,7 +7,7 @@ import pytest
 import tinyseq as ts
 from tinyseq.viz import defaults
 from tinyseq.viz.programs import LEGEND, _Picture, program, wrapped
-from tinyseq.viz.rendering.dark_theme import at_night
+from tinyseq.viz.rendering.dark_theme import dark_color
 from tinyseq.viz.rendering.style import PAPER
 
 
@@ -113,14 +113,14 @@ def test_settings_of_all_drawings_hold_and_what_is_told_goes_first(fast):
     assert """label="All 'of' it\\n""" + LEGEND in dark.dot
     assert 'size="4,3!"' in dark.dot
     assert set(re.findall(r"fontsize=(\d+)", dark.dot)) == {"16"}
-    assert f'bgcolor="{at_night(PAPER)}"' in dark.dot
+    assert f'bgcolor="{dark_color(PAPER)}"' in dark.dot
     light = set(re.findall(r"#[0-9a-f]{6}", plain)) | {PAPER}
-    assert set(re.findall(r"#[0-9a-f]{6}", dark.dot)) == set(map(at_night, light))
+    assert set(re.findall(r"#[0-9a-f]{6}", dark.dot)) == set(map(dark_color, light))
     assert program(fast).dot == plain
     width, height = map(float, re.search(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"', dark.svg()).groups())
     assert width <= 4 * 72 + 1
     assert height <= 3 * 72 + 1
-    assert at_night(PAPER) not in dark.page().text.partition("</style>")[2]  # pages have a dark theme of their own
+    assert dark_color(PAPER) not in dark.page().text.partition("</style>")[2]  # pages have a dark theme of their own
     with pytest.raises(ValueError, match="font_size must be"):
         program(fast, font_size=1)
 

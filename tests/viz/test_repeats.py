@@ -9,7 +9,7 @@ from played import Played
 
 import tinyseq as ts
 from tinyseq.structure.record import record
-from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.page.flows import Flows
 
@@ -41,7 +41,7 @@ def test_up_to_eight_loops_are_all_drawn_and_of_more_the_first_three_and_the_las
 @pytest.mark.parametrize("many", [3, 9, 12])
 def test_a_folded_drawing_has_one_loop_of_a_kind_which_the_step_that_is_drawn_reads(name, many):
     content = sheet(record(LONG[name](many)), fold=True)
-    titles = [Wording(content).title(column) for column in content.columns]
+    titles = [SheetLabels(content).title(column) for column in content.columns]
     assert sum(f", one of {many} alike" in title for title in titles) == 1
     inner = {
         content.timeline.loop_of[v] for box in content.boxes for v in box.vertices if v in content.timeline.loop_of
@@ -61,7 +61,7 @@ def test_two_loops_that_are_compared_are_both_drawn_in_a_folded_drawing():
         last.append(h)
     content = sheet(record(ts.sum((last[0] - last[1]) ** 2)), fold=True)
     assert {*content.states.values()} == {("h",), ("h′",)}
-    assert Wording(content).title(content.columns[0]) == "t = 0, …, 2"
+    assert SheetLabels(content).title(content.columns[0]) == "t = 0, …, 2"
 
 
 @pytest.mark.parametrize("name", NESTED)

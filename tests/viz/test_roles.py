@@ -8,7 +8,7 @@ import pytest
 import tinyseq as ts
 from tinyseq.structure.record import record
 from tinyseq.viz import graph
-from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.rendering.style import SUBSCRIPTS, subscript
 
@@ -46,7 +46,7 @@ def loop(of_x, of_h, delay, steps=STEPS):
 
 def boxes(loss, kind, **settings):
     content = sheet(record(loss), **settings)
-    wording = Wording(content)
+    wording = SheetLabels(content)
     return [(box.column and box.column.step, wording.lines(box)[0].text) for box in content.boxes if box.kind == kind]
 
 
@@ -212,7 +212,7 @@ def test_the_parts_of_a_leaf_that_nested_loops_take_are_inputs(taken, before, na
         with ts.step(i):
             outer = ts.tanh(U @ outer + inner)
     content = sheet(record(ts.sum(outer), names={"words": words} if named else {}))
-    wording = Wording(content)
+    wording = SheetLabels(content)
     found = sorted(wording.lines(box)[0].text for box in content.boxes if box.kind == "input")
     assert found == ([f"words[{i}, {t}]" for i in range(2) for t in range(2)] if named else ["x′₀", "x′₁", "x₀", "x₁"])
     assert {box.zone for box in content.boxes if box.kind == "input"} == {"columns"}

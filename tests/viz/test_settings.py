@@ -13,7 +13,7 @@ from zoo import ZOO, model
 import tinyseq as ts
 from tinyseq.viz import defaults
 from tinyseq.viz.rendering import settings
-from tinyseq.viz.rendering.dark_theme import at_night
+from tinyseq.viz.rendering.dark_theme import dark_color
 from tinyseq.viz.rendering.style import PAPER
 
 DRAWINGS = {
@@ -51,7 +51,7 @@ def test_every_kind_of_drawing_follows_every_setting_and_keeps_its_geometry(name
         drawing = DRAWINGS[name]()
     svg = drawing.svg()
     assert [fault for fault in faults(svg) if "smallest letters" not in fault] == []
-    assert (f'fill="{at_night(PAPER)}"' in svg) == ("dark" in chosen.values())
+    assert (f'fill="{dark_color(PAPER)}"' in svg) == ("dark" in chosen.values())
     if "font_size" in chosen:
         sizes = {float(size) for size in re.findall(r'<text[^>]* font-size="([\d.]+)"', svg)}
         scale = chosen["font_size"] / 11
@@ -84,10 +84,10 @@ def test_no_light_colour_is_left_in_the_dark(name):
     for text in (drawing.svg(), drawing.dot):
         found = set(re.findall(r'(?:fill|stroke|color)="?(#[0-9a-f]{6})', text))
         assert found == {
-            at_night(color) for color in re.findall(r'(?:fill|stroke|color)="?(#[0-9a-f]{6})', light.svg())
-        } | {at_night(PAPER)}
+            dark_color(color) for color in re.findall(r'(?:fill|stroke|color)="?(#[0-9a-f]{6})', light.svg())
+        } | {dark_color(PAPER)}
     inks = set(re.findall(r'<text[^>]* fill="(#[0-9a-f]{6})"', drawing.svg()))
-    assert all(contrast(ink, at_night(PAPER)) >= 3 for ink in inks)
+    assert all(contrast(ink, dark_color(PAPER)) >= 3 for ink in inks)
 
 
 def test_pages_are_the_same_in_both_themes_because_they_have_a_dark_one_of_their_own(tmp_path):

@@ -6,19 +6,19 @@ import pytest
 import tinyseq as ts
 from tinyseq.structure.record import record
 from tinyseq.viz.computation.columns import Column
-from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.sheet import sheet
 
 
 def texts(content, kind):
-    wording = Wording(content)
+    wording = SheetLabels(content)
     return [wording.lines(box)[0].text for box in content.boxes if box.kind == kind]
 
 
 def test_a_character_network_reads_as_in_the_lectures(char_loss):
     content = sheet(record(char_loss(steps=2)))
     first = [box for box in content.boxes if box.column == Column(0, 0)]
-    wording = Wording(content)
+    wording = SheetLabels(content)
     assert sorted(wording.lines(box)[0].text for box in first) == sorted(
         ["x₀", "W_ih x₀ + b", "W_hh h₋₁", "+", "tanh → h₀", "W_out h₀ + b", "cross entropy"]
     )
@@ -52,7 +52,7 @@ def test_arrows_of_a_network_are_all_there(char_loss):
 def test_an_lstm_hands_on_h_and_c_and_names_its_gates(char_loss):
     content = sheet(record(char_loss(steps=2, kind=ts.nn.LSTM)))
     assert sorted(texts(content, "state")) == ["+ → c₀", "+ → c₁", "× → h₀", "× → h₁"]
-    wording = Wording(content)
+    wording = SheetLabels(content)
     named = [wording.lines(box)[0].text for box in content.boxes if box in wording.gates]
     assert sorted(named) == sorted(2 * ["σ → f", "tanh → g", "σ → i", "σ → o"])
     assert not any(wording.part(arrow) for arrow in content.arrows)  # which is said once
@@ -91,7 +91,7 @@ def test_a_decoder_has_columns_of_its_own_after_the_encoder(encoder_decoder_loss
     content = sheet(record(encoder_decoder_loss))
     steps = [(column.phase, column.step) for column in content.columns if column.kind == "step"]
     assert steps == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
-    wording = Wording(content)
+    wording = SheetLabels(content)
     assert [wording.title(column) for column in content.columns if column.kind == "step"][2:4] == [
         "encoder, t = 2",
         "decoder, t = 0",
@@ -121,7 +121,7 @@ def test_an_initial_state_that_is_computed_is_shown_beside_the_first_step():
     beginning = next(arrow for arrow in content.arrows if arrow.head.column == Column(0, 0) and arrow.kind == "time")
     assert beginning.tail.kind == "initial"
     assert content.record.vertices[beginning.tail.vertices[0]].shape == (1, 1, 4)
-    assert Wording(content).symbols.of(beginning.tail) == "h₋₁"
+    assert SheetLabels(content).symbols.of(beginning.tail) == "h₋₁"
 
 
 def test_an_index_of_the_last_output_connects_that_step_alone():
@@ -186,7 +186,7 @@ def test_a_loop_of_one_s_own_reads_as_a_layer_does(cell_loop_loss):
     content = sheet(record(cell_loop_loss))
     assert texts(content, "input") == ["x₀", "x₁", "x₂", "x₃"]  # slices of the data, each an array of its own
     assert len({box.slot for box in content.boxes if box.kind == "input"}) == 1
-    wording = Wording(content)
+    wording = SheetLabels(content)
     assert sorted(gate for box, (gate,) in wording.gates.items() if box.column == Column(0, 1)) == ["f", "g", "i", "o"]
 
 
@@ -195,7 +195,7 @@ def test_a_loss_that_is_summed_up_step_by_step_is_called_l_and_ends_in_the_resul
     totals = [text for text in texts(content, "state") if "L" in text]
     assert totals == ["+ → L₀", "+ → L₁", "+ → L₂"]
     (result,) = (box for box in content.boxes if box.kind == "result")
-    assert [line.text for line in Wording(content).lines(result)] == ["+", f"loss L = {cell_loop_loss.item():.4g}"]
+    assert [line.text for line in SheetLabels(content).lines(result)] == ["+", f"loss L = {cell_loop_loss.item():.4g}"]
     assert sorted(texts(content, "initial")) == ["L₋₁ = 0", "c₋₁ = 0", "h₋₁ = 0"]
 
 
@@ -224,7 +224,7 @@ def test_values_that_the_tape_did_not_keep_follow_from_what_it_kept():
             h = ts.sigmoid(o) * ts.tanh(c)
             seen |= {f"c{t}": c.numpy(), f"h{t}": h.numpy()}
     content = sheet(record(h.sum()))
-    wording = Wording(content)
+    wording = SheetLabels(content)
     states = {wording.symbols.of(box): wording.values.value(box) for box in content.boxes if box.kind == "state"}
     assert len(states) == 6
     for name, value in states.items():

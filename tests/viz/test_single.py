@@ -13,7 +13,7 @@ from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.structure.record import record
 from tinyseq.viz import graph
-from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.sheet import sheet
 
 SETTINGS = {
@@ -39,7 +39,7 @@ def reading(cell, steps, start=None, **settings):
 def first_column(loss):
     """The labels of the boxes of the first step and of those beside it, without shapes."""
     content = sheet(record(loss))
-    wording = Wording(content)
+    wording = SheetLabels(content)
     found = []
     for box in content.boxes:
         beside = box.column is not None and (box.column.kind == "start" or box.column.step == 0)
@@ -75,7 +75,7 @@ def test_nothing_lies_on_anything_else_in_one_step(cell, setting, view):
 def test_of_an_lstm_whose_cell_alone_counts_no_h_is_drawn_that_is_c():
     _, (_, c) = reading("lstm", 1)
     content = sheet(record(c.sum()))
-    said = [Wording(content).lines(box)[0].text for box in content.boxes if box.kind == "state"]
+    said = [SheetLabels(content).lines(box)[0].text for box in content.boxes if box.kind == "state"]
     assert not [text for text in said if re.search(r"→ h", text)]
 
 
@@ -107,7 +107,7 @@ def test_names_say_that_a_loop_runs_backward(said, steps):
     assert [loop.backward for loop in content.timeline.loops] == [True]
     (start,) = (box for box in content.boxes if box.kind == "initial")
     assert start.column.step == steps
-    assert Wording(content).lines(start)[0].text == f"h←{'₁₂'[steps - 1]} = 0"
+    assert SheetLabels(content).lines(start)[0].text == f"h←{'₁₂'[steps - 1]} = 0"
 
 
 # What a single step cannot show, by the reason.
@@ -210,7 +210,7 @@ CONSTANT = {
 def test_no_state_of_a_single_step_is_shown_as_a_zero(name, monkeypatch):
     monkeypatch.setattr(zoo, "STEPS", 1)
     content = sheet(record(zoo.ZOO[name].loss()))
-    wording = Wording(content)
+    wording = SheetLabels(content)
     texts = {wording.lines(box)[0].text for box in content.boxes if box.kind != "result"}
     assert not {text for text in texts if re.fullmatch(r"0|\S+ 0|0 \S+ ·", text)}
 

@@ -10,7 +10,7 @@ from zoo import ZOO
 
 import tinyseq as ts
 from tinyseq.structure.record import record
-from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.rendering.style import SUBSCRIPTS
 
@@ -35,7 +35,7 @@ def test_a_constant_with_the_name_of_a_state_is_what_the_network_began_with(name
         monkeypatch.setattr(ts, maker, random)
     monkeypatch.setattr(ts, "tensor", tensor)
     content = sheet(record(ZOO[name].loss()))
-    values = Wording(content).values
+    values = SheetLabels(content).values
     for box in content.boxes:
         if box.kind == "initial" and content.states.get(box.slot) and not box.vertices:
             value = values.value(box)
@@ -47,7 +47,7 @@ def test_a_constant_with_the_name_of_a_state_is_what_the_network_began_with(name
 def test_an_input_with_the_name_of_a_state_is_that_state(name):
     """Where a step takes a state that another one has computed, but no line brings it, the numbers are the same."""
     content = sheet(record(ZOO[name].loss()))
-    values, made = Wording(content).values, {(box.slot, box.step): box for box in content.boxes}
+    values, made = SheetLabels(content).values, {(box.slot, box.step): box for box in content.boxes}
     for box in content.boxes:
         if box.kind == "input" and isinstance(box.slot, tuple) and box.slot[0] == "detached":
             np.testing.assert_array_equal(values.value(box), values.value(made[box.slot[1], box.of_step]))
@@ -56,7 +56,7 @@ def test_an_input_with_the_name_of_a_state_is_that_state(name):
 @pytest.mark.parametrize("name", ZOO)
 def test_an_input_with_the_index_of_a_step_is_not_the_same_in_all_steps(name):
     content = sheet(record(ZOO[name].loss()))
-    wording, slots = Wording(content), {}
+    wording, slots = SheetLabels(content), {}
     for box in content.boxes:
         if box.kind == "input" and box.step is not None and not box.vertices:
             slots.setdefault(box.slot, []).append((wording.symbols.of(box), wording.values.value(box)))
@@ -70,7 +70,7 @@ def test_an_input_with_the_index_of_a_step_is_not_the_same_in_all_steps(name):
 @pytest.mark.parametrize("name", ZOO)
 def test_an_input_that_no_step_reads_has_the_index_of_none(name, view):
     content = sheet(record(ZOO[name].loss()), fold=VIEWS[view])
-    wording = Wording(content)
+    wording = SheetLabels(content)
     for box in content.boxes:
         if box.kind == "input" and box.step is None and not box.vertices:
             assert ord(wording.symbols.of(box)[-1]) not in SUBSCRIPTS.values(), wording.symbols.of(box)
@@ -80,7 +80,7 @@ def test_an_input_that_no_step_reads_has_the_index_of_none(name, view):
 @pytest.mark.parametrize("name", ZOO)
 def test_an_arrow_leads_to_each_dot_of_a_label(name, view):
     content = sheet(record(ZOO[name].loss()), fold=VIEWS[view])
-    wording = Wording(content)
+    wording = SheetLabels(content)
     for box in content.boxes:
         text = wording.lines(box)[0].text
         assert len(re.findall("·", text)) <= len([a for a in wording.into[box] if a.kind != "weight"]), text
@@ -90,7 +90,7 @@ def test_an_arrow_leads_to_each_dot_of_a_label(name, view):
 @pytest.mark.parametrize("name", ZOO)
 def test_a_part_of_a_parameter_is_not_called_by_the_name_of_the_whole(name, view):
     content = sheet(record(ZOO[name].loss()), fold=VIEWS[view])
-    wording, vertices = Wording(content), content.record.vertices
+    wording, vertices = SheetLabels(content), content.record.vertices
     for box in (box for box in content.boxes if box.kind == "op" and len(box.vertices) == 1):
         for argument in (argument for argument in box.arguments if len(argument.weights) == 1):
             (leaf,), source = argument.weights, vertices[argument.vertex].parents[argument.position]
@@ -113,7 +113,7 @@ def test_what_is_written_in_brackets_is_what_is_taken(name, monkeypatch):
 
     monkeypatch.setattr(zoo, "weight", kept)
     content = sheet(record(ZOO[name].loss()))
-    wording = Wording(content)
+    wording = SheetLabels(content)
     for box in (box for box in content.boxes if box.kind == "op"):
         taken = re.fullmatch(r"(\w+)(\[[0-9:, ]+\])", wording.lines(box)[0].text)
         value = wording.values.value(box)
@@ -125,7 +125,7 @@ def test_a_part_is_named_by_t_in_a_folded_drawing():
     found = {}
     for name in ("windows_of_a_parameter", "learned_positions", "layers_of_one_parameter", "always_the_same_word"):
         content = sheet(record(ZOO[name].loss()), fold=True)
-        found[name] = {Wording(content).lines(box)[0].text for box in content.boxes}
+        found[name] = {SheetLabels(content).lines(box)[0].text for box in content.boxes}
     assert "x[t:t+3]" in found["windows_of_a_parameter"]
     assert {"P[t]", "E[xₜ]"} <= found["learned_positions"]
     assert {"W[1] h⁽¹⁾ₜ", "+ b[1]"} <= found["layers_of_one_parameter"]
@@ -134,7 +134,7 @@ def test_a_part_is_named_by_t_in_a_folded_drawing():
 
 def test_a_target_that_is_the_next_input_is_called_by_that():
     content = sheet(record(ZOO["next_input_is_the_target"].loss()), fold=True)
-    assert {"W xₜ", "− xₜ₊₁"} <= {Wording(content).lines(box)[0].text for box in content.boxes}
+    assert {"W xₜ", "− xₜ₊₁"} <= {SheetLabels(content).lines(box)[0].text for box in content.boxes}
 
 
 def test_a_window_of_a_leaf_that_the_user_has_named_says_which():
@@ -144,7 +144,7 @@ def test_a_window_of_a_leaf_that_the_user_has_named_says_which():
             h = ts.tanh(w @ x[t : t + 3].reshape(6) + h)
     for fold, said in ((False, {"x[0:3]", "x[1:4]", "x[2:5]"}), (True, {"x[t:t+3]"})):
         content = sheet(record(ts.sum(h), names={"x": x}), fold=fold)
-        assert {Wording(content).lines(box)[0].text for box in content.boxes if box.kind == "input"} == said
+        assert {SheetLabels(content).lines(box)[0].text for box in content.boxes if box.kind == "input"} == said
 
 
 @pytest.mark.parametrize("view", VIEWS)

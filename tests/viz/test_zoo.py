@@ -16,7 +16,7 @@ from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.structure.record import record
 from tinyseq.viz.computation.flat import flat_sheet
-from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.computation.values import Values
 
@@ -29,9 +29,9 @@ def test_there_are_thirty_networks_and_more_than_forty_drawings():
 def test_another_process_writes_the_same_on_every_box():
     """Of the first and the last step alone, where a state may have been handed on several steps before."""
     script = (
-        "from gallery import ZOO; from test_zoo import Wording, record, sheet\n"
+        "from gallery import ZOO; from test_zoo import SheetLabels, record, sheet\n"
         "for network in ZOO.values():\n"
-        "    content = sheet(record(network.loss()), wanted=[0, -1]); wording = Wording(content)\n"
+        "    content = sheet(record(network.loss()), wanted=[0, -1]); wording = SheetLabels(content)\n"
         "    print([(box.name, [line.text for line in wording.lines(box)]) for box in content.boxes])\n"
     )
     told = []
@@ -116,7 +116,7 @@ def test_what_is_read_twice_is_one_input_and_peepholes_leave_c_its_letter():
     content = sheet(record(ZOO["input_used_twice"].loss()))
     assert sum(box.kind == "input" for box in content.boxes) == 3
     content = sheet(record(ZOO["peepholes"].loss()))
-    letters = {Wording(content).lines(box)[0].text for box in content.boxes if box.kind == "state"}
+    letters = {SheetLabels(content).lines(box)[0].text for box in content.boxes if box.kind == "state"}
     assert {"+ → c₀", "× → h₀"} <= letters
 
 
@@ -174,14 +174,14 @@ NAMES = {
 @pytest.mark.parametrize("name", NAMES)
 def test_boxes_say_what_they_are(name):
     content = sheet(record(ZOO[name].loss()))
-    wording = Wording(content)
+    wording = SheetLabels(content)
     assert NAMES[name] <= {wording.lines(box)[0].text for box in content.boxes}
 
 
 @pytest.mark.parametrize("name", ["attention_over_states", "attention_after_the_loop", "additive_attention"])
 def test_what_is_joined_after_a_folded_loop_says_of_which_steps(name):
     content = sheet(record(ZOO[name].loss()), fold=True)
-    wording = Wording(content)
+    wording = SheetLabels(content)
     assert any(text.startswith("[h₀, h₁, h₂") for text in {wording.lines(box)[0].text for box in content.boxes})
     assert {arrow.delay for arrow in content.arrows} == {0, 1}
 
@@ -201,7 +201,7 @@ def test_a_folded_decoder_shows_the_state_that_its_encoder_hands_over(name):
 @pytest.mark.parametrize("fold", [False, True])
 def test_what_each_step_has_once_outside_of_the_loop_is_drawn_in_its_column(fold):
     content = sheet(record(ZOO["lists_before_and_after_the_loop"].loss()), fold=fold)
-    wording = Wording(content)
+    wording = SheetLabels(content)
     outside = {wording.lines(box)[0].text for box in content.boxes if not box.column and box.kind != "parameter"}
     assert outside == {"÷ 3", "sum"}
     texts = [[wording.lines(b)[0].text for b in content.boxes if b.column == column] for column in content.columns]
@@ -223,14 +223,14 @@ def test_what_only_one_step_has_or_one_has_twice_stays_outside_of_the_loop():
 def test_a_detached_state_is_an_input_that_no_line_brings():
     content = sheet(record(ZOO["truncated"].loss()))
     (detached,) = (box for box in content.boxes if box.of_step is not None)
-    assert (detached.column.step, detached.of_step, Wording(content).symbols.of(detached)) == (2, 1, "h₁")
+    assert (detached.column.step, detached.of_step, SheetLabels(content).symbols.of(detached)) == (2, 1, "h₁")
     states = [arrow for arrow in content.arrows if arrow.kind == "time" and arrow.tail.kind in {"state", "initial"}]
     assert [(arrow.tail.column.step, arrow.head.column.step) for arrow in states] == [(0, 1), (-1, 0)]
 
 
 def test_a_single_step_may_take_a_mask_of_booleans():
     content = sheet(record(zone_out(1)))
-    assert {Wording(content).lines(box)[0].text for box in content.boxes if box.kind == "initial"} == {
+    assert {SheetLabels(content).lines(box)[0].text for box in content.boxes if box.kind == "initial"} == {
         "h₋₁ = 0",
         "c₋₁ = 0",
     }
@@ -250,7 +250,7 @@ def test_rows_that_are_the_same_in_all_steps_are_parts_of_a_parameter_and_others
         with ts.step(t):
             h = ts.tanh(both[0] @ h + both[1] @ table[letter])
     content = sheet(record(ts.sum(h)))
-    wording = Wording(content)
+    wording = SheetLabels(content)
     told = [wording.lines(box)[0].text for box in content.boxes]
     assert {"table[x₀]", "table[x₁]", "table[x₂]", "both[0] h₁", "both[1] ·"} <= {*told}
 
@@ -287,7 +287,7 @@ def test_every_cell_is_drawn_op_by_op_with_no_fault_but_small_letters(cell, step
 def test_the_gates_of_a_cell_are_drawn_by_the_names_that_inspection_gives_them(cell):
     loss = reading(cell, 2)
     content = sheet(record(loss))
-    wording = Wording(content)
+    wording = SheetLabels(content)
     drawn = [(box.column.step, gate) for box, gates in wording.gates.items() for gate in gates]
     known = [name.split(".")[-1] for name in ts.inspect.gate_values(loss)]
     assert known
@@ -318,12 +318,12 @@ def test_a_gate_is_the_nonlinearity_also_of_what_ops_have_made_of_the_sums(betwe
     output, _ = layer(np.random.default_rng(0).normal(size=(2, 1, 2)).astype("f4"))
     loss = ts.sum(output * output)
     content = sheet(record(loss))
-    gates = Wording(content).gates
+    gates = SheetLabels(content).gates
     named = sorted((box.step, *found, content.record.vertices[box.vertices[-1]].op) for box, found in gates.items())
     assert named == [(0, "f", "sigmoid"), (0, "n", "tanh"), (1, "f", "sigmoid"), (1, "n", "tanh")]
     values = ts.inspect.gate_values(loss)
     assert [*values] == ["f", "n"]
-    sigmoids = [Wording(content).values.value(box) for box, found in gates.items() if found == ("f",)]
+    sigmoids = [SheetLabels(content).values.value(box) for box, found in gates.items() if found == ("f",)]
     np.testing.assert_array_equal(values["f"], sigmoids)
 
 

@@ -168,15 +168,15 @@ class _Request(NamedTuple):
         framed = min(_levels(shown), MOST_LEVELS if self.depth is None else self.depth)
         painter = self.paint(shown, gradients, depth=framed, note=self.note(shown))
         picture = painter.painted().drawing()
-        playback = Playback(shown, painter.wording, start)
+        playback = Playback(shown, painter.labels, start)
         frames = {frame.name: {"column": frame.inside, "module": scope} for frame, scope in painter.frames.items()}
         story = Story(
-            details(shown, painter.wording),
+            details(shown, painter.labels),
             columns={box.name: box.column.name for box in shown.boxes if box.column and box.column.kind == "step"},
             modules={box.name: list(scope_of(shown, box)) for box in shown.boxes},
             frames=frames,
             lines=painter.canvas.ends(),
-            values=packed_values(shown, painter.wording),
+            values=packed_values(shown, painter.labels),
             parameters=playback.ledger.parameters() if start is not None else {},
             acts=playback.acts(),
             shaded=gradients,

@@ -32,7 +32,7 @@ MOST_JOINED = 5  # listed in what is joined
 MOST_TOLD = 12  # ops of a box listed as facts about it
 
 
-class Wording:
+class SheetLabels:
     """The labels of a sheet.
 
     Args:

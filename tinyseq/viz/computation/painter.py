@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column
-from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.modules import FRAME_MARGIN, NESTING, open_frames
 from tinyseq.viz.layout.curves import Point, outline, passed, passes, pieces
 from tinyseq.viz.layout.free_space import Room
@@ -120,8 +120,8 @@ class Painter:
             raise ValueError(f"{told}. {CURES[content.view]}")
         self.sheet = content
         self.title, self.with_legend, self.note = title, legend, note
-        self.wording = Wording(content, values, inputs)
-        norms = {box: self.wording.values.gradient(box) for box in content.boxes} if gradients else {}
+        self.labels = SheetLabels(content, values, inputs)
+        norms = {box: self.labels.values.gradient(box) for box in content.boxes} if gradients else {}
         self.norms = {box: norm for box, norm in norms.items() if norm is not None}
         self.scale = LogScale(self.norms.values()) if gradients else None
         self.nodes = {box: self._node(box) for box in content.boxes}
@@ -176,8 +176,8 @@ class Painter:
         return self.canvas
 
     def _title(self, column: Column) -> list[Text]:
-        title = [Text(self.wording.title(column), bold=True)]
-        if self.sheet.folded and not self.sheet.title and (self.scale or self.wording.with_values):
+        title = [Text(self.labels.title(column), bold=True)]
+        if self.sheet.folded and not self.sheet.title and (self.scale or self.labels.with_values):
             title.append(small(f"numbers of t = {column.step}"))
         return title
 
@@ -207,11 +207,11 @@ class Painter:
 
     def _node(self, box: Box) -> Node:
         """A box without its place."""
-        lines, is_sign, paint = self.wording.lines(box), self.wording.is_sign(box), PAINTS[box.kind]
-        told = [lines[0].text, *(f"{name}: {fact}" for name, fact in self.wording.facts(box).items() if fact)]
+        lines, is_sign, paint = self.labels.lines(box), self.labels.is_sign(box), PAINTS[box.kind]
+        told = [lines[0].text, *(f"{name}: {fact}" for name, fact in self.labels.facts(box).items() if fact)]
         if self.scale and box in self.norms:
             if not is_sign:
-                told_norm = number(self.norms[box], 2) + self.wording.together(box)
+                told_norm = number(self.norms[box], 2) + self.labels.together(box)
                 lines.append(small(f"‖∂L‖ {told_norm}", role="gradient"))
             paint = self.scale.paint(self.norms[box], paint.outline)
             lines = [line._replace(color=paint.text) for line in lines]  # remarks on a coloured box need full contrast
@@ -251,7 +251,7 @@ class Painter:
             return None
         if arrow.part:
             return self._note_on_part(arrow, curve)
-        shape, start, end = self.wording.new_shape(arrow), curve[0], curve[-1]
+        shape, start, end = self.labels.new_shape(arrow), curve[0], curve[-1]
         if not shape or arrow not in self.layout.climbs:  # there is no room for labels on horizontal arrows
             return None
         points = [Point(start.x, start.y + in_type(7 + rise)) for rise in HIGHER]
@@ -260,7 +260,7 @@ class Painter:
 
     def _note_on_part(self, arrow: Arrow, curve: list[Point]) -> Note | None:
         """The part of the value, beside the arrow's tip; once if the same part of two values arrives."""
-        words = small(self.wording.part(arrow), LINE)
+        words = small(self.labels.part(arrow), LINE)
         if not words.text:
             return None
         start, end, middle = curve[0], curve[-1], self.layout.places[arrow.head].x
@@ -349,4 +349,4 @@ class Painter:
             nodes.append(words_from("note", Point(low.x, bottom), small(self.note)))
         if self.with_legend:
             kinds = {box.kind for box in self.sheet.boxes}
-            nodes += legend(Point(low.x, bottom - in_type(26)), high.x, kinds, self.wording.dtype, self.scale)
+            nodes += legend(Point(low.x, bottom - in_type(26)), high.x, kinds, self.labels.dtype, self.scale)

@@ -15,7 +15,7 @@ from tinyseq.inspect.explain import rule_text
 from tinyseq.structure.paths import reached
 from tinyseq.structure.record import Shape, Source
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box
-from tinyseq.viz.computation.labels import NAMED, SIGNS, Wording
+from tinyseq.viz.computation.labels import NAMED, SIGNS, SheetLabels
 from tinyseq.viz.computation.names import combined, later, value_text
 from tinyseq.viz.page.order import needs_of, reversed_of
 from tinyseq.viz.rendering.style import subscript
@@ -28,14 +28,14 @@ class Formulas:
     """The names and formulas of a sheet's boxes.
 
     Args:
-        wording: its labels.
+        labels: its labels.
     """
 
-    def __init__(self, wording: Wording) -> None:
-        self.wording = wording
-        self.sheet = wording.sheet
-        self.vertices = wording.vertices
-        self.into = wording.into
+    def __init__(self, labels: SheetLabels) -> None:
+        self.labels = labels
+        self.sheet = labels.sheet
+        self.vertices = labels.vertices
+        self.into = labels.into
         self.letters = self._letters()
 
     def _letters(self) -> dict[Any, str]:
@@ -49,7 +49,7 @@ class Formulas:
         used: Counter[str] = Counter()
         letters: dict[Any, str] = {}
         for box in self.sheet.boxes:
-            if not (box.kind in {"op", "result"} or box.module) or box.slot in letters or self.wording.gates.get(box):
+            if not (box.kind in {"op", "result"} or box.module) or box.slot in letters or self.labels.gates.get(box):
                 continue
             meaning = "L" if box.kind == "result" else self._meaning(box) if box in reading else ""
             turn, rank = (used[meaning], 0) if meaning else divmod(used[""], len(LETTERS))
@@ -62,20 +62,20 @@ class Formulas:
         """The letter of what is read out of a state, or of a step's loss; empty for others."""
         first = self.vertices[box.vertices[0]] if box.vertices else None
         if first and first.kind == "product" and any(argument.weights for argument in box.arguments):
-            return "s" if self.wording.constant_letter == "y" and self.wording.unknown else "y"
-        return "ℓ" if box.column and all(side == 1 for side in self.wording.values.shape(box)) else ""
+            return "s" if self.labels.constant_letter == "y" and self.labels.unknown else "y"
+        return "ℓ" if box.column and all(side == 1 for side in self.labels.values.shape(box)) else ""
 
     def name(self, box: Box, delay: int = 0) -> str:
         """The name of a box's value; in a folded loop, as seen `delay` steps later."""
         if box.kind == "parameter":
-            return self.wording.names[box.vertices[0]]
+            return self.labels.names[box.vertices[0]]
         if box.kind in NAMED and not box.module:
-            return self.wording.symbols.of(box, delay).removesuffix(" = 0")
+            return self.labels.symbols.of(box, delay).removesuffix(" = 0")
         if box.kind == "elided":
             return "…"
         if box.kind == "result":
             return "L"
-        gates = self.wording.gates.get(box)
+        gates = self.labels.gates.get(box)
         index = ""
         if box.step is not None:
             index = later(delay) if self.sheet.folded else subscript(box.step)
@@ -85,7 +85,7 @@ class Formulas:
         """The name and the numbers of what a box is computed from, except for parameters and the count of a mean."""
         found: dict[Argument, tuple[str, str]] = {}
         for argument in box.arguments:
-            arrows = self.wording.arrows(box, argument)
+            arrows = self.labels.arrows(box, argument)
             if argument.weights or (not arrows and len(box.vertices) > 1):
                 if argument.ends and ("…", "") not in found.values():  # of a loop that is left out
                     found[argument] = "…", ""
@@ -93,8 +93,8 @@ class Formulas:
             carried = [(arrow, step) for arrow in arrows for step in self._steps(arrow, argument)]
             names, shown = ([tell(*each) for each in carried] for tell in (self._carried, self._numbers))
             if not carried:
-                names = [self.wording.constant(box, argument)]
-                known = self.wording.values.constant(argument, self.sheet.step_of(box))
+                names = [self.labels.constant(box, argument)]
+                known = self.labels.values.constant(argument, self.sheet.step_of(box))
                 shown = [numbers(None if known is None else np.asarray(known)) or names[0]]
             if len(names) > MOST_OPERANDS:
                 names, shown = ([*texts[: MOST_OPERANDS - 1], "…", texts[-1]] for texts in (names, shown))
@@ -108,14 +108,14 @@ class Formulas:
 
     def _carried(self, arrow: Arrow, step: int | None) -> str:
         """The name of the value, or the part of it, that an arrow carries."""
-        name, gates = self.name(arrow.tail, arrow.delay), ",".join(self.wording.gates.get(arrow.tail, ()))
+        name, gates = self.name(arrow.tail, arrow.delay), ",".join(self.labels.gates.get(arrow.tail, ()))
         if self.sheet.folded and not arrow.head.column and step is not None:
             name = name.removesuffix("ₜ") + subscript(step)  # after the loop, its last state, or those of all steps
-        part = self.wording.part(arrow)
+        part = self.labels.part(arrow)
         return name.replace(gates, part, 1) if gates and part in gates.split(",") else name
 
     def _numbers(self, arrow: Arrow, step: int | None) -> str:
-        values, tail = self.wording.values, arrow.tail
+        values, tail = self.labels.values, arrow.tail
         one = arrow.value if tail.vertices and not tail.module else None
         value = values.at(one, step) if one else values.value(tail)
         if not arrow.part or value is None:
@@ -128,12 +128,12 @@ class Formulas:
             read = [self._carried(arrow, None) for arrow in self.into[box] if arrow.kind != "weight"]
             return self.name(box), [f"{box.module[-1]}({', '.join(dict.fromkeys(read))})"]
         operands = self.operands(box)
-        named = self.wording.formula(box, {argument: name for argument, (name, _) in operands.items()})
+        named = self.labels.formula(box, {argument: name for argument, (name, _) in operands.items()})
         steps = [named] if named else []
         shown = {argument: text for argument, (_, text) in operands.items() if text}
         weighted = any(argument.weights for argument in box.arguments)
         if steps and 0 < len(shown) == len(operands) <= MOST_OPERANDS and not weighted:
-            steps.append(self.wording.formula(box, shown))
+            steps.append(self.labels.formula(box, shown))
         return self.name(box), list(dict.fromkeys(steps))
 
     def is_elementwise(self, box: Box) -> bool:
@@ -159,7 +159,7 @@ class Formulas:
 
     def sent(self, user: Box, box: Box) -> str:
         """What a use of a box sends back to it, as the op's rule says; empty if that takes more than one rule."""
-        arguments = [a for a in user.arguments if any(arrow.tail is box for arrow in self.wording.arrows(user, a))]
+        arguments = [a for a in user.arguments if any(arrow.tail is box for arrow in self.labels.arrows(user, a))]
         return summed([self._rule(user, argument) for argument in arguments])
 
     def term(self, user: Box, leaf: int) -> str:
@@ -174,7 +174,7 @@ class Formulas:
         if user.module or not op.declared or parent is None or scale is None:
             return ""
         names = [self._named(user, op.id, position) for position in range(len(op.parents))]
-        values = self.wording.values
+        values = self.labels.values
         shapes = values.without_time(op.id, op.shape), values.without_time(parent[0], self._shape(parent))
         rule = rule_text(op.declared, argument.position, names, self.name(user), *shapes).replace("ᵀᵀ", "")
         rule = re.sub(r"^(∇\S+) \(?([-−]?\d[\d.e-]*)\)?$", r"\2 \1", rule)  # a number stands before a name
@@ -188,7 +188,7 @@ class Formulas:
         for after in (self.vertices[v] for v in user.vertices if v > vertex):
             constants = [a for a in user.arguments if a.vertex == after.id and not a.ends and not a.weights]
             if after.operator in {"*", "/"} and constants:
-                scale += combined(SIGNS[after.operator], ["", self.wording.constant(user, constants[0])])
+                scale += combined(SIGNS[after.operator], ["", self.labels.constant(user, constants[0])])
             elif after.operator != "+" or constants:
                 return None
         return scale
@@ -201,11 +201,11 @@ class Formulas:
         if argument.weights:
             parent = self.vertices[vertex].parents[position]
             turned = "ᵀ" if parent and self._is_transposed(parent[0]) else ""
-            return ", ".join(self.wording.names[leaf] for leaf in argument.weights) + turned
+            return ", ".join(self.labels.names[leaf] for leaf in argument.weights) + turned
         carried = (
-            (arrow, step) for arrow in self.wording.arrows(user, argument) for step in self._steps(arrow, argument)
+            (arrow, step) for arrow in self.labels.arrows(user, argument) for step in self._steps(arrow, argument)
         )
-        name = next((self._carried(*each) for each in carried), "") or self.wording.constant(user, argument)
+        name = next((self._carried(*each) for each in carried), "") or self.labels.constant(user, argument)
         return f"({name})" if name.startswith(("-", "−")) else name
 
     def _is_transposed(self, vertex: int) -> bool:

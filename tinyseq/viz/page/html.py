@@ -10,7 +10,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from tinyseq.viz.rendering.dark_theme import at_night, night_colors
+from tinyseq.viz.rendering.dark_theme import dark_color, night_colors
 from tinyseq.viz.rendering.font import font_faces
 from tinyseq.viz.rendering.style import PAINTS
 
@@ -73,7 +73,7 @@ def document(
 def _plain_fills() -> str:
     """The fills of boxes that have no shade yet."""
     unshaded = ".shaded .{}.early > :is(rect, ellipse) {{ fill: {}; }}"
-    fills = {kind: (paint.fill, at_night(paint.fill)) for kind, paint in PAINTS.items()}
+    fills = {kind: (paint.fill, dark_color(paint.fill)) for kind, paint in PAINTS.items()}
     rules = [unshaded.format(kind, day) for kind, (day, _) in fills.items()]
     return "\n".join([*rules, *(".night " + unshaded.format(kind, night) for kind, (_, night) in fills.items())])
 

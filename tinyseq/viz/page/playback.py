@@ -6,7 +6,7 @@ from typing import Any
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.structure.paths import grouped
 from tinyseq.viz.computation.boxes import Box, Sheet
-from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.page.flows import Flows, Place
 from tinyseq.viz.page.formulas import Formulas, first_number, numbers
 from tinyseq.viz.page.order import forward_order
@@ -22,14 +22,14 @@ class Playback:
 
     Args:
         content: the sheet.
-        wording: its labels.
+        labels: its labels.
         loss: the result, for the backward act; its graph must not be freed. None: forward only.
     """
 
-    def __init__(self, content: Sheet, wording: Wording, loss: Tensor | None) -> None:
+    def __init__(self, content: Sheet, labels: SheetLabels, loss: Tensor | None) -> None:
         self.content = content
-        self.wording = wording
-        self.formulas = Formulas(wording)
+        self.labels = labels
+        self.formulas = Formulas(labels)
         self.order = forward_order(content)
         self.parameters = {leaf: box for box in content.boxes if box.kind == "parameter" for leaf in box.vertices}
         self.flows = None if loss is None else Flows(loss, content)
@@ -55,7 +55,7 @@ class Playback:
         if box.kind == "elided":
             return Event([box.name], "steps that are not shown")
         name, steps = self.formulas.forward(box)
-        value = self.wording.values.value(box)
+        value = self.labels.values.value(box)
         event = Event([box.name], self._said(box), formula=" = ".join([name, *steps]), result=numbers(value))
         if event.result and len(steps) > 1 and ("…" not in steps[-1] or self.formulas.is_elementwise(box)):
             event.asked, event.answer = first_number(name, value)
@@ -63,9 +63,9 @@ class Playback:
 
     def _said(self, box: Box) -> str:
         """A box in a few words, with its time step unless its label has an index."""
-        sign = self.wording.is_sign(box)
+        sign = self.labels.is_sign(box)
         vertices = self.content.record.vertices
-        text = vertices[box.vertices[0]].op if sign else self.wording.lines(box)[0].text
+        text = vertices[box.vertices[0]].op if sign else self.labels.lines(box)[0].text
         step = self.content.step_of(box)
         return text if self.content.folded or step is None or INDICES & set(text) else f"{text} at t = {step}"
 
@@ -137,9 +137,9 @@ class Playback:
                 origin = self.formulas.name(user)
             elif user.column and user.column.kind == "step" and user.column != box.column:
                 same = user.column.phase == box.column.phase
-                origin = f"t = {user.column.step}" if same else self.wording.title(user.column)
+                origin = f"t = {user.column.step}" if same else self.labels.title(user.column)
             else:  # what is made of the states of several steps is no step's output
-                shared = len({arrow.tail.column for arrow in self.wording.into[user] if arrow.kind != "weight"}) > 1
+                shared = len({arrow.tail.column for arrow in self.labels.into[user] if arrow.kind != "weight"}) > 1
                 origin = self.formulas.name(user) if shared and user.column != box.column else "its output"
             grouped[origin] = grouped[origin] + share if origin in grouped else share
         return grouped
@@ -151,7 +151,7 @@ class Playback:
             return [f"ŷ = softmax({next(iter(operands.values()))[0]})", "target = 1 at the right class, 0 elsewhere"]
         if not self.formulas.is_elementwise(user):
             return []
-        values, name = self.wording.values, self.formulas.name(user)
+        values, name = self.labels.values, self.formulas.name(user)
         gradients = values.gradients(user)
         shown = [*operands.values(), (name, numbers(values.value(user)))]
         if len(gradients) == 1:

@@ -10,7 +10,7 @@ from tinyseq.backend import Array
 from tinyseq.structure.paths import add, size_of
 from tinyseq.structure.record import Vertex
 from tinyseq.viz.computation.boxes import Sheet
-from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.names import leaf_name, told_apart, value_text
 from tinyseq.viz.page.packing import MOST_VALUES, blocks, strip
 from tinyseq.viz.rendering.style import clean, number, shape_text
@@ -114,27 +114,27 @@ class Story:
         return told
 
 
-def details(content: Sheet, wording: Wording) -> dict[str, dict[str, str]]:
+def details(content: Sheet, labels: SheetLabels) -> dict[str, dict[str, str]]:
     """Facts about each box."""
     found: dict[str, dict[str, str]] = {}
     for box in content.boxes:
-        norm, value = wording.values.gradient(box), wording.values.value(box)
-        told = "" if norm is None else number(norm, 6) + wording.together(box)
+        norm, value = labels.values.gradient(box), labels.values.value(box)
+        told = "" if norm is None else number(norm, 6) + labels.together(box)
         numbers = {"value": value_text(value, shown=6), "norm of the gradient": told}
-        facts = {"": wording.lines(box)[0].text} | wording.facts(box) | numbers
+        facts = {"": labels.lines(box)[0].text} | labels.facts(box) | numbers
         found[box.name] = {name: clean(fact, limit=200) for name, fact in facts.items() if fact}
     return found
 
 
-def packed_values(content: Sheet, wording: Wording) -> dict[str, dict[str, Any]]:
+def packed_values(content: Sheet, labels: SheetLabels) -> dict[str, dict[str, Any]]:
     """The small values and gradients of boxes, up to the limit of a page."""
     found: dict[str, dict[str, Any]] = {}
     left = MOST_VALUES
     for box in content.boxes:
         if box.kind == "parameter":
             continue  # these have their own panel
-        gradients = wording.values.gradients(box)
-        parts = {"value": wording.values.value(box), "gradient": gradients[0] if len(gradients) == 1 else None}
+        gradients = labels.values.gradients(box)
+        parts = {"value": labels.values.value(box), "gradient": gradients[0] if len(gradients) == 1 else None}
         shown = {name: part for name, array in parts.items() if (part := strip(array))}
         left -= sum(part["rows"] * part["columns"] for part in shown.values())
         if left < 0:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 
-from tinyseq.viz.rendering.dark_theme import at_night
+from tinyseq.viz.rendering.dark_theme import dark_color
 from tinyseq.viz.rendering.style import luminance
 
 SHADES = 32  # of a colour map
@@ -55,7 +55,7 @@ def _dark(color: Any) -> str:
     if isinstance(color, str) and color == "none":
         return color
     plain = to_hex(color, keep_alpha=True)
-    return at_night(plain[:7]) + plain[7:]  # what is transparent stays so
+    return dark_color(plain[:7]) + plain[7:]  # what is transparent stays so
 
 
 def _dark_line(color: Any) -> str:
@@ -64,7 +64,7 @@ def _dark_line(color: Any) -> str:
     if dark == "none":
         return dark
     plain = to_hex(color, keep_alpha=True)
-    before, after = _contrast(plain, "#ffffff"), _contrast(dark, at_night("#ffffff"))
+    before, after = _contrast(plain, "#ffffff"), _contrast(dark, dark_color("#ffffff"))
     return dark if before < PALE or after >= min(before, CONTRAST) else max(plain, dark, key=_luminance)
 
 

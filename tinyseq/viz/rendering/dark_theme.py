@@ -39,16 +39,16 @@ def night_colors(svg: str) -> str:
     """
     rules = []
     for attribute, color in sorted(set(re.findall(r'\b(fill|stroke)="(#[0-9a-f]{6}|white|black)"', svg))):
-        rules.append(f'.night [{attribute}="{color}"] {{ {attribute}: {at_night(_NAMED.get(color, color))}; }}')
+        rules.append(f'.night [{attribute}="{color}"] {{ {attribute}: {dark_color(_NAMED.get(color, color))}; }}')
     return "\n".join(rules)
 
 
 @cache
-def at_night(color: str) -> str:
+def dark_color(color: str) -> str:
     """The dark counterpart of a colour, as six hexadecimal digits.
 
     Example:
-        >>> at_night("#ffffff"), at_night("#1f2933")
+        >>> dark_color("#ffffff"), dark_color("#1f2933")
         ('#141414', '#bcc9d6')
     """
     if color == BRIGHT:
@@ -63,7 +63,7 @@ def at_night(color: str) -> str:
 def in_theme(picture: str) -> str:
     """The text of a picture, SVG or DOT, with its colours for white paper turned into those of the theme."""
     dark = current().theme == "dark"
-    return re.sub(r'(?<==")#[0-9a-f]{6}', lambda color: at_night(color[0]), picture) if dark else picture
+    return re.sub(r'(?<==")#[0-9a-f]{6}', lambda color: dark_color(color[0]), picture) if dark else picture
 
 
 def _as_seen(light: float) -> float:
