@@ -125,6 +125,31 @@ def order_refused(name: str, value: Any) -> str:
     )
 
 
+def check_unmasked(values: object) -> None:
+    """Raise a TypeError if elements of an array, or of arrays in lists, are masked, as they have no value.
+
+    Example:
+        >>> check_unmasked(np.ma.array([1.0, 2.0], mask=False))
+        >>> check_unmasked([np.ma.array([1, 2], mask=[False, True])])  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        TypeError: got a masked array with 1 masked elements, which have no value; fill them in with a.filled(value)...
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        if np.ma.is_masked(values):
+            hidden = int(np.ma.getmaskarray(values).sum())
+            raise TypeError(
+                f"got a masked array with {hidden} masked elements, which have no value; fill them in with "
+                "a.filled(value), such as -100 in targets that a loss ignores, or keep them out of a loss with "
+                "ts.where(mask, 0.0, loss)"
+            )
+    elif isinstance(values, list | tuple):
+        inside = tuple(kind for kind in set(map(type, values)) if issubclass(kind, np.ma.MaskedArray | list | tuple))
+        if inside:
+            for part in values:
+                if type(part) in inside:
+                    check_unmasked(part)
+
+
 def words(name: str, sentence: Any) -> list[str]:
     """The words of one sentence.
 

@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyseq.arguments import check_unmasked
 from tinyseq.indexed_sums import add_at
 
 Array = NDArray[Any]  # or of another library: typed as NumPy's, whose methods theirs have
@@ -202,7 +203,8 @@ def to_numpy(array: Any) -> np.ndarray[Any, np.dtype[Any]]:
 
 
 def on_host(values: Any) -> Any:
-    """Arrays of any library as NumPy's; anything else, such as a list, as it is."""
+    """Arrays of any library as NumPy's; anything else, such as a list, as it is. Masked elements are a TypeError."""
+    check_unmasked(values)
     return to_numpy(values) if is_array(values) else values
 
 

@@ -253,7 +253,8 @@ def _array(part: Any, on_device: bool = False) -> Any:
 
     Arrays come to the host if they may not be on a device, and masked entries are marked as missing.
     """
-    part = unmasked(part if on_device else on_host(part))
+    part = unmasked(part)
+    part = part if on_device else on_host(part)
     if _holds_array(part) and not (on_device and isinstance(part, Tensor)):
         part = np.asarray(part)[()]
     elif isinstance(part, list | tuple) and len(part) and _holds_array(part[0]) and not on_device:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 import numpy as np
 
-from tinyseq.arguments import as_called
+from tinyseq.arguments import as_called, check_unmasked
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, namespace_of, to_numpy
 from tinyseq.torch_names.lookup import missing
@@ -221,6 +221,7 @@ def _fitting(value: Any, parameter: Tensor, key: str) -> Array:
     """A copy of a state's array, in the array library and shape of the parameter."""
     if np.shape(value) != parameter.shape:
         raise ValueError(f"{key} has shape {np.shape(value)} in the optimiser's state, but {parameter.shape} is needed")
+    check_unmasked(value)
     xp = namespace_of(parameter._array)
     found = xp.asarray(value, copy=True)  # the caller may change theirs
     if not xp.isdtype(found.dtype, "real floating"):

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import check_unmasked
 from tinyseq.backend import NAMESPACES, Array, is_array, namespace_of
 
 HELD = "fiubc"  # the kinds of NumPy's dtypes that the engine computes with
@@ -47,7 +48,7 @@ def to_array(value: Any, library: type | None = None) -> Array:
         array([[1, 2],
                [3, 4]])
     """
-    _check_unmasked(value)
+    check_unmasked(value)
     if is_array(value):
         if not holds_numbers(value):
             raise _no_numbers(value, value.dtype)
@@ -96,16 +97,3 @@ def _no_numbers(value: object, dtype: Any) -> TypeError:
     if isinstance(value, Iterable) and not isinstance(value, Sequence | np.ndarray | str | bytes | Mapping):
         cure = "; make a list of it first, list(values)"
     return TypeError(f"expected numbers, got {type(value).__name__} of dtype {dtype}, which holds {held}{cure}")
-
-
-def _check_unmasked(value: object) -> None:
-    """Raise if elements are masked, as they have no value."""
-    for part in value if isinstance(value, list | tuple) else (value,):
-        if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
-            hidden = int(np.ma.getmaskarray(part).sum())
-            raise TypeError(
-                f"got a masked array with {hidden} masked elements, and a tensor has no mask; fill "
-                "them in with a.filled(value), and keep them out of a loss with ts.where(mask, 0.0, loss)"
-            )
-        if isinstance(part, list) and part is not value:
-            _check_unmasked(part)

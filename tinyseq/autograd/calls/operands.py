@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import check_unmasked
 from tinyseq.autograd.calls.conversion import HELD, holds_numbers
 from tinyseq.autograd.calls.errors import argument, place
 from tinyseq.autograd.graph import Parent
@@ -87,6 +88,7 @@ def operands(record: Op, args: Sequence[Any]) -> list[tuple[Any, Parent | None]]
             pairs.append((plain, None))
         else:
             if library and isinstance(arg, np.ndarray) and _undifferentiated(record, len(pairs)):
+                check_unmasked(arg)
                 arg = NAMESPACES[library].asarray(arg)  # a mask in host memory, for tensors on any device
             try:
                 pairs.append((constant(arg, library)._array, None))

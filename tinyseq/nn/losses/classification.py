@@ -12,7 +12,7 @@ from tinyseq.autograd.ops.moves.index import getitem, take_along_axis
 from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.ops.stable import log_softmax, softmax_cross_entropy, softplus
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
-from tinyseq.backend import frozen, namespace_of
+from tinyseq.backend import frozen, namespace_of, on_host
 from tinyseq.nn.checks import as_ids, as_numbers, check_ids
 from tinyseq.nn.losses.reduction import Reduction, check_between, counting, in_dtype_of, reduced
 from tinyseq.torch_names.settings import explained
@@ -143,8 +143,8 @@ def _soft(targets: Any, logits: Tensor) -> Tensor | None:
     given = targets if hasattr(targets, "dtype") else as_ids(targets, "targets")
     if given.shape != logits.shape:
         return None
-    on_host = isinstance(given, np.ndarray)  # which may be used with logits on a GPU, as ids may
-    soft = constant_like(logits, np.array(given)) if on_host else constant(given)
+    is_here = isinstance(given, np.ndarray)  # which may be used with logits on a GPU, as ids may
+    soft = constant_like(logits, np.array(on_host(given))) if is_here else constant(given)
     if not namespace_of(soft._array).isdtype(soft.dtype, "real floating"):
         raise ValueError(
             f"targets have the shape {given.shape} of the logits, so they must be probabilities in floating point, "

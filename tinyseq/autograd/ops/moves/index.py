@@ -14,7 +14,7 @@ from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.ops.moves.shape import broadcast_to
 from tinyseq.autograd.ops.reduce import along, axis_of
 from tinyseq.autograd.tensor import Index, Tensor, TensorLike, constant, constant_like
-from tinyseq.backend import frozen, host_array, is_array, to_numpy
+from tinyseq.backend import frozen, host_array, is_array, on_host, to_numpy
 from tinyseq.torch_names.settings import explained
 
 
@@ -80,7 +80,7 @@ def frozen_index(index: object) -> Any:
     if isinstance(index, Tensor):
         return to_numpy(index._array)
     if isinstance(index, list) or hasattr(index, "dtype"):
-        array = to_numpy(index).copy() if is_array(index) else np.array(index)
+        array = on_host(index).copy() if is_array(index) else np.array(on_host(index))
         if array.size == 0 and array.dtype.kind == "f":
             array = array.astype(np.intp)
         if array.dtype.kind not in "iub":

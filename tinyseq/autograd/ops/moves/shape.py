@@ -10,6 +10,7 @@ from tinyseq.autograd.axes import Axes, Use
 from tinyseq.autograd.declare import FUNCTIONS, composite, offer, op
 from tinyseq.autograd.ops.reduce import axes_of, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+from tinyseq.backend import on_host
 
 
 def _reshaped_axes(use: Use, axis: int) -> Axes | None:
@@ -274,14 +275,15 @@ def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None)
         tensor([1., 1., 2., 2.])
     """
     x = constant(x)
-    if np.min(repeats, initial=0) < 0:
+    counts = np.asarray(on_host(repeats))
+    if np.min(counts, initial=0) < 0:
         raise ValueError(f"repeats must not be negative, got {repeats}")
     if axis is None or not x.shape:
         x, axis = x.reshape(-1), 0
     length = x.shape[axis_of(axis, x.ndim)]
-    if np.ndim(repeats) > 1 or np.size(repeats) not in (1, length):
-        raise ValueError(f"repeats has shape {np.shape(repeats)}; give one number, or {length}, one for each")
-    return FUNCTIONS["take"](x, np.repeat(np.arange(length), repeats), axis=axis)
+    if counts.ndim > 1 or counts.size not in (1, length):
+        raise ValueError(f"repeats has shape {counts.shape}; give one number, or {length}, one for each")
+    return FUNCTIONS["take"](x, np.repeat(np.arange(length), counts), axis=axis)
 
 
 # The names of the array-API standard, which rules use so that they run on any library's arrays and on Tensors alike.
