@@ -38,8 +38,11 @@ def with_steps(record: Record) -> Record:
 def _with_parts(record: Record) -> Record:
     """The same computation, in which each part of a leaf that its own step takes, as words[i, t] in a loop inside of
     another one or the window x[t : t + 3], is a leaf itself: an input."""
+    unnamed = [leaf for leaf in record.leaves if not leaf.name]
+    if not unnamed:
+        return record
     vertices = list(record.vertices)
-    for leaf in (leaf for leaf in record.leaves if not leaf.name):
+    for leaf in unnamed:
         parts: dict[int, tuple[Any, ...]] = {leaf.id: ()}  # and what they are taken by
         waiting = [leaf.id]
         for source in waiting:  # grows during the loop
@@ -84,8 +87,8 @@ def _placed(record: Record, places: Mapping[int, Place]) -> Record:
 
 def _with_first_steps(record: Record) -> Record:
     """The same computation, in which what a loop begins with has the step before the loop's first."""
-    items = list(enumerate(record.items))
-    found = first_steps([item for _, item in reversed(items) if isinstance(item, Node)])
+    found = first_steps([item for item in reversed(record.items) if isinstance(item, Node)])
+    items = enumerate(record.items) if found else ()
     places = {i: Place(found[item], 0) for i, item in items if item in found and record.vertices[i].op}
     return _placed(record, places)
 
@@ -115,10 +118,19 @@ def _read(record: Record, outside: Sequence[Vertex], after: Mapping[int, Place])
     found: dict[int, Place] = {}
     for vertex in reversed(outside):
         users = record.users[vertex.id]
-        places = [found.get(user) or after.get(user) or _place(record.vertices[user]) for user in users]
-        if places and places[0] and {place and place.step for place in places} == {places[0].step}:
-            found[vertex.id] = places[0]
+        if place := _common(found.get(user) or after.get(user) or _place(record.vertices[user]) for user in users):
+            found[vertex.id] = place
     return found
+
+
+def _common(places: Iterable[Place | None]) -> Place | None:
+    """The first of some places if all of them are at one step."""
+    first = None
+    for place in places:
+        if place is None or (first and place.step != first.step):
+            return None  # the others need not be known
+        first = first or place
+    return first
 
 
 def _alike(

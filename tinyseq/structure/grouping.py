@@ -165,21 +165,23 @@ class Grouping:
     def slots(self) -> dict[int, Hashable]:
         """A slot for each vertex, the same for vertices with the same role at other steps."""
         slots: dict[int, Hashable] = {}
-        steps: dict[tuple[int, int], list[Vertex]] = {}
+        steps = defaultdict[tuple[int, int], list[Vertex]](list)
+        phase_of = self.timeline.phase_of
         for vertex in self.boxed:
-            phase = self.timeline.phase_of.get(vertex.id)
+            phase = phase_of.get(vertex.id)
             if vertex.step is None or phase is None:
                 slots[vertex.id] = (phase, vertex.id)
             else:
-                steps.setdefault((phase, vertex.step), []).append(vertex)
+                steps[phase, vertex.step].append(vertex)
         models: dict[int, list[Vertex]] = {}  # the longest step of each phase
         for (phase, _), vertices in steps.items():
             models[phase] = max(models.get(phase, []), vertices, key=len)
+        alike = {phase: [(phase, "alike", place) for place in range(len(model))] for phase, model in models.items()}
         for (phase, step), vertices in steps.items():
-            places = self._aligned(vertices, models[phase])
-            for i, (vertex, place) in enumerate(zip(vertices, places, strict=True)):
-                slots[vertex.id] = (phase, "only", step, i) if place is None else (phase, "alike", place)
-        return slots | {leaf: ("data", *use) for leaf in self.homes if (use := self._first_use(leaf, slots))}
+            for i, (vertex, place) in enumerate(zip(vertices, self._aligned(vertices, models[phase]), strict=True)):
+                slots[vertex.id] = (phase, "only", step, i) if place is None else alike[phase][place]
+        slots |= {leaf: ("data", *use) for leaf in self.homes if (use := self._first_use(leaf, slots))}
+        return slots
 
     def _first_use(self, leaf: int, slots: dict[int, Hashable]) -> tuple[Hashable, int] | None:
         """The slot of the box that reads a leaf first, and the number of the argument: leaves of one role in all steps
@@ -199,11 +201,10 @@ class Grouping:
         """The vertices of each slot, of all time steps."""
         return grouped((slot, vertex) for vertex, slot in self.slots.items())
 
-    def _aligned(self, step: list[Vertex], model: list[Vertex]) -> list[int | None]:
+    def _aligned(self, step: list[Vertex], model: list[Vertex]) -> Sequence[int | None]:
         """For each op of a time step, the index of the matching op in another step; None if there is none."""
-        ops, model_ops = ([(v.scope, v.op, len(v.parents)) for v in vertices] for vertices in (step, model))
-        if ops == model_ops:
-            return list(range(len(step)))
+        if len(step) == len(model) and all(map(_is_alike, step, model)):
+            return range(len(step))
         one, other = ([self._role(vertex) for vertex in vertices] for vertices in (step, model))
         places: list[int | None] = [None] * len(one)
         for start, place, size in SequenceMatcher(a=one, b=other, autojunk=False).get_matching_blocks():
@@ -350,6 +351,11 @@ def arguments_of(members: list[Vertex]) -> list[tuple[Vertex, int]]:
         for position, parent in enumerate(member.parents)
         if not parent or parent[0] not in inside
     ]
+
+
+def _is_alike(one: Vertex, other: Vertex) -> bool:
+    """Whether two vertices are the same op on as many arguments, in the same module."""
+    return one.op == other.op and one.scope == other.scope and len(one.parents) == len(other.parents)
 
 
 def _scales(vertex: Vertex) -> bool:

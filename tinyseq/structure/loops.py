@@ -69,6 +69,8 @@ class Timeline:
     @cached_property
     def single_steps(self) -> list[list[Vertex]]:
         """The ops of each loop of a phase that has only one step: no other step shows what they take and hand on."""
+        if all(len(steps) > 1 for steps in self.steps):
+            return []
         steps: dict[int, int | None] = {}
         several = {loop for v, loop in self.loop_of.items() if steps.setdefault(loop, s := self.vertices[v].step) != s}
         alone = {loop for loop in steps.keys() - several if len(self.steps[self.loops[loop].phase]) == 1}
@@ -165,14 +167,15 @@ def _loops(vertices: tuple[Vertex, ...]) -> tuple[dict[int, int], list[int]]:
     for vertex in vertices:
         if (step := vertex.step) is None:
             continue
-        for source in vertex.made_of:
-            before = vertices[source].step
-            if before is None:
-                read[vertex.block].add(source)
-            elif before == step and vertices[source].block == vertex.block:
-                made.join_in_block(vertex.id, source)
-            elif abs(step - before) == 1:
-                across.append((vertex.id, source))
+        first = vertex.id
+        for number in vertex.made_of:
+            read_from = vertices[number]
+            if read_from.step is None:
+                read[vertex.block].add(number)
+            elif read_from.step == step and read_from.block == vertex.block:
+                first = made.join_in_block(first, number)
+            elif abs(step - read_from.step) == 1:
+                across.append((vertex.id, number))
     others = []
     for pair in across:
         one, other = (vertices[end] for end in pair)
@@ -190,8 +193,8 @@ class _Unions:
 
     def __init__(self, vertices: tuple[Vertex, ...]) -> None:
         self.vertices = vertices
-        self.root = {vertex.id: vertex.id for vertex in vertices if vertex.step is not None}
-        self.ways = dict.fromkeys(self.root, 0)  # of each loop, a set: bit 0 for forward, bit 1 for backward
+        self.root = [*range(len(vertices))]  # an older vertex of the same loop, or itself
+        self.ways = [0] * len(vertices)  # of each loop, a set: bit 0 for forward, bit 1 for backward
         self.blocks: dict[int, dict[int | None, int]] = {}  # of each loop of several vertices, by step
 
     def find(self, vertex: int) -> int:
@@ -201,10 +204,19 @@ class _Unions:
             root[vertex] = vertex = root[root[vertex]]
         return vertex
 
-    def join_in_block(self, mine: int, source: int) -> None:
-        """Join two vertices of one block, before any blocks are joined: their sets have no other blocks."""
-        one, other = self.find(mine), self.find(source)
-        self.root[max(one, other)] = min(one, other)
+    def join_in_block(self, first: int, source: int) -> int:
+        """Join the set that begins with a vertex with that of another one of its block, before any blocks are joined:
+        their sets have no other blocks.
+
+        Returns:
+            The first vertex of both.
+        """
+        other = self.find(source)
+        if first < other:
+            self.root[other] = first
+            return first
+        self.root[first] = other
+        return other
 
     def join(self, mine: int, source: int, stride: int) -> None:
         """Join the loops of two vertices, unless they run in different directions or have different blocks at one
@@ -233,9 +245,14 @@ class _Unions:
 
     def loops(self) -> tuple[dict[int, int], list[int]]:
         """The loop of each vertex, in the order of their first vertices, and their directions."""
-        found = {vertex: self.find(vertex) for vertex in self.root}
-        order = {first: i for i, first in enumerate(sorted({*found.values()}))}
-        return {vertex: order[first] for vertex, first in found.items()}, [(0, 1, -1)[self.ways[v]] for v in order]
+        found, directions = dict[int, int](), list[int]()
+        for vertex in self.vertices:  # older ones come first
+            if vertex.step is not None and self.root[vertex.id] == vertex.id:
+                found[vertex.id] = len(directions)
+                directions.append((0, 1, -1)[self.ways[vertex.id]])
+            elif vertex.step is not None:
+                found[vertex.id] = found[self.root[vertex.id]]
+        return found, directions
 
 
 def _arranged(

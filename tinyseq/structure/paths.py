@@ -133,8 +133,8 @@ def first_steps(nodes: list[Node]) -> dict[Parent, int]:
         nodes: a whole graph, newest first.
     """
     taken: dict[Parent | None, list[tuple[int, Node]]] = defaultdict(list)  # the parts of each sequence
-    for node in nodes:
-        index = node.attrs["index"] if node.op.operator == "[]" else ()
+    for node in (node for node in nodes if node.op.operator == "[]"):
+        index = node.attrs["index"]
         first = index[0] if isinstance(index, tuple) and index else index
         if isinstance(first, int):
             taken[node.edges[0]].append((first, node))

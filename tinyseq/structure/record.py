@@ -4,10 +4,10 @@
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from tinyseq.autograd.accumulator import Accumulator
@@ -67,8 +67,9 @@ class Vertex:
     operator: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.made_of = tuple([parent[0] for parent in self.parents if parent])
-        self.kind, self.operator = (self.declared.kind, self.declared.operator) if self.declared else ("", "")
+        self.made_of = (*map(itemgetter(0), filter(None, self.parents)),)
+        self.kind = self.declared.kind if self.declared else ""
+        self.operator = self.declared.operator if self.declared else ""
 
     @property
     def is_leaf(self) -> bool:
@@ -212,7 +213,7 @@ def record(result: Tensor, gradients: bool = False, names: Mapping[str, Tensor] 
     ordered = sorted([*nodes, *(leaves or {owner(as_node(result))})], key=attrgetter("seq"))
     ids = {item: i for i, item in enumerate(ordered)}
     labels = _labels(names or {}, ids)
-    vertices = tuple([_vertex(i, item, ids, labels, sources) for item, i in ids.items()])
+    vertices = tuple(_vertices(ids, labels, sources))
     given = {ids[leaf]: array for leaf, array in _values(leaves, names or {}, nodes).items()}
     found = Record(vertices, tuple(ids), result._array, {}, given)
     if gradients:
@@ -270,30 +271,33 @@ def _labels(names: Mapping[str, Tensor], ids: Mapping[Leaf | Node, int]) -> dict
     return labels
 
 
-def _vertex(
-    number: int,
-    item: Leaf | Node,
+def _vertices(
     ids: Mapping[Leaf | Node, int],
     labels: Mapping[Leaf | Node, str],
     sources: Mapping[tuple[Node, int], Node],
-) -> Vertex:
-    if isinstance(item, Leaf):
-        label = labels.get(item, "")
-        return Vertex(number, name=item.name or "", shapes=(item.shape,), dtype=item.dtype, label=label)
-    op, made, shape = item.op, item.label, item.shape
-    edges: Sequence[Parent | None] = item.edges
-    if sources:
-        edges = [edge or sources.get((item, i)) for i, edge in enumerate(edges)]
-    parents = [
-        None if edge is None else (ids[edge.node], edge.index) if type(edge) is Output else (ids[edge], 0)  # type: ignore[index]  # no Output
-        for edge in edges
-    ]
-    shapes = tuple(shape) if op.outputs else (shape,)
-    gates = () if made.gates is None or op.outputs else _gates(made.gates, shape)
-    step, scope, dtype = made.step, made.scope, item.dtype
-    return Vertex(
-        number, op.name, "", op, step, scope, shapes, dtype, tuple(parents), item.attrs, "", gates, made.block
-    )
+) -> Iterator[Vertex]:
+    """The vertices of leaves and nodes, in their order."""
+    for item, number in ids.items():
+        if isinstance(item, Leaf):
+            label = labels.get(item, "")
+            yield Vertex(number, name=item.name or "", shapes=(item.shape,), dtype=item.dtype, label=label)
+            continue
+        op, made, shape = item.op, item.label, item.shape
+        parents: list[Source | None] = []
+        for edge in _edges(item, sources) if sources else item.edges:
+            if type(edge) is Output:
+                parents.append((ids[edge.node], edge.index))
+            else:
+                parents.append(None if edge is None else (ids[edge], 0))  # type: ignore[index]  # no Output
+        shapes = tuple(shape) if op.outputs else (shape,)
+        gates = () if made.gates is None or op.outputs else _gates(made.gates, shape)
+        step, scope, dtype, attrs = made.step, made.scope, item.dtype, item.attrs
+        yield Vertex(number, op.name, "", op, step, scope, shapes, dtype, tuple(parents), attrs, "", gates, made.block)
+
+
+def _edges(node: Node, sources: Mapping[tuple[Node, int], Node]) -> list[Parent | None]:
+    """Where the arguments of a node come from, also those that the graph does not know."""
+    return [edge or sources.get((node, i)) for i, edge in enumerate(node.edges)]
 
 
 def _gates(gates: Gates, shape: Shape) -> tuple[str, ...]:

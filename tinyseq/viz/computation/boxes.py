@@ -143,17 +143,18 @@ class Sheet:
 
     def alike(self, box: Box, argument: Argument) -> list[Argument]:
         """What an argument of a box stands for: in a folded loop, those with the same role at all time steps."""
-        return self.over_time(box, argument) if self.folded else [argument]
+        return [*self.over_time(box, argument)] if self.folded else [argument]
 
-    def over_time(self, box: Box, argument: Argument) -> list[Argument]:
+    def over_time(self, box: Box, argument: Argument) -> Iterator[Argument]:
         """An argument of a box, and those with the same role at all time steps."""
-        found = [argument]
-        for role in self.grouping.alike.get(box.slot, []):
+        yield argument
+        _, position, ends, weights = argument
+        for role in self.grouping.alike.get(box.slot, ()):
             members = self.grouping.members(self.record.vertices[role])
             if len(members) == len(box.vertices):
                 member = members[box.vertices.index(argument.vertex)]
-                found += [argument._replace(vertex=member.id)] * (argument.position < len(member.parents))
-        return [*dict.fromkeys(found)]
+                if member.id != argument.vertex and position < len(member.parents):
+                    yield Argument(member.id, position, ends, weights)
 
     def steps_shown(self, phase: int) -> list[int]:
         """The time steps of a phase that have a column, in order."""

@@ -6,7 +6,7 @@ The graph does not say what a constant is. Its *role* tells: the op that takes i
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence, Set
 from heapq import merge
-from itertools import product
+from itertools import islice, product
 from typing import NamedTuple
 
 import numpy as np
@@ -168,7 +168,7 @@ class Constants:
 
     def _ever(self, box: Box, argument: Argument) -> bool:
         """Whether a constant is other than zero at any step."""
-        uses = self.sheet.over_time(box, argument)[:MOST_COMPARED]
+        uses = [*islice(self.sheet.over_time(box, argument), MOST_COMPARED)]
         return any(np.any(array) for use in uses if (array := self.values.kept(use)) is not None)
 
     def _taken(self) -> Iterator[tuple[Box, Role, Argument]]:
@@ -286,7 +286,7 @@ class Constants:
 
     def _is_fed(self, box: Box, argument: Argument, adds: bool = False) -> bool:
         """Whether a constant differs by step and is not a mask, nor a number that something is multiplied by."""
-        uses = self.sheet.over_time(box, argument)[:MOST_COMPARED]
+        uses = [*islice(self.sheet.over_time(box, argument), MOST_COMPARED)]
         adds = adds or self.sheet.record.vertices[argument.vertex].operator in {"+", "-"}
         found = [self.values.constant(use) for use in uses]
         arrays = [array for array in found if array is not None]

@@ -3,8 +3,10 @@
 Every parameter is drawn once, however often it is used. Parameters that are always used together share a box.
 """
 
+from bisect import bisect_right
 from collections.abc import Collection, Hashable, Iterable
 from itertools import product
+from operator import attrgetter
 
 from tinyseq.structure.beside import with_steps
 from tinyseq.structure.grouping import End, Grouping, arguments_of
@@ -57,6 +59,7 @@ class _Maker:
         self.sheet = Sheet(self.grouping, list(columns), view="folded" if fold else "unrolled")
         self.sheet.repeats = counts(timeline, hidden) if fold else {}
         self.shown = set(self.sheet.columns)
+        self.shown_over_time = grouped((column.phase, column) for column in columns if column.kind in {"step", "gap"})
         self.phases = {column.phase for column in columns if column.kind == "step"}
         self.shown_steps = {None, *(column.step for column in columns)}
         self.zones, self.between = zones(self.timeline)
@@ -66,7 +69,7 @@ class _Maker:
         self.timed: dict[Role, Hashable] = {}  # the slot of the state that an argument is
         self.delays: dict[Role, int] = {}  # how many steps later it is used
         self.detached: dict[Hashable, Hashable] = {}  # the slots of states that steps take as constants -> the states
-        self.handed = {(slot, self.record.vertices[vertex].step) for vertex, slot in self.slots.items()}
+        self.handed: dict[Hashable, set[int | None]] = {}  # the steps that compute what is in a slot
         self.computed: set[Box] = set()  # initial states that are results of ops
         self._make_boxes()
         self._make_parameters()
@@ -209,7 +212,13 @@ class _Maker:
     def _states_between(self, state: Hashable, first: int, last: int) -> int:
         """How many states later a step is than another one; at a step that does not compute it, a state stays."""
         way = 1 if first < last else -1
-        return way * (1 + sum((state, step) in self.handed for step in range(first + way, last, way)))
+        return way * (1 + sum(self._is_handed(state, step) for step in range(first + way, last, way)))
+
+    def _is_handed(self, state: Hashable, step: int) -> bool:
+        """Whether a step computes what is in a slot."""
+        if state not in self.handed:
+            self.handed[state] = {self.record.vertices[vertex].step for vertex in self.grouping.alike.get(state, ())}
+        return step in self.handed[state]
 
     def _hand_over(self, box: Box, phase: int) -> None:
         """Connect a box of a folded loop with what the loop begins with, if another loop, or something after one, makes
@@ -254,7 +263,7 @@ class _Maker:
         return {
             role
             for role, step in others
-            if role in self.delays and (self.timed[role], step - self.delays[role]) in self.handed
+            if role in self.delays and self._is_handed(self.timed[role], step - self.delays[role])
         }
 
     def _recall_states(self, boxes: list[Box]) -> None:
@@ -299,10 +308,10 @@ class _Maker:
         if end.vertex in self.hidden:
             return self._left_out_with_its_loop(end, head)
         phase, slot = self.grouping.phase_of(end.vertex), self.slots[end.vertex]
-        columns = [column for column in self.sheet.columns if column.phase == phase and column.kind in {"step", "gap"}]
+        columns = self.shown_over_time.get(phase)
         if not columns:
             return self._left_out_with_its_loop(end, head)
-        place = max((i for i, column in enumerate(columns) if column.step <= (end.step or 0)), default=0)
+        place = max(bisect_right(columns, end.step or 0, key=attrgetter("step")) - 1, 0)
         mark, new = self._extra("elided", columns[place], slot)
         if new and head.column:
             before = place + (1 if self._runs_backward(end.vertex) else -1)
@@ -407,7 +416,7 @@ class _Maker:
         """A box for a constant that is a state of this step: an initial one, or one that was computed, and detached."""
         assert box.column
         start = self._start(box)
-        if self.sheet.folded or (state, at) not in self.handed:
+        if self.sheet.folded or not self._is_handed(state, at):
             earlier = self.sheet.folded or (at - start.step) * (start.step - box.column.step) > 0
             before = self._added(start._replace(step=at) if earlier else start)
             return self._extra("initial", before, state, argument)[0]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -122,7 +123,7 @@ class Values:
 
     def held(self, box: Box, argument: Argument) -> dict[int, Identity]:
         """What is taken where a constant is, by steps; not what is a single number."""
-        uses = self.sheet.over_time(box, argument)[:MOST_COMPARED]
+        uses = islice(self.sheet.over_time(box, argument), MOST_COMPARED)
         known = {self.vertices[use.vertex].step or 0: self.constant(use) for use in uses}
         return {step: identity(array) for step, array in known.items() if np.size(array) > 1}
 
