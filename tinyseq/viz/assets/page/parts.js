@@ -44,7 +44,8 @@ const lines = [...root.querySelectorAll("g.edge")].map(group => {
   const tip = group.querySelector("polygon");
   const points = pointsIn(path.getAttribute("d")); // of cubic curves
   if (tip) points[points.length - 1] = pointsIn(tip.getAttribute("points"))[1];
-  return { group, path, tip, points, ends: story.lines[group.id.replace("line", "")] || ["", ""], labels: textsOf(group) };
+  const ends = story.lines[group.id.replace("line", "")] || ["", ""];
+  return { group, path, tip, points, ends, labels: textsOf(group), timed: group.matches(".time") };
 });
 const frames = new Map(); // id -> { id, group, shape, low, high: in x, top, bottom: in y, texts, title }
 for (const group of root.querySelectorAll("g.cluster")) {

@@ -72,7 +72,9 @@ function stage() {
   for (const [name, box] of boxes) {
     const { group } = box;
     group.classList.toggle("unmarked", group.classList.contains("best") && !marked && !traced.has(name));
-    group.classList.toggle("dim", Boolean(acting) && name in story.details && !reached.has(name) && !(lit.has(name) && !story.fills) && apart(box));
+    const dim = Boolean(acting) && name in story.details && !reached.has(name) && !(lit.has(name) && !story.fills) && apart(box);
+    group.classList.toggle("dim", dim);
+    if (story.fills) group.classList.toggle("blank", dim);
     group.classList.toggle("now", lit.has(name));
     if (!apart(box) || box.legend) continue;
     group.classList.toggle("early", early(name));
@@ -87,7 +89,7 @@ function stage() {
     group.classList.toggle("dim", !shown && apart(line));
     const arriving = acting && !tracing && (acting.act === "backward" ? lit.has(tail) : lit.has(head));
     group.classList.toggle("now", Boolean(arriving && shown && !path));
-    group.classList.toggle("early", early(tail));
+    if (line.timed) group.classList.toggle("early", early(tail)); // of the others there are thousands, which look the same
   }
   markFolds();
   say(acting);

@@ -72,10 +72,12 @@ function drawBars({ terms, top }, now) {
   const added = terms.filter(({ moment }) => moment < now);
   const most = Math.max(0, ...added.map(({ norm }) => norm ?? 0));
   top.textContent = most ? shortly(most, 2) : "";
-  for (const { bar, norm, moment } of terms) {
+  for (const term of terms) {
+    const { bar, norm, moment } = term;
     const share = norm === null ? 1 : most > 0 ? norm / most : 0;
     const height = moment < now ? Math.max(share * BAR.height, 0.6) : 0;
-    setAll(bar, { y: BAR.height - height, height });
+    if (term.height !== height) setAll(bar, { y: BAR.height - height, height }); // the same again would be laid out again
+    term.height = height;
     bar.classList.toggle("now", moment === now - 1);
   }
 }
