@@ -17,7 +17,7 @@ from tinyseq.viz.layout.curves import Point, climbing, passed, passes
 from tinyseq.viz.layout.grid import MOST_LANES, Grid
 from tinyseq.viz.layout.order import arranged
 from tinyseq.viz.layout.placement import Layout
-from tinyseq.viz.layout.rows import Lane, rows, spread
+from tinyseq.viz.layout.rows import Lane, nearest_gap, rows, spread
 from tinyseq.viz.rendering.style import label_size
 
 NETWORKS = [
@@ -153,6 +153,18 @@ def test_the_blocks_of_a_gru_are_drawn_with_no_more_crossings_than_by_hand():
     assert crossed(ordered(row, x), links) == 2
 
 
+@given(
+    st.lists(st.integers(-40, 40), min_size=1, max_size=4), st.lists(st.tuples(st.integers(-40, 40), st.integers(1, 9)))
+)
+def test_the_nearest_gap_is_free_and_none_is_nearer(wishes, pieces):
+    taken = [(low, low + length) for low, length in pieces]
+    costs = {x: sum(abs(x - wish) for wish in wishes) for x in range(-99, 100)}
+    free = [x for x in costs if not any(low < x < high for low, high in taken)]
+    found = nearest_gap(wishes, taken)
+    assert found in free
+    assert costs[found] == min(costs[x] for x in free)
+
+
 @given(st.lists(st.tuples(st.floats(-100, 100), st.floats(1, 40)), min_size=1, max_size=8), st.floats(0, 10))
 def test_spread_keeps_the_order_and_the_gaps_and_moves_nothing_without_need(items, gap):
     names = range(len(items))
@@ -270,3 +282,17 @@ def test_no_arrow_goes_around_to_what_could_stand_right_above_its_column(name):
     up = [way for arrow, way in made.ways.of.items() if arrow.tail.column and arrow.head.zone == "after"]
     assert up
     assert all(len(way.wires) == 1 for way in up)
+
+
+@pytest.mark.parametrize("fold", [False, True])
+@pytest.mark.parametrize("name", ZOO)
+def test_no_arrow_goes_around_the_picture_to_come_out_of_the_columns_or_into_them(name, fold):
+    """It passes between the boxes above or below them, beside other arrows."""
+    made = Layout(sheet(record(ZOO[name].loss()), fold=fold), lambda box: (60.0, 24.0))
+    right = max(made.extent()[1].x, *(place.x for places in made.past.values() for place in places), 0.0)
+    passages = {wire: x for wire, x in made.wires.items() if wire.along == "passage"}
+    for arrow, corners in made.corners.items():
+        if arrow.kind == "data" and bool(arrow.tail.column) != bool(arrow.head.column):
+            assert max(point.x for point in corners) <= right, (arrow.tail.name, arrow.head.name)
+    for (one, x), (other, x_other) in combinations(passages.items(), 2):
+        assert abs(x - x_other) > 4 or one.place != other.place

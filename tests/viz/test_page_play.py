@@ -214,6 +214,21 @@ def test_a_folded_step_lights_up_when_its_boxes_do(opened, lstm_page):
     assert browser.run("document.querySelector('[data-step=t2]').classList.contains('now')")
 
 
+LOOKS_OF_LATER_LINES = """[...new Set([...document.querySelectorAll('g.edge.dim:not(.path)')].map(line =>
+  [...line.querySelectorAll('path, polygon')].map(shape => {
+    const { opacity, stroke, strokeOpacity, strokeWidth, fill, fillOpacity } = getComputedStyle(shape);
+    return [opacity, stroke, strokeOpacity, strokeWidth, fill, fillOpacity].join(' ');
+  }).join('; ')))]"""
+
+
+@pytest.mark.parametrize("semiring", ["max", "log"])
+def test_arcs_that_are_reached_later_do_not_tell_which_is_the_best(semiring, opened, cats):
+    browser = opened(trellis(cats, ["I", "like", "cats"], semiring=semiring))
+    for moment in (1, 4, 6):
+        browser.run(f"go({moment})")
+        assert len(browser.run(LOOKS_OF_LATER_LINES)) == 1
+
+
 def test_a_viterbi_trellis_fills_column_by_column_and_traces_back(opened, cats):
     browser = opened(trellis(cats, ["I", "like", "cats"]))
     cells = "[...document.querySelectorAll('g.node[id^=t]:not(.dim)')].map(group => group.id).sort()"

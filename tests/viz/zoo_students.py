@@ -387,7 +387,8 @@ def noise_between_encoder_and_decoder():
             with ts.step(t):
                 h = ts.tanh(r @ h)
                 losses.append(ts.sum((o @ h - x[t]) ** 2))
-    return sum(losses) - 0.5 * ts.sum(1 + log_variance - mean**2 - ts.exp(log_variance))
+    divergence = -0.5 * ts.sum(1 + log_variance - mean**2 - ts.exp(log_variance))
+    return sum(losses) + divergence
 
 
 @network()

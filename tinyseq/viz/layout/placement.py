@@ -7,13 +7,13 @@ like wires, along channels and gutters.
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
-from tinyseq.structure.paths import reached
+from tinyseq.structure.paths import grouped, reached
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.layout.curves import Point, around, climbing, passes, pieces, rounded
 from tinyseq.viz.layout.grid import LANE_WIDTH, Door, Grid, Size, box_gap
 from tinyseq.viz.layout.routing import Ways, Wire
-from tinyseq.viz.layout.rows import Lane, Slot, spread
+from tinyseq.viz.layout.rows import Lane, Slot, nearest_gap, spread
 from tinyseq.viz.rendering.settings import in_type, tight
 
 TITLE_HEIGHT, TITLE_SIDES = 18.0, 8.0
@@ -63,7 +63,7 @@ class Layout:
         self.sizes = _common_sizes(sheet, size)
         self.grid = grid or Grid(sheet, self.sizes)
         self.ways = Ways(sheet, self.grid)
-        self.wires: dict[Wire, float] = {}  # the x of a track in a gutter, the y of one in a channel
+        self.wires: dict[Wire, float] = {}  # the x of a track in a gutter or a passage, the y of one in a channel
         self.bottom, self.top = self._vertical()
         self.heights = self._parameter_heights()
         self.left = self._horizontal()
@@ -75,6 +75,7 @@ class Layout:
         self.places: dict[Box, Point] = {}
         self.past: dict[Arrow, list[Point]] = {}  # where arrows outside of the columns pass rows between their ends
         self._place()
+        self._find_passages()
         self.climbs = {arrow for arrow in sheet.arrows if arrow not in self.ways.of and not self._is_level(arrow)}
         self.shares = self._shares()
         self.corners = {arrow: self._corners(arrow) for arrow in sheet.arrows}
@@ -198,6 +199,29 @@ class Layout:
             inside = [box for box in readers if box.column]
             found = [self.places[box].x for box in inside] if len({box.column for box in inside}) == 1 else []
         return sum(found) / len(found) if found else middle
+
+    def _find_passages(self) -> None:
+        """The x of each passage, where its arrows take the shortest way."""
+        arrows = grouped((wire, arrow) for arrow, way in self.ways.of.items() for wire in way.wires)
+        taken = {row: list[tuple[float, float]]() for row in self.grid.row.values()}  # from x to x
+        for box, row in self.grid.row.items():
+            x, half = self.places[box].x, self.sizes[box][0] / 2 + GUTTER / 2
+            taken[row] += [] if box.column else [(x - half, x + half)]
+        for arrow, points in self.past.items():
+            for row, (x, _) in enumerate(points, self.grid.row[arrow.tail] + 1):
+                taken[row].append((x - TRACK, x + TRACK))
+        for wire in (wire for wire in arrows if wire.along == "passage"):
+            tail = arrows[wire][0].tail
+            past = range(self.grid.after if tail.column else self.grid.row[tail] + 1, wire.place)
+            ends = [x for arrow in arrows[wire] for x in self._outer_ends(arrow)]
+            x = self.wires[wire] = nearest_gap(ends, [sides for row in past for sides in taken[row]])
+            for row in past:
+                taken[row].append((x - TRACK, x + TRACK))
+
+    def _outer_ends(self, arrow: Arrow) -> list[float]:
+        """The x of both ends of an arrow outside of the columns: those of its boxes, or of their doors."""
+        doors = (arrow.tail, Door("top", arrow.tail.slot)), (arrow.head, Door("bottom", arrow.head.slot))
+        return [self._x(box.column, door) if box.column else self.places[box].x for box, door in doors]
 
     def _parameter_heights(self) -> dict[Box, tuple[float, float]]:
         """The y of each parameter, near the wire to its lowest use, and the y of that wire."""
@@ -335,12 +359,20 @@ class Layout:
         """Where each arrow within a column arrives on the bottom of its head, in the order of their origins."""
         shares: dict[Arrow, float] = {}
         for into in self.into.values():
-            arrows = [
-                arrow for arrow in into if arrow in self.climbs or self.grid.is_long(arrow) or self._enters(arrow)
-            ]
-            arrows.sort(key=self._last_x)
-            shares |= {arrow: (i + 1) / (len(arrows) + 1) - 0.5 for i, arrow in enumerate(arrows)}
+            ends: dict[Arrow | Wire, list[Arrow]] = {}  # those that come up a passage arrive together
+            for arrow in into:
+                passage = self._passage(arrow)
+                if passage or arrow in self.climbs or self.grid.is_long(arrow) or self._enters(arrow):
+                    ends.setdefault(passage or arrow, []).append(arrow)
+            together = sorted(ends.values(), key=lambda arrows: self._last_x(arrows[0]))
+            for i, arrows in enumerate(together):
+                shares |= dict.fromkeys(arrows, (i + 1) / (len(together) + 1) - 0.5)
         return shares
+
+    def _passage(self, arrow: Arrow) -> Wire | None:
+        """The passage by which an arrow comes to a box above the columns, if it does not stand right above them."""
+        wires = self.ways.of[arrow].wires if arrow in self.ways.of and arrow.head.zone == "after" else ()
+        return next((wire for wire in wires if wire.along == "passage"), None)
 
     def _last_x(self, arrow: Arrow) -> float:
         """The last x of an arrow before its head."""

@@ -1,7 +1,8 @@
 """The routes of arrows that leave their column, as sequences of wires without coordinates.
 
 Wires run along *channels*, the spaces below rows, and *gutters*, the spaces to the left of strips, each on its own
-track. Arrows from the same box share their tracks, so that all uses of a parameter are on one line.
+track; and up *passages* between the boxes above or below the columns. Arrows from the same box share their tracks, so
+that all uses of a parameter are on one line.
 """
 
 from typing import Literal, NamedTuple
@@ -12,9 +13,9 @@ from tinyseq.viz.layout.grid import Grid
 
 
 class Wire(NamedTuple):
-    """A segment of a route along a channel or a gutter, on the track of the box that it comes from or leads to."""
+    """A segment of a route along a channel, gutter or passage: on the track of the box at one of its ends."""
 
-    along: Literal["channel", "gutter"]
+    along: Literal["channel", "gutter", "passage"]
     place: int
     track: Box
 
@@ -72,13 +73,16 @@ class Ways:
             return Way(0, (Wire("channel", self.grid.row[tail] + 1, tail), beside, below_head), 0)
         if tail.zone == head.zone:
             return None
-        # From zone to zone: above the tail, and around the outside unless the head is adjacent.
+        # From zone to zone: above the tail, and past what is between if the head is not adjacent.
         shared = tail if head.column else head
         above = Wire("channel", self.grid.after if tail.column else self.grid.row[tail] + 1, shared)
         target = Wire("channel", self.grid.first if head.column else self.grid.row[head], shared)
         self.outside.update((above, target))
-        around = (above, Wire("gutter", len(self.grid.strips) + 1, shared), target)
-        return Way(0, (above,) if above == target else around, 0)
+        if above == target:
+            return Way(0, (above,), 0)
+        around = Wire("gutter", len(self.grid.strips) + 1, shared)  # past all columns
+        between = Wire("passage", target.place, shared) if tail.column or head.column else around
+        return Way(0, (above, between, target), 0)
 
     def _way_through_time(self, arrow: Arrow) -> Way:
         """From side to side if these are free, else above the tail's row or below the head's row."""

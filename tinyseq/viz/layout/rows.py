@@ -74,3 +74,11 @@ def spread(
             pools.append(((left * n + right * m) / (n + m), n + m))
     shifts = [shift for shift, count in pools for _ in range(count)]
     return {item: shift + offset for item, shift, offset in zip(items, shifts, offsets, strict=True)}
+
+
+def nearest_gap(wishes: Iterable[float], taken: Sequence[tuple[float, float]]) -> float:
+    """The place outside of all intervals that is nearest to the wanted ones, all in all; the first of several."""
+    wishes = list(wishes)
+    tries = [*wishes, *(end for sides in taken for end in sides)]
+    free = [x for x in tries if not any(low < x < high for low, high in taken)]
+    return min(free, key=lambda x: (sum(abs(x - wish) for wish in wishes), x))
