@@ -8,6 +8,7 @@ the graph of an unrolled network.
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import nullcontext
+from threading import Lock
 from typing import Any, Literal, NamedTuple, overload
 
 from tinyseq.autograd.accumulator import Accumulator
@@ -293,11 +294,15 @@ def _settle(gradients: Accumulator, xp: Any, leaf: Leaf, op: Op, i: int) -> None
     gradients.add(leaf, _fitted(xp, op.rules[i].rule(xp, uses), leaf.shape, leaf.dtype, op, i))
 
 
+_LOCK = Lock()
+
+
 def _add_to_leaves(gradients: Accumulator, seed: Array) -> None:
     handed = {id(seed)}
     for leaf, g in gradients.leaves():
         fresh = as_gradient(g if gradients.owns(leaf) else _own(g, handed, seen=bool(leaf.hooks)))
-        leaf.grad = fresh if leaf.grad is None else leaf.grad + fresh
+        with _LOCK:  # another thread may add at the same time
+            leaf.grad = fresh if leaf.grad is None else leaf.grad + fresh
 
 
 def _upstream(output: Tensor, gradient: TensorLike | None, name: str, create_graph: bool = False) -> Any:

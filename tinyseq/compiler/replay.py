@@ -1,6 +1,7 @@
 """An executable recording: it takes arguments, and returns tensors whose gradients come from the replay."""
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -148,6 +149,7 @@ class Run:
         self._executor = self._part.executor
         self._inputs = inputs
         self._memory = self._part.memory()
+        self._lock = Lock()  # passes of several threads follow each other
         self._upstream: Any = None
         self._gradients: tuple[Array, ...] = ()
         self._forward()
@@ -160,28 +162,30 @@ class Run:
 
     def gradient(self, upstream: Any, i: int) -> Array | None:
         """The gradient of one input, from those of the outputs (None where none arrived)."""
-        if self._upstream is not upstream:
-            part = self._replay.part_for(tuple([g is not None for g in upstream]))
-            if part is not self._part:
-                self._kept = ()
-                self._part.give_back(self._memory)
-                self._part, self._executor, self._memory = part, part.executor, part.memory()
-                self._used = True
-            if self._used:  # the backward pass has overwritten what it needs
-                self._forward()
-                self.outputs = ()
-            seeds = [g for g in upstream if g is not None]
+        with self._lock:
+            if self._upstream is not upstream:
+                self._backward(upstream)
+            place = self._part.places[i]
+            return None if place is None else self._gradients[place]
+
+    def _backward(self, upstream: Any) -> None:
+        part = self._replay.part_for(tuple([g is not None for g in upstream]))
+        if part is not self._part:
+            self._kept = ()
+            self._part.give_back(self._memory)
+            self._part, self._executor, self._memory = part, part.executor, part.memory()
             self._used = True
-            try:
-                with np.errstate(all="ignore"):
-                    found = self._executor.backward(self._inputs, self._memory, self._kept, seeds)
-            except Changed as error:
-                raise RecordingError(
-                    "a shape in the backward pass depends on values, which cannot be replayed"
-                ) from error
-            self._upstream, self._gradients = upstream, found
-        place = self._part.places[i]
-        return None if place is None else self._gradients[place]
+        if self._used:  # the backward pass has overwritten what it needs
+            self._forward()
+            self.outputs = ()
+        seeds = [g for g in upstream if g is not None]
+        self._used = True
+        try:
+            with np.errstate(all="ignore"):
+                self._gradients = self._executor.backward(self._inputs, self._memory, self._kept, seeds)
+        except Changed as error:
+            raise RecordingError("a shape in the backward pass depends on values, which cannot be replayed") from error
+        self._upstream = upstream
 
     def __del__(self) -> None:
         if hasattr(self, "_memory"):

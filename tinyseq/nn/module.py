@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overload
 
 import numpy as np
@@ -168,6 +169,8 @@ class Module(metaclass=Explained):
     def evaluating(self) -> Iterator[None]:
         """Evaluate without recording inside the block; afterwards each module returns to its previous mode.
 
+        Blocks of several threads may overlap: the last one to end restores the modes.
+
         Example:
             >>> import tinyseq as ts
             >>> model = ts.nn.Sequential(ts.nn.Dropout(0.5), ts.nn.Dropout(0.5).eval())
@@ -176,14 +179,23 @@ class Module(metaclass=Explained):
             >>> inside, model[0].training, model[1].training
             (False, True, False)
         """
-        before = [(module, module.training) for module in self.modules()]
-        self.eval()
+        modules = list(self.modules())
+        with _LOCK:
+            for module in modules:
+                count, before = _EVALUATED.get(id(module), (0, module.training))
+                _EVALUATED[id(module)] = count + 1, before
+                object.__setattr__(module, "training", False)
         try:
             with no_grad():
                 yield
         finally:
-            for module, mode in before:
-                object.__setattr__(module, "training", mode)
+            with _LOCK:
+                for module in modules:
+                    count, before = _EVALUATED.pop(id(module))
+                    if count > 1:
+                        _EVALUATED[id(module)] = count - 1, before
+                    else:
+                        object.__setattr__(module, "training", before)
 
     def apply(self, function: Callable[["Module"], object]) -> Self:
         """Call a function on this module and every submodule."""
@@ -271,6 +283,9 @@ class Module(metaclass=Explained):
         title = escape(repr(self).partition("\n")[0])
         return f"<details{opened}><summary>{title}</summary>{html_table('', rows, head)}</details>"
 
+
+_LOCK = Lock()
+_EVALUATED: dict[int, tuple[int, bool]] = {}  # by the id of a module: how many blocks evaluate it, and its mode before
 
 _KINDS = (Parameter, Module, list, tuple, set, dict)
 

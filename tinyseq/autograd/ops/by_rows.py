@@ -57,12 +57,14 @@ def gradient(xp: Any, g: Array, logits: Array, targets: Array, kept: list[Any] |
     What `losses` has kept is taken out of the list, and its memory becomes the gradient's; without it the exponentials
     are computed again, as for a second backward pass. Steps of a recording write to no array of another step.
     """
-    if not kept:
-        kept = []
-        losses(xp, logits, targets, kept)
-    if xp.whole is not None:
-        return xp.whole(gradient_of_exponentials, g, targets, *kept[-1])
-    every, totals = kept.pop()
+    recorded, again = xp.whole is not None, list[Any]()
+    try:
+        every, totals = kept[-1] if kept and recorded else (kept or again).pop()
+    except IndexError:  # taken by an earlier pass, or just now by another thread's
+        losses(xp, logits, targets, again)
+        every, totals = again.pop()
+    if recorded:
+        return xp.whole(gradient_of_exponentials, g, targets, every, totals)
     return gradient_of_exponentials(xp, g, targets, every, totals, out=every)
 
 

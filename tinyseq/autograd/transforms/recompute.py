@@ -3,7 +3,8 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import RLock
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
@@ -33,6 +34,7 @@ class Segment:
         results: the arrays of the results that depend on them, which a second call must give again.
         made: the time of the call.
         upstream, found: of the last backward pass: the upstream gradients, and those of the edges.
+        lock: held while they are computed or read.
     """
 
     function: Callable[..., Any]
@@ -44,12 +46,15 @@ class Segment:
     made: int
     upstream: list[Any] | None = None
     found: tuple[Any, ...] = ()
+    lock: Any = field(default_factory=RLock)  # a part may hold itself
 
     def gradient(self, upstream: list[Any], i: int) -> Any:
-        """The gradient of the i-th edge; one run serves all of them."""
-        if self.upstream is not upstream:
-            self.upstream, self.found = upstream, self._run_again(upstream)
-        return self.found[i]
+        """The gradient of the i-th edge; one run serves all of them, in a pass of one thread."""
+        with self.lock:
+            if self.upstream is not upstream:
+                self.found = self._run_again(upstream)
+                self.upstream = upstream
+            return self.found[i]
 
     def _run_again(self, upstream: list[Any]) -> tuple[Any, ...]:
         with replayed(self.random), enable_grad():
