@@ -7,6 +7,7 @@ from typing import Any
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent
 from tinyseq.autograd.hooks import hooked
 from tinyseq.autograd.op import Op
+from tinyseq.backend import namespace_of
 
 # At least this many uses are multiplied together. With all of them, the copies would come from outside the cache.
 TOGETHER = 16
@@ -86,6 +87,13 @@ class Accumulator:
         if parent in self.kept:
             self.kept[parent] = g
         return g
+
+    @property
+    def library(self) -> Any:
+        """The array library of the gradients to start from; None if there are none."""
+        first = next(iter(self.sums.values()), None)
+        g = next(iter(first.values())) if isinstance(first, dict) else first
+        return None if g is None else namespace_of(g)
 
     def at(self, parent: Parent) -> Any:
         """The gradient gathered so far for a node, leaf or output not yet visited; None if there is none."""

@@ -217,7 +217,7 @@ def walk(
     """
     anomaly, sums, owned, kept = MODE.get().anomaly, gradients.sums, gradients.owned, gradients.kept
     defers = not (create_graph or anomaly or watched)
-    xp: Any = TENSORS if create_graph else None
+    xp: Any = TENSORS if create_graph else gradients.library
     shares: list[tuple[Parent, Any]] = []
     for node in nodes:
         g = sums.pop(node, None)
@@ -231,8 +231,6 @@ def walk(
             continue  # the gradient of its own output was all that was wanted
         if saved is None:
             raise freed(node)
-        if xp is None:
-            xp = namespace_of(next(part for part in g if part is not None) if op.outputs else g)
         if create_graph:
             saved = _reattached(node)
         takes, summed, rules, i = op.takes, op.summed, op.rules, -1
@@ -281,11 +279,16 @@ def walk(
         if watched:
             yield Visit(node, g, shares)
             shares = []
+    _settle_all(gradients, xp)
+
+
+def _settle_all(gradients: Accumulator, xp: Any) -> None:
+    """Add what is left of the deferred uses, and of the gradients in the shapes that leaves were broadcast to."""
     for leaf, op, i in list(gradients.deferred):
         _settle(gradients, xp, leaf, op, i)
-    for spread in [key for key in sums if type(key) is tuple]:
-        owned.discard(spread)  # another walk may borrow the first gradient again
-        gradients.add(spread[0], summed_to(xp, sums.pop(spread), spread[0].shape))
+    for spread in [key for key in gradients.sums if type(key) is tuple]:
+        gradients.owned.discard(spread)  # another walk may borrow the first gradient again
+        gradients.add(spread[0], summed_to(xp, gradients.sums.pop(spread), spread[0].shape))
 
 
 def _settle(gradients: Accumulator, xp: Any, leaf: Leaf, op: Op, i: int) -> None:
