@@ -15,19 +15,8 @@ from tinyseq.autograd.calls.composites import naming_itself
 from tinyseq.autograd.calls.docstrings import docstring
 from tinyseq.autograd.calls.whole import takes_whole_numbers
 from tinyseq.autograd.dispatch import apply, public_function
-from tinyseq.autograd.op import (
-    CONDITIONED,
-    NONZERO,
-    POSITIVE,
-    REAL,
-    UNIT,
-    Accuracy,
-    Domain,
-    ForEach,
-    Op,
-    Rule,
-    Summed,
-)
+from tinyseq.autograd.op import ForEach, Op, Rule, Summed
+from tinyseq.autograd.promises import CONDITIONED, NONZERO, POSITIVE, REAL, UNIT, Accuracy, Domain
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import EXTENSIONS, forget, recorded_whole
 from tinyseq.sums import summed_to
