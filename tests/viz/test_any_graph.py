@@ -102,3 +102,17 @@ def test_a_wire_that_turns_in_no_gutter_is_drawn():
         product = picked @ again
     loss = sum((value.sum() for value in (again, square, product)), ts.zeros(()))
     assert graph(loss, view="folded", gradients=True).svg().rstrip().endswith("</svg>")
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_reservoir_is_drawn_as_its_states_or_with_its_loop_if_its_weights_require_gradients(trained):
+    rng = np.random.default_rng(0)
+    w, u = (ts.tensor(rng.standard_normal(shape), requires_grad=trained) for shape in ((4, 2), (4, 4)))
+    v, h, losses = ts.nn.Parameter(rng.standard_normal((2, 4))), ts.zeros(4), []
+    for t in range(3):
+        with ts.step(t):
+            h = ts.tanh(w @ rng.standard_normal(2) + u @ h)
+            losses.append(ts.sum((v @ h) ** 2))
+    names = {"V": v, "W": w, "U": u} if trained else {"V": v}
+    svg = ts.viz.graph(sum(losses), names=names).svg()
+    assert ("V h₀" in svg, "U h₀" in svg, "W x₀" in svg, "V x₀" in svg) == (trained, trained, trained, not trained)

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from zoo import STEPS, ZOO, data, weight
 
 import tinyseq as ts
 from tinyseq.hmm.inference.semirings import LOG
@@ -199,3 +200,20 @@ def test_parameters_whose_modules_do_not_tell_them_apart_have_primes():
         with ts.step(t):
             h = ts.tanh(w[1] @ (w[0] @ h))
     assert [lines[0] for lines in drawn(h.sum())["parameter"]] == ["W_ih", "W_ih′"]
+
+
+def _fast_weights():
+    """The memory is zero in the first step, which computes nothing of it, and stands below the state in the others."""
+    w, u, x, h, memory = weight(3, 2, name="W"), weight(3, 3, name="U"), data(STEPS, 2), ts.zeros(3), ts.zeros(3, 3)
+    for t in range(STEPS):
+        with ts.step(t):
+            memory = 0.9 * memory + 0.5 * h[:, None] * h[None, :]
+            h = ts.tanh(w @ x[t] + u @ h + memory @ h)
+    return ts.sum(h * h)
+
+
+@pytest.mark.parametrize("name", [*ZOO, "fast weights"])
+def test_a_state_has_the_same_letter_in_all_views_that_show_the_same_states(name):
+    made = record(ZOO[name].loss() if name in ZOO else _fast_weights())
+    shown = [sheet(made, **view).states for view in ({}, {"fold": True}, {"wanted": [-1]})]
+    assert len({tuple(sorted(states.items(), key=str)) for states in shown if states.keys() == shown[0].keys()}) == 1

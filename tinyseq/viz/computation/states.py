@@ -248,7 +248,8 @@ def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[
     others = slots - {box.slot for box in totals}
     carrying = {loop for box, loop in loops.items() if box not in totals}
     beside = {loop for box, loop in loops.items() if box.slot in hidden}  # a cell is a state beside h
-    for box, loop in sorted(loops.items(), key=lambda item: sheet.timeline.loops[item[1]].phase):
+    first = {box: min([*sheet.grouping.alike.get(box.slot, ()), *box.vertices]) for box in loops}  # shown or not
+    for box, loop in sorted(loops.items(), key=lambda item: (sheet.timeline.loops[item[1]].phase, first[item[0]])):
         box.kind = box.kind if box in totals and box.kind == "result" else "state"
         beside_h = box.slot in cells or (len(others) > 1 and loop in beside)
         letter = letter_of(box.slot in (multiplied if loop in summing else hidden), beside_h, loop in summing)
