@@ -361,10 +361,10 @@ def test_an_automaton_has_an_arc_for_each_possible_transition(cats):
 
 
 def test_of_equally_probable_transitions_no_more_are_drawn_than_of_others():
-    model = HMM(np.full(40, 1 / 40), np.full((40, 40), 1 / 40), np.full((40, 2), 0.5))
+    model = HMM(np.full(16, 1 / 16), np.full((16, 16), 1 / 16), np.full((16, 2), 0.5))
     dot = automaton(model).dot
-    assert len(re.findall(r"^\ts\d+ -> s\d+ \[", dot, re.MULTILINE)) == 120
-    assert "the 120 most probable of 1,600 transitions are drawn, down to 0.025" in dot
+    assert len(re.findall(r"^\ts\d+ -> s\d+ \[", dot, re.MULTILINE)) == 48
+    assert "the 48 most probable of 256 transitions are drawn, down to 0.0625" in dot
 
 
 def test_of_many_transitions_of_an_automaton_the_most_probable_are_drawn_and_the_rest_is_told():
