@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyseq as ts
+from tinyseq.autograd.calls.declared import check_declaration
 from tinyseq.autograd.declare import FUNCTIONS, OPS, SPECIAL_METHODS, apply, op
 from tinyseq.autograd.graph import owner
 from tinyseq.backend import EXTENSIONS
@@ -306,3 +307,52 @@ def test_no_reader_knows_an_op_by_its_name(room):
         assert not literals(path) & names - allowed, (
             f"tinyseq/{place} knows ops by their names; let their records say what it needs (tinyseq/autograd/op.py)"
         )
+
+
+# -- what is wrong in a declaration is named when it is made -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("record", OPS.values(), ids=lambda record: record.name)
+def test_the_declarations_of_the_engine_fit_together(record):
+    check_declaration(record)
+
+
+def rule(xp, g, x):
+    return g
+
+
+@pytest.mark.parametrize(
+    ("declared", "error", "message"),
+    [
+        ({"forward": lambda x: x, "vjp": rule}, ValueError, "forward must take xp and at least one input"),
+        ({"kind": "pointwise"}, ValueError, "kind must be one of elementwise, .*, got 'pointwise'"),
+        ({"saves": "z"}, ValueError, "saves has 'z', but there are only out, x"),
+        ({"saves": ("x", "y.shape")}, ValueError, "saves has 'y', but there are only out, x"),
+        (
+            {"forward": lambda xp, x, y: x * y, "saves": "y"},
+            ValueError,
+            r"vjp has 1 rule.* for 2 inputs \(x, y\)",
+        ),
+        ({"vjp": (rule, rule)}, ValueError, r"vjp has 2 rule.* for 1 inputs \(x\)"),
+        ({"vjp": lambda g, x: g}, TypeError, r"the rule for x is called as rule\(xp, g, x\), but takes \(g, x\)"),
+        ({"saves": ()}, TypeError, r"the rule for x is called as rule\(xp, g\), but takes \(xp, g, x\)"),
+        (
+            {"forward": lambda xp, x, *, axis=0: x},
+            TypeError,
+            r"the rule for x is called as rule\(xp, g, x, axis=\.\.\.\), but takes \(xp, g, x\)",
+        ),
+        (
+            {"forward": lambda xp, *xs: xs[0], "saves": "xs"},
+            TypeError,
+            r"the rule for xs .* rule\(xp, g, i, xs",
+        ),
+    ],
+)
+def test_a_declaration_whose_parts_do_not_fit_is_an_error(declared, error, message):
+    plain = {"forward": lambda xp, x: x, "vjp": rule, "saves": "x"}
+    try:
+        with pytest.raises(error, match=f"op 'wrongly_declared': {message}"):
+            op("wrongly_declared", **plain | declared)
+        assert "wrongly_declared" not in OPS
+    finally:
+        OPS.pop("wrongly_declared", None)

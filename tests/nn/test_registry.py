@@ -254,7 +254,9 @@ def test_a_cell_that_is_not_there_is_an_error_that_lists_those_that_are(make, na
     listed = ", ".join(CELLS)
     assert listed.startswith("rnn, rnn_relu, lstm, gru, gru_before")
     assert "scratch" in listed
-    with pytest.raises(ValueError, match=rf"cell must be one of {listed}, got {re.escape(repr(name))}$"):
+    with pytest.raises(
+        ValueError, match=rf"cell must be one of {listed}, got {re.escape(repr(name))}; import the module"
+    ):
         make(name)
 
 
@@ -276,3 +278,32 @@ def test_wrong_declarations_are_errors():
     with pytest.raises(ValueError, match=r"nn\.recurrent\.steps has declared a cell 'lstm'; choose another name"):
         cell("lstm", gates=4)(lambda z, h, weight_hh: h)
     assert "mine" not in CELLS
+
+
+@pytest.mark.parametrize(
+    ("after", "found"),
+    [
+        (lambda z, h: ts.tanh(z), r"\(6, 2\)"),  # without a split into its blocks
+        (lambda z, h: ts.tanh(h).T, r"\(2, 3\)"),  # rows in place of columns
+        (lambda z, h: ts.tanh(h)[:, :1], r"\(3, 1\)"),
+        (lambda z, h: (np.tanh(h.numpy()),), "ndarray"),
+    ],
+)
+def test_a_step_that_returns_something_else_than_its_state_is_an_error(after, found):
+    @cell("scratch_wrong", gates=2)
+    def step(z, h, weight_hh):
+        return after(z, h)
+
+    sequence = np.zeros((4, 2, 5), dtype="f4")
+    message = rf"the step of the cell 'scratch_wrong' must return a tensor h of shape \(3, 2\), \(H, B\), got {found}"
+    with pytest.raises(ValueError, match=message):
+        Recurrent("scratch_wrong", 5, 3)(sequence)
+    with pytest.raises(ValueError, match=message):
+        RecurrentCell("scratch_wrong", 5, 3)(sequence[0])
+
+
+def test_a_file_of_a_cell_of_ones_own_says_what_to_import(tmp_path):
+    ts.lm.RNNLM("ab", 3, cell="scratch").save(tmp_path / "model")
+    del CELLS["scratch"]
+    with pytest.raises(ValueError, match="got 'scratch'; import the module of a cell of your own first"):
+        ts.load_model(tmp_path / "model")

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar, overload
 
 from tinyseq.autograd.axes import AxesRule, Kind
 from tinyseq.autograd.calls.composites import naming_itself
+from tinyseq.autograd.calls.declared import check_declaration
 from tinyseq.autograd.calls.docstrings import docstring
 from tinyseq.autograd.calls.whole import takes_whole_numbers
 from tinyseq.autograd.dispatch import apply, public_function
@@ -158,6 +159,10 @@ def op(  # type: ignore[misc]  # the overloads give only the return types; the s
         doc: the docstring of the public function; sections that follow from the record may be left out.
         example: a line of Python for the docstring, in which the package is ``ts``, and what it prints.
 
+    Raises:
+        ValueError, TypeError: parts of the declaration do not fit together, as a rule that does not take what is saved;
+            or an op or an attribute of Tensor has the name already.
+
     Example:
         >>> import tinyseq as ts
         >>> cube = op("cube_example", forward=lambda xp, x: x**3, saves="x", vjp=lambda xp, g, x: 3 * x**2 * g)
@@ -198,6 +203,8 @@ def op(  # type: ignore[misc]  # the overloads give only the return types; the s
         with_slope=with_slope,
         ulps=ulps,
     )
+    if not module.startswith("tinyseq."):  # the tests check those
+        check_declaration(record)
     if name in OPS:
         forget(name)
     OPS[name] = record

@@ -1,6 +1,7 @@
 """The base class of optimisers: parameters, their states, and saving and restoring them."""
 
 from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 import numpy as np
@@ -87,6 +88,8 @@ class Optimizer(metaclass=Explained):
     def update(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
         """The new value of a parameter; ``state`` is kept between its updates, and is empty at first.
 
+        `step` raises a TypeError if the result has another shape than the parameter.
+
         Args:
             value: the parameter's values.
             gradient: of the same shape, with weight decay added.
@@ -95,7 +98,7 @@ class Optimizer(metaclass=Explained):
         Returns:
             The new values.
         """
-        raise AssertionError("a subclass defines its rule")
+        raise NotImplementedError(f"{type(self).__name__} defines no update(self, value, gradient, state)")
 
     @elementwise
     def decayed(self, value: Array, gradient: Array) -> Array:
@@ -108,7 +111,7 @@ class Optimizer(metaclass=Explained):
             if parameter.grad is not None:
                 value, gradient = parameter._array, parameter.grad._array
                 cut = type(value) is np.ndarray and value.size > PIECE and self._elementwise
-                updated = (self._in_pieces if cut else self.update)(value, gradient, state)
+                updated = (self._in_pieces if cut else self._updated)(value, gradient, state)
                 # NumPy makes scalars of arrays without axes, and float64 of float32 times one of its own scalars.
                 parameter._assign(namespace_of(value).asarray(updated, dtype=value.dtype))
 
@@ -116,6 +119,17 @@ class Optimizer(metaclass=Explained):
     def _elementwise(self) -> bool:
         """Whether both `update` and `decayed` are declared elementwise; overriding one drops its declaration."""
         return all(hasattr(rule, "elementwise") for rule in (type(self).update, type(self).decayed))
+
+    def _updated(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
+        """`update`, whose result must be a value for the parameter."""
+        updated = self.update(value, gradient, state)
+        if updated is None or getattr(updated, "shape", ()) != value.shape:
+            found = f"an array of shape {updated.shape}" if hasattr(updated, "shape") else repr(updated)
+            cure = "; return it, as in `return value - self.lr * gradient`" if updated is None else ""
+            raise TypeError(
+                f"{type(self).__name__}.update must return the new value, of shape {value.shape}, got {found}{cure}"
+            )
+        return updated
 
     def _in_pieces(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
         """`update`, one piece at a time; the arrays of the state are updated in place."""
@@ -127,7 +141,7 @@ class Optimizer(metaclass=Explained):
             piece = slice(start, start + PIECE)
             before = {name: kept.reshape(-1)[piece] for name, kept in known.items()}
             found = state | before
-            results[piece] = self.update(values[piece], gradients[piece], found)
+            results[piece] = self._updated(values[piece], gradients[piece], found)
             for name, kept in found.items():
                 if isinstance(kept, np.ndarray) and kept is not before.get(name):
                     if name not in whole:
@@ -205,7 +219,9 @@ def not_negative(name: str, value: Any) -> float:
     plain = value.item() if hasattr(value, "item") else value
     if not isinstance(plain, int | float):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    if not plain >= 0:
+    if not isfinite(plain):
+        raise ValueError(f"{name} must be a finite number, got {plain}")
+    if plain < 0:
         raise ValueError(f"{name} must not be negative, got {plain}")
     return plain
 

@@ -83,7 +83,8 @@ class RecurrentCell(Module):
             if self.bias:
                 bias_hh = expand_dims(self.bias_hh, 1)
                 z = z + self.cell.input_bias(expand_dims(self.bias_ih, 1), bias_hh)
-            after = self.cell.as_states(self.step(z, tuple(columns[1:]), self.weight_hh, bias_hh))
+            before = tuple(columns[1:])
+            after = self.cell.as_states(self.step(z, before, self.weight_hh, bias_hh), before)
         after = tuple(part[:, 0] if single else transpose(part) for part in after)
         return after[0] if len(after) == 1 else after
 

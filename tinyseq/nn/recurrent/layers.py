@@ -185,7 +185,7 @@ class Recurrent(Module):
             zs, hs = unbind(z), {}
             for t in reversed(steps) if backward else steps:
                 with step(t):
-                    after = self.cell.as_states(self.step(zs[t], states, weight_hh, bias_hh))
+                    after = self.cell.as_states(self.step(zs[t], states, weight_hh, bias_hh), states)
                     if active is not None and not active.all_at[t]:
                         # A sequence that is over keeps its state, and one whose end lies ahead has not begun.
                         after = tuple(where(active.at[t], new, old) for new, old in zip(after, states, strict=True))

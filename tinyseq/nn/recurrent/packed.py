@@ -92,7 +92,7 @@ def _forward(recurrent: Recurrent, x: Tensor, sizes: Sequence[int], suffix: str)
                     parts = [split(state, [size, sizes[t - 1] - size], axis=1) for state in states]
                     states = tuple(kept for kept, _ in parts)
                     ends.append(parts[0][1])
-                states = recurrent.cell.as_states(recurrent.step(zs[t], states, weight_hh, bias_hh))
+                states = recurrent.cell.as_states(recurrent.step(zs[t], states, weight_hh, bias_hh), states)
             hs.append(states[0])
         ends.append(states[0])
     return _beside(hs), _beside(ends[::-1])
@@ -108,7 +108,7 @@ def _backward(recurrent: Recurrent, x: Tensor, sizes: Sequence[int], suffix: str
                 if more := sizes[t] - states[0].shape[1]:
                     new = _zeros(recurrent, more)
                     states = tuple(concatenate(pair, axis=1) for pair in zip(states, new, strict=True))
-                states = recurrent.cell.as_states(recurrent.step(zs[t], states, weight_hh, bias_hh))
+                states = recurrent.cell.as_states(recurrent.step(zs[t], states, weight_hh, bias_hh), states)
             hs.append(states[0])
     return _beside(hs[::-1]), states[0]
 

@@ -56,13 +56,18 @@ class CellRecord:
             bias_hh: (blocks * H, 1); None for a network without biases.
         """
         bias = (bias_hh,) if self.own_bias else ()
-        return self.as_states(self.formula(z, *states, weight_hh, *bias))
+        return self.as_states(self.formula(z, *states, weight_hh, *bias), states)
 
-    def as_states(self, after: Tensor | States) -> States:
+    def as_states(self, after: Tensor | States, before: States) -> States:
         """The result of a step, as a tuple with one tensor for each state.
 
+        Args:
+            after: what the step returned.
+            before: the states before the step.
+
         Raises:
-            TypeError: if their number is wrong, or one is not a tensor.
+            TypeError: if their number is wrong.
+            ValueError: if one is not a tensor, or has another shape than before the step.
         """
         states = (after,) if isinstance(after, Tensor) else after
         if type(states) is not tuple or len(states) != len(self.states):
@@ -70,6 +75,11 @@ class CellRecord:
             wanted = f"a tuple ({', '.join(self.states)})" if count > 1 else f"one tensor, {self.states[0]}"
             given = f"{len(after)} of them" if isinstance(after, tuple) else type(after).__name__
             raise TypeError(f"the step of the cell {self.name!r} must return {wanted}, got {given}")
+        for name, new, old in zip(self.states, states, before, strict=True):
+            found = new.shape if isinstance(new, Tensor) else type(new).__name__
+            if found != old.shape:
+                wanted = f"a tensor {name} of shape {old.shape}, (H, B)"
+                raise ValueError(f"the step of the cell {self.name!r} must return {wanted}, got {found}")
         return states
 
 
@@ -138,7 +148,9 @@ def cell_named(name: Any) -> CellRecord:
         ValueError: there is no such cell; the error lists those that there are.
     """
     if not isinstance(name, str) or name not in CELLS:
-        raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {name!r}")
+        raise ValueError(
+            f"cell must be one of {', '.join(CELLS)}, got {name!r}; import the module of a cell of your own first"
+        )
     return CELLS[name]
 
 

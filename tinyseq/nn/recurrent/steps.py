@@ -38,6 +38,8 @@ def lstm_step(z: Tensor, h: Tensor, c: Tensor, weight_hh: Tensor) -> tuple[Tenso
 def gru_step(z: Tensor, h: Tensor, weight_hh: Tensor, bias_hh: Tensor | None) -> Tensor:
     """PyTorch's GRU: the reset gate acts after the product, and the update gate keeps the old state.
 
+    The update gate, called z elsewhere, is u in both formulas, as z is the input's share.
+
     n = tanh(z_n + r (W_hn h + b_hn)) and h_t = (1 - u) n + u h, with r = sigmoid(..) and u = sigmoid(..).
     """
     product = weight_hh @ h if bias_hh is None else weight_hh @ h + bias_hh
