@@ -384,6 +384,26 @@ def test_no_help_has_brackets_which_the_console_would_swallow():
     ] == []
 
 
+def commands(command, name="tinyseq"):
+    """Every command that does something, with its name."""
+    children = getattr(command, "commands", {})
+    for child, below in children.items():
+        yield from commands(below, f"{name} {child}")
+    if not children:
+        yield name, command
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_help_is_broken_by_the_console_alone_and_ends_with_an_example(name):
+    command = COMMANDS[name]
+    assert [part for part in command.help.split("\n\n") if "\n" in part.strip()] == []
+    assert command.epilog.startswith(f"Example: {name}")
+    assert "For example" not in command.help
+
+
 PRINTS = [
     ["doctor"],
     ["--version"],

@@ -13,7 +13,7 @@ from tinyseq.commands.common import console, plainly
 def notebooks(out: Annotated[Path, typer.Option(help="Folder to write to.")]) -> None:
     """Write the chapters of the lecture book as Jupyter notebooks.
 
-    They run from top to bottom without a network. For example:  tinyseq notebooks --out notebooks
+    They run from top to bottom without a network.
     """
     written = save_notebooks(out)
     console.print(f"{len(written)} notebooks in {out}", highlight=False)
@@ -28,8 +28,6 @@ def figures(
     """Write the figures of the lecture book for slides: light and dark, with and without numbers.
 
     It runs the chapters, which takes minutes for all of them and seconds for one.
-
-    For example:  tinyseq figures --chapter 5 --out figures
     """
     count = 0
     for path in save_figures(out, [name.strip() for name in formats.split(",")], chapter):

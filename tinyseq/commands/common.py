@@ -2,6 +2,7 @@
 
 import functools
 import glob
+import inspect
 import json
 import math
 import sys
@@ -55,7 +56,7 @@ def tell(message: object) -> None:
 def plainly(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Report an error in a user's file, model or setting as one line, with exit status 1; 130 after Ctrl-C.
 
-    A warning is one line, too.
+    A warning is one line, too. Paragraphs of the help become lines, which the console then breaks to its width.
     """
 
     @functools.wraps(command)
@@ -73,6 +74,8 @@ def plainly(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]
             tell(str(stop) or "stopped")
             raise typer.Exit(130) from stop
 
+    paragraphs = inspect.getdoc(command) or ""
+    guarded.__doc__ = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs.split("\n\n"))
     return guarded
 
 

@@ -136,7 +136,6 @@ def draw(
     A network is drawn with its gradients. Of a long sequence, the first steps and the last one are drawn; a page
     (.html) holds up to 100 steps. Without --hmm, a trellis or an automaton shows the lectures' example. The figure
     "vanishing" is a page about vanishing gradients, with sliders: an RNN beside an LSTM.
-    For example:  tinyseq draw lstm --text hello --out hello.html
     """
     kind = "network" if what in CELLS else what
     if kind not in ("network", *FIGURES):
@@ -147,6 +146,8 @@ def draw(
             raise ValueError(f"--{option.replace('_', '-')} does not apply to {what}; leave it out")
     if text is not None and steps is not None:
         raise ValueError("--text and --steps cannot both be given: a text has as many steps as letters to read")
+    if candidates and values is False:
+        raise ValueError("--candidates writes values; leave out --no-values")
     check_picture(out, "--out")
     if kind == "vanishing":
         return save_vanishing(out)

@@ -19,7 +19,9 @@ def of_chapter(chapter: str) -> list[Exercise]:
     chapters = sorted({exercise.chapter for exercise in EXERCISES.values()})
     chosen = [exercise for exercise in EXERCISES.values() if chapter in ("all", str(exercise.chapter))]
     if not chosen:
-        raise ValueError(f"there is no chapter {chapter!r}; choose one of {', '.join(map(str, chapters))}, all")
+        known = EXERCISES.get(chapter)
+        cure = f"; {chapter} is an exercise of chapter {known.chapter}" if known else ""
+        raise ValueError(f"there is no chapter {chapter!r}; choose one of {', '.join(map(str, chapters))}, all{cure}")
     return chosen
 
 
@@ -42,7 +44,6 @@ def check(
     """Check solutions to the book's exercises: which are right, and what is wrong with the others.
 
     Submissions run in a subprocess with limits. The exit status is 1 if a function is not right.
-    For example:  tinyseq check --sheet 5 --out sheet.py,  then solve it, and run tinyseq check sheet.py
     """
     if sum([path is not None, show, sheet is not None]) != 1:
         raise ValueError("give a file or a folder to mark, or --list, or --sheet; `tinyseq check --help` explains them")

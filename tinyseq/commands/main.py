@@ -1,5 +1,6 @@
 """The command ``tinyseq``: every command is registered here; what it does is in its own file."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -13,8 +14,16 @@ from tinyseq.commands.exercises import check
 from tinyseq.commands.info import doctor
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Sequence models that you can read and see.")
-for command in (demo, draw, check, notebooks, figures, doctor):
-    app.command()(command)
+EXAMPLES: dict[Callable[..., None], str] = {
+    demo: "tinyseq demo --out demo",
+    draw: "tinyseq draw lstm --text hello --out hello.html",
+    check: "tinyseq check --sheet 5 --out sheet.py, then solve it, and run tinyseq check sheet.py",
+    notebooks: "tinyseq notebooks --out notebooks",
+    figures: "tinyseq figures --chapter 5 --out figures",
+    doctor: "tinyseq doctor",
+}
+for command, example in EXAMPLES.items():
+    app.command(epilog=f"Example: {example}")(command)
 app.add_typer(language.app, name="lm")
 app.add_typer(tagging.app, name="tag")
 app.add_typer(classification.app, name="classify")

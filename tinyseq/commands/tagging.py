@@ -55,7 +55,10 @@ def tag_train(
         str, typer.Option(help="hmm (counts, in seconds), rnn (a network) or crf (a network with a CRF).")
     ] = "hmm",
     tags: Labels = None,
-    n: Annotated[int | None, typer.Option("--n", min=2, max=5, help="2: bigrams of tags.", show_default="3")] = None,
+    n: Annotated[
+        int | None,
+        typer.Option("--n", min=2, max=5, help="Tags in an n-gram, 2 for bigrams.", show_default="3"),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the training sentences.", show_default="10")
     ] = None,
