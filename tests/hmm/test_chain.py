@@ -304,5 +304,5 @@ def test_lengths_are_whole_numbers(lengths):
 
 
 def test_a_semiring_by_its_name_is_refused():
-    with pytest.raises(TypeError, match=r"semiring must be one of tinyseq\.hmm\.semirings, such as LOG.*, got 'log'"):
+    with pytest.raises(TypeError, match=r"semiring must be a Semiring, such as ts\.hmm\.semirings\.LOG, got 'log'"):
         chain(np.zeros(2), np.zeros((2, 2)), np.zeros((3, 2)), semiring="log")

@@ -20,7 +20,8 @@ class Accumulator:
 
     Attributes:
         sums: what has arrived at each node and leaf: arrays, or Tensors in a pass that is recorded. For a node with
-            several outputs, a dictionary of them.
+            several outputs, a dictionary of them. A pair of a leaf and a shape has what arrived at the leaf in that
+            shape, to which it was broadcast; see `spread`.
         kept: the gradients of intermediate results that the caller asked for, None until they are known.
         deferred: the uses of each leaf whose gradients are to be computed together (see `Summed`).
         hooks: whether to call the users' hooks; inspection must not.

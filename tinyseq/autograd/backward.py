@@ -287,7 +287,7 @@ def _settle_all(gradients: Accumulator, xp: Any) -> None:
     for leaf, op, i in list(gradients.deferred):
         _settle(gradients, xp, leaf, op, i)
     for spread in [key for key in gradients.sums if type(key) is tuple]:
-        gradients.owned.discard(spread)  # another walk may borrow the first gradient again
+        gradients.owned.discard(spread)  # the sum leaves; the next walk into this shape only borrows its first one
         gradients.add(spread[0], summed_to(xp, gradients.sums.pop(spread), spread[0].shape))
 
 

@@ -42,9 +42,19 @@ class ForEach:
 
 
 class Op:
-    """One op's record; `op` documents each field.
+    """One op's record; `op` documents each argument.
 
-    ``opaque`` marks a compiled step, whose inside cannot be shown.
+    Attributes:
+        inputs, defaults, required: the names of the inputs, the settings with their defaults, and those without one;
+            read from the signature of ``forward``.
+        variadic: whether it takes any number of inputs.
+        rules: the rule of each input, by its position.
+        summed: whether one of them is a `Summed`.
+        takes: how many saved values a rule takes: 0, 1, 2, or 3 for more of them, or settings too.
+        save: from the output and the inputs to what the rules need.
+        kernels: ``forward`` for each kind of array.
+        read_by: for each rule, the inputs whose saved values it reads.
+        opaque: whether it is a compiled step, whose inside cannot be shown.
     """
 
     opaque = False
@@ -95,7 +105,7 @@ class Op:
         self.rules: Any = ForEach(given[0]) if self.variadic else given
         self.summed = any(type(rule) is Summed for rule in given)
         self.saves = saves = saves if with_slope is None else ("out", "slope")
-        self.takes = 3 if self.defaults else len(saves)  # how many saved values a rule takes; 3: more, or settings too
+        self.takes = 3 if self.defaults else len(saves)
         self.broadcasts = broadcasts
         self.outputs = outputs
         self.tex = tex

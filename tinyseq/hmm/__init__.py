@@ -13,6 +13,7 @@ from tinyseq.hmm.emissions import (
 from tinyseq.hmm.inference import semirings
 from tinyseq.hmm.inference.autodiff import best_score, log_partition
 from tinyseq.hmm.inference.chain import chain, messages
+from tinyseq.hmm.inference.laws import check_semiring
 from tinyseq.hmm.interop.estimator import HMMEstimator
 from tinyseq.hmm.interop.hmmlearn_priors import hmmlearn_priors
 from tinyseq.hmm.learning.baum_welch import EMReport, Fitted
@@ -67,6 +68,7 @@ __all__ = [
     "StudentT",
     "best_score",
     "chain",
+    "check_semiring",
     "compare",
     "divergence_rate",
     "hmmlearn_priors",

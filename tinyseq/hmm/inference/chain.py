@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.modes import scope, step
 from tinyseq.autograd.ops.elementwise.arithmetic import where
+from tinyseq.autograd.ops.moves.shape import reshape
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import host_array, namespace_of
 from tinyseq.hmm.inference.chain_arguments import as_precise_as, checked, in_double
@@ -81,12 +81,13 @@ def chain(
     stops = np.full(emission.shape[1:-1][int(semiring.pairs) :], steps) if lengths is None else host_array(lengths)
     if any_possible(stops < steps):
         emission = _without_padding(emission, stops, semiring)
+    # ended[t]: which sequences have t observations, and so all of them in the message at t
     total, ended = None, stops == np.arange(steps + 1).reshape(-1, *(1,) * stops.ndim)
     now = constant_like(emission, ended)
     for t, message in enumerate(messages(tables, transition, emission, semiring=semiring)):
         if any_possible(ended, t):
             whole = _finished(message, end if t else None, semiring, n=len(tables) + 1)
-            total = whole if total is None else FUNCTIONS["where"](now[t], whole, total)
+            total = whole if total is None else where(now[t], whole, total)
     return constant(0.0) if total is None else as_precise_as(_still_if_impossible(total, semiring), *scores)
 
 
@@ -104,7 +105,6 @@ def messages(
 
     Raises:
         ValueError: if the shapes do not fit each other.
-        TypeError: if lengths are not whole numbers.
 
     Example:
         >>> from tinyseq.hmm.inference.semirings import MAX_PRODUCT
@@ -148,12 +148,12 @@ def _behind_the_beginning(table: Tensor, n: int, semiring: Semiring) -> Value:
     """A table of one of the first n - 1 steps, with axes of length 1 for the states before the start."""
     own = int(semiring.pairs)
     missing = (1,) * (n - table.ndim + own)
-    return FUNCTIONS["reshape"](table, table.shape[:own] + missing + table.shape[own:])
+    return reshape(table, table.shape[:own] + missing + table.shape[own:])
 
 
 def _aligned(score: Tensor, n: int) -> Value:
     """Emission scores (..., K), with axes of length 1 for the n - 2 older states of a message."""
-    return FUNCTIONS["reshape"](score, score.shape[:-1] + (1,) * (n - 2) + score.shape[-1:]) if n > 2 else score
+    return reshape(score, score.shape[:-1] + (1,) * (n - 2) + score.shape[-1:]) if n > 2 else score
 
 
 def _finished(message: Value, end: Tensor | None, semiring: Semiring, n: int) -> Value:
@@ -169,7 +169,7 @@ def _still_if_impossible(total: Tensor, semiring: Semiring) -> Tensor:
     """The sum over paths, with gradient 0 where its log is -inf: small changes of the scores do not make it finite."""
     if semiring.zero != -np.inf:
         return total
-    possible = FUNCTIONS["not_equal"](total.detach(), semiring.zero)
+    possible = total.detach() != semiring.zero
     if isinstance(possible._array, np.ndarray) and possible._array.all():  # reading is free only on the host
         return total
     return where(possible, total, semiring.zero)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import shown
 from tinyseq.autograd.tensor import Tensor, constant
 from tinyseq.backend import host_array, namespace_of
 from tinyseq.hmm.inference.semirings import Semiring
@@ -15,7 +16,8 @@ NARROW = {"e", "f"}  # NumPy's characters of float16 and float32
 def checked(initial: Any, transition: Any, emission: Any, end: Any, semiring: Semiring, lengths: Any) -> Scores:
     """Convert the scores to tensors, and check their shapes."""
     if not isinstance(semiring, Semiring):
-        raise TypeError(f"semiring must be one of tinyseq.hmm.semirings, such as LOG or MAX, got {semiring!r}")
+        cure = f"; call it, as in {semiring.__name__}(...)" if callable(semiring) else ""
+        raise TypeError(f"semiring must be a Semiring, such as ts.hmm.semirings.LOG, got {shown(semiring)}{cure}")
     tables = tuple(constant(table) for table in (initial if isinstance(initial, tuple) else (initial,)))
     transition, emission = constant(transition), constant(emission)
     end = None if end is None else constant(end)
