@@ -101,7 +101,7 @@ def test_a_parameter_that_is_given_twice_is_updated_once():
         (lambda w: ts.optim.Adam([w], eps=-1), "eps must not be negative, got -1"),
         (lambda w: ts.optim.SGD([w], lr=0.1, momentum=-0.9), "momentum must not be negative, got -0.9"),
         (lambda w: ts.optim.RMSprop([w], alpha=1.0), r"alpha must lie in \[0, 1\), got 1.0"),
-        (lambda w: ts.optim.SGD([w], lr=float("nan")), "lr must not be negative, got nan"),
+        (lambda w: ts.optim.SGD([w], lr=float("nan")), "lr must be a finite number, got nan"),
     ],
 )
 def test_bad_settings_are_named(make, message):

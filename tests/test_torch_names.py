@@ -185,7 +185,7 @@ def test_the_common_ones_have_cures_of_their_own():
         (ts, "randn", "use ts.tensor(rng.standard_normal"),
         (ts, "LSTM", "use ts.nn.LSTM"),
         (ts, "cross_entropy", "use ts.nn.cross_entropy"),
-        (ts, "conv1d", "no counterpart of PyTorch's conv1d"),
+        (ts, "conv1d", "no counterpart here: it is for recurrent networks"),
         (ts.nn, "BCEWithLogitsLoss", "use ts.nn.binary_cross_entropy_with_logits"),
         (ts.nn, "CTCLoss", "use ts.nn.ctc_loss"),
         (ts.nn, "SmoothL1Loss", "use ts.nn.smooth_l1_loss"),
@@ -268,7 +268,8 @@ def test_every_keyword_argument_of_pytorch_is_here_or_its_error_says_what_to_use
             ours(**{parameter.name: None})
         except Exception as error:
             refused = re.search(r"unexpected keyword argument|has no setting", str(error))
-            if refused and parameter.name != "defaults" and not str(error).endswith(SETTINGS.get(parameter.name, "\0")):
+            cures = SETTINGS.get(parameter.name, "\0"), f"did you mean {parameter.name}s=?"
+            if refused and parameter.name != "defaults" and not str(error).endswith(cures):
                 unexplained.append(parameter.name)
     assert unexplained == []
 

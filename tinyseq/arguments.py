@@ -211,6 +211,26 @@ def sentences(name: str, given: Any) -> list[list[str]]:
     return [words(f"{name}[{i}]", sentence) for i, sentence in enumerate(found)]
 
 
+def as_pairs(sequence: Any) -> str:
+    """How to make labelled sequences of what is none, as the end of an error.
+
+    Args:
+        sequence: the sequence that holds something other than a pair.
+
+    Example:
+        >>> as_pairs(["the", "cat"])
+        '; make pairs with list(zip(words, tags))'
+        >>> as_pairs(("the", "DT"))
+        '; put a single sequence in a list'
+    """
+    if isinstance(sequence, str):
+        return "; a sequence is a list of pairs, not a string"
+    if isinstance(sequence, tuple) and len(sequence) == 2:
+        return "; put a single sequence in a list"
+    words_alone = all(isinstance(item, str) for item in sequence)
+    return "; make pairs with list(zip(words, tags))" if words_alone else ""
+
+
 def shown(value: Any) -> str:
     """A value as an error quotes it: on one line, and not longer than is helpful."""
     text = " ".join(repr(value).split()) if not isinstance(value, str) else repr(value)

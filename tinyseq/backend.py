@@ -186,13 +186,38 @@ def recorded_whole(function: Whole) -> Whole:
 
 
 def dtype_of(xp: Namespace, dtype: Any) -> Any:
-    """A library's own dtype for one named as NumPy does (``"float32"``, ``np.float32``, ``float``)."""
-    if not isinstance(dtype, str | type | np.dtype):
+    """A library's own dtype for one named as NumPy does (``"float32"``, ``np.float32``, ``float``).
+
+    Raises:
+        TypeError: there is no such type.
+
+    Example:
+        >>> dtype_of(NUMPY, "float23")
+        Traceback (most recent call last):
+        TypeError: dtype must be an element type, such as "float32", got 'float23'
+    """
+    if not isinstance(dtype, str | type | np.dtype | int | float | list | tuple):  # None, or another library's own
         return dtype
+    try:
+        known: np.dtype[Any] = np.dtype(dtype)  # type: ignore[arg-type]  # of which some is none
+    except TypeError:
+        cure = "; put the values in one list" if isinstance(dtype, int | float) else ""
+        raise TypeError(f'dtype must be an element type, such as "float32", got {dtype!r}{cure}') from None
     if xp.name in ("numpy", "cupy"):
-        found = np.dtype(dtype)
-        return dtype if found.isnative else np.dtype(found.char)
-    return getattr(xp, np.dtype(dtype).name)
+        return known if known.isnative else np.dtype(known.char)
+    return getattr(xp, known.name)
+
+
+def target_type(target: Any) -> Any:
+    """The target of a ``to()`` that is no device: a dtype.
+
+    Raises:
+        TypeError: it is none.
+    """
+    try:
+        return dtype_of(NUMPY, target)
+    except TypeError:
+        raise TypeError(f'to() takes "cpu", "cuda" or a dtype such as "float64", got {target!r}') from None
 
 
 def to_numpy(array: Any) -> np.ndarray[Any, np.dtype[Any]]:

@@ -220,7 +220,7 @@ def test_imaginary_parts_are_never_dropped(name, given):
         (1.0, " must be a tensor or a list of tensors, got float$"),
         (np.ones(2), " must be a tensor or a list of tensors, got ndarray$"),
         ({"x": ts.ones(1)}, r" must be a tensor or a list of tensors, got dict; give its \.values\(\)$"),
-        (ts.nn.Linear(1, 1), r" must be a tensor or a list of tensors, got Linear; give a model's \.parameters\(\)$"),
+        (ts.nn.Linear(1, 1), r" must be a tensor or a list of tensors, got Linear; give "),
         ([1.0], r"\[0\] must be a tensor, got float$"),
         ([leaf(1.0), None], r"\[1\] must be a tensor, got NoneType$"),
     ],
@@ -266,7 +266,7 @@ def test_arrays_of_two_libraries_are_not_mixed():
 @pytest.mark.host
 def test_a_device_that_does_not_exist():
     x = leaf([1.0])
-    raises(TypeError, "data type 'gpu' not understood", x.to, "gpu")
+    raises(TypeError, r"to\(\) takes .*, got 'gpu'", x.to, "gpu")
     raises(RuntimeError, r'move leaves, not results: call \.to\("cuda"\)', (x * 2.0).to, "cuda")
 
 

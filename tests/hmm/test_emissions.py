@@ -262,7 +262,7 @@ def test_covariances_of_another_kind_are_refused(kind, shape):
         (lambda: GaussianMixture([[1.0]], [[0.0, 1.0]], [[1.0]]), r"means must have shape \(1, 1, D\), as weights"),
         (lambda: GaussianMixture([[1.0]], [[0.0]], [1.0]), r"covariances must have shape \(1, 1, 1\), as means are"),
         (lambda: ts.hmm.Categorical([0.5, 0.5]), r"table must have shape \(states, symbols\), got \(2,\)"),
-        (lambda: ts.hmm.Categorical([[0.5, 0.5], [1.0]]), "expected a table, got rows of different lengths"),
+        (lambda: ts.hmm.Categorical([[0.5, 0.5], [1.0]]), "table must be a table, got rows of different lengths"),
         (lambda: Shared(Poisson([1.0]), [0, 1]), r"of must hold states from 0 to 0, got \[0, 1\]"),
         (lambda: Shared(Poisson([1.0]), [0.5]), "of must name a state of the emission model for each state"),
         (

@@ -285,7 +285,7 @@ def test_an_impossible_sequence_is_reported_with_its_place():
         ({"initial": ([0.5, 0.5], np.eye(2))}, r"transition must have shape \(2, 2, 2\)"),
         ({"emission": [[1.0]]}, r"emission has 1 states \(rows\), but transition has 2"),
         ({"emission": [1.0, 1.0]}, r"emission must have shape \(states, symbols\), got \(2,\)"),
-        ({"emission": [["a"], ["b"]]}, "expected a table of numbers"),
+        ({"emission": [["a"], ["b"]]}, "emission must be a table of numbers"),
         ({"states": ["a"]}, "states has 1 names, but the tables have 2 states"),
         ({"symbols": ["a", "a"]}, "symbols contains 'a' twice"),
         ({"unknown": "<unk>"}, "unknown='<unk>' is not among the symbols"),

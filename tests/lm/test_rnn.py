@@ -126,8 +126,11 @@ def test_looking_at_a_model_leaves_the_mode_of_each_of_its_parts(look, broken, m
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda model: list(model.fit_steps("", steps=1)), "the text has 0 symbols; a language model needs at least 2"),
-        (lambda model: model.perplexity("h"), "the text has 1 symbols; a language model needs at least 2"),
+        (
+            lambda model: list(model.fit_steps("", steps=1)),
+            "the text must have at least 2 symbols, for a first prediction, got 0",
+        ),
+        (lambda model: model.perplexity("h"), "the text must have at least 2 symbols, for a first prediction, got 1"),
         (lambda model: model.sample(-1), "length must be at least 0, got -1"),
         (lambda model: model.sample(1, temperature=-0.5), "temperature must be a finite number, at least 0; got -0.5"),
         (lambda model: spoilt(model).sample(2), "scores for the next symbol are NaN; has its training diverged"),

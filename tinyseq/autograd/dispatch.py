@@ -222,7 +222,8 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
     settings = {**record.defaults, **attrs}
     if len(settings) > len(record.defaults):
         name = min(attrs.keys() - record.defaults.keys())
-        raise TypeError(f"{record.name} has no setting {name!r}; it has {sorted(record.defaults)}{setting(name)}")
+        cure = setting(name, record.defaults)
+        raise TypeError(f"{record.name} has no setting {name!r}; it has {sorted(record.defaults)}{cure}")
     for name in record.required:
         if name not in attrs:
             raise TypeError(f"{record.name} needs {name}=")

@@ -13,7 +13,7 @@ from tinyseq.autograd.ops.elementwise.arithmetic import astype
 from tinyseq.autograd.ops.moves.shape import reshape, transpose
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.autograd.updates import assign_part, copy_, in_place
-from tinyseq.backend import to_device
+from tinyseq.backend import target_type, to_device
 from tinyseq.torch_names.lookup import missing
 from tinyseq.torch_names.names import TENSOR
 from tinyseq.torch_names.settings import explained
@@ -47,7 +47,7 @@ def to(self: Tensor, target: DTypeLike) -> Tensor:
         dtype('float32')
     """
     if not isinstance(target, str) or target not in ("cpu", "cuda"):
-        return astype(self, target)
+        return astype(self, target_type(target))
     if self.device == target:
         return self
     if not self.is_leaf:

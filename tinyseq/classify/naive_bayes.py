@@ -22,6 +22,7 @@ from tinyseq.classify.classifier import (
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import kept_settings
+from tinyseq.torch_names.settings import explained
 
 
 class NaiveBayes(Classifier):
@@ -56,6 +57,7 @@ class NaiveBayes(Classifier):
         (['good'], [[0.8, 0.2]])
     """
 
+    @explained
     def __init__(self, alpha: float = 1.0, units: str = "words") -> None:
         if isinstance(alpha, bool) or not isinstance(alpha, int | float | np.number):
             raise TypeError(f"alpha must be a number, got {shown(alpha)}")

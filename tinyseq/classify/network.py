@@ -38,6 +38,7 @@ from tinyseq.nn.checks import check_device, check_flags
 from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import cell_named
 from tinyseq.optim import Adam
+from tinyseq.torch_names.settings import explained
 from tinyseq.train import Callback, Checkpoint, Loss, Report, Validation, train, warm_up_cosine
 from tinyseq.train.bucketed import BucketedTask
 from tinyseq.train.progress import run
@@ -91,6 +92,7 @@ class RNNClassifier(Classifier):
         ['-', '+']
     """
 
+    @explained
     def __init__(
         self,
         hidden_size: int = 64,
@@ -145,6 +147,7 @@ class RNNClassifier(Classifier):
         """See `Classifier`."""
         return self.network.classes
 
+    @explained
     def fit(
         self,
         texts: Iterable[Text],

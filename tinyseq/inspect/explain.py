@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from tinyseq.autograd.calls.tensors import one_tensor
 from tinyseq.autograd.formula import (
     Group,
     Name,
@@ -120,7 +121,7 @@ def explain(loss: Tensor, W: Tensor) -> Explanation:
           step 0     b_0 = tanh(a_0)             ∇a_0 = ∇b_0 (1 - b_0²)
           step 0     a_0 = multiply(W, 1)        ∇W += ∇a_0 1
     """
-    root, target = scalar_root(loss), as_node(W)
+    root, target = scalar_root(loss), as_node(one_tensor(W, "W"))
     nodes = made_of(loss)
     between = leading_to(target, nodes)
     if owner(root) not in between:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.autograd.axes import BY_PLACE, MOVING
+from tinyseq.autograd.calls.tensors import one_tensor
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner, readable
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import namespace_of, to_numpy
@@ -135,7 +136,7 @@ def _located(h: Tensor, name: str) -> tuple[Parent, Any]:
 
     The path back leads through ops that only move values. Numbered gradients sent along it identify the elements.
     """
-    node = as_node(h)
+    node = as_node(one_tensor(h, name))
     if isinstance(node, Leaf) or node.label.step is not None:
         return node, np.arange(h.size)
     xp = namespace_of(h._array)

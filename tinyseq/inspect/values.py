@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.autograd.calls.tensors import one_tensor
 from tinyseq.autograd.graph import readable
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import to_numpy
@@ -37,7 +38,7 @@ def gate_values(result: Tensor) -> dict[str, Floats]:
         >>> bool((gates["f"] > 0).all() and (gates["f"] < 1).all())
         True
     """
-    nodes = readable([as_node(result)])
+    nodes = readable([as_node(one_tensor(result, "result"))])
     steps = steps_of(nodes)
     values: dict[str, Floats] = {}
     for prefix, loop in by_prefix(nodes):
@@ -81,7 +82,7 @@ def influence(outputs: Sequence[Tensor], inputs: Tensor) -> Floats:
     """
     if not outputs:
         raise ValueError("outputs must hold at least one number")
-    target, rows = as_node(inputs), []
+    target, rows = as_node(one_tensor(inputs, "inputs")), []
     for output in outputs:
         slope = gradients(ones(output), leading_to(target, made_of(output)), {target}).get(target)
         flat = np.zeros((inputs.shape[0], 1)) if slope is None else to_numpy(slope).reshape(inputs.shape[0], -1)

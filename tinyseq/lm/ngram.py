@@ -22,6 +22,7 @@ from tinyseq.lm.model import Floats, LanguageModel, Read, Text
 from tinyseq.lm.smoothing import SMOOTHINGS, Shares, absolute_discount, additive, discounts, witten_bell
 from tinyseq.lm.words import END, check_word_vocabulary, sentences_of, word_vocabulary
 from tinyseq.nn.checks import check_flags
+from tinyseq.torch_names.settings import explained
 
 Symbol = TypeVar("Symbol", bound=Hashable)
 Ids = NDArray[np.int64]
@@ -78,6 +79,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
         (0.4, 0.1, 0.0)
     """
 
+    @explained
     @refuses_order
     def __init__(
         self,
@@ -123,6 +125,10 @@ class NgramLM(LanguageModel, Generic[Symbol]):
         return self._fitted
 
     @property
+    def _ids(self) -> dict[Symbol, int]:
+        return self.vocabulary._ids
+
+    @property
     def sizes(self) -> list[int]:
         """The number of distinct n-grams of each length 1, 2, ..., n."""
         return [len(level.ngrams) for level in self._levels]
@@ -160,7 +166,6 @@ class NgramLM(LanguageModel, Generic[Symbol]):
     def _number(self, vocabulary: Vocabulary[Symbol]) -> None:
         """Assign ids to the symbols, to the start of a sequence, and to symbols outside the vocabulary."""
         self._fitted = vocabulary
-        self._ids = {symbol: i for i, symbol in enumerate(vocabulary)}
         self._base = len(self._ids) + 2
         self._outside = self._base - 1 if vocabulary.unknown is None else self._ids[vocabulary.unknown]
 
@@ -205,7 +210,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
 
     def distribution(self, history: Iterable[Symbol] = (), *, context: int | None = None) -> Floats:
         """P(w | history) for every symbol w of the vocabulary, in its order (V,); ``context`` as for `prob`."""
-        before = [self._ids.get(symbol, self._outside) for symbol in history]
+        before = self.ids_before(list(history))
         return self._distribution(before, self._context(context))
 
     def _distribution(self, before: list[int], context: int) -> Floats:
@@ -296,10 +301,10 @@ class NgramLM(LanguageModel, Generic[Symbol]):
     def _stream(self, sequences: list[list[Symbol]]) -> tuple[Ids, Ids]:
         """The ids of all sequences concatenated, each after n - 1 start ids, and the positions of the symbols."""
         beginning = [len(self.vocabulary)] * (self.n - 1)
-        ids: list[int] = []
+        known, ids = self._ids, list[int]()
         for sequence in sequences:
             ids += beginning
-            ids += [self._ids.get(symbol, self._outside) for symbol in sequence]
+            ids += [known.get(symbol, self._outside) for symbol in sequence]
         stream = np.array(ids, np.int64)
         return stream, np.flatnonzero(stream != len(self.vocabulary))
 

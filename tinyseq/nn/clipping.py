@@ -185,7 +185,9 @@ def _number(name: str, value: Any) -> float:
 
 def _limit(name: str, value: Any) -> float:
     limit = _number(name, value)
-    if not limit >= 0:
+    if math.isnan(limit):
+        raise ValueError(f"{name} must be a number, got nan")
+    if limit < 0:
         raise ValueError(f"{name} must not be negative, got {value}")
     return limit
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import NUMPY, dtype_of
 from tinyseq.nn.module import Module
 from tinyseq.nn.parameter import Parameter
 from tinyseq.nn.recurrent.registry import CellRecord
@@ -49,7 +50,7 @@ def uniform(shape: tuple[int, ...], bound: float, dtype: str = "float32") -> Par
         >>> w.shape, bool(abs(w.numpy()).max() <= 0.1)
         ((2, 3), True)
     """
-    return Parameter(generator().uniform(-bound, bound, shape).astype(dtype))
+    return Parameter(generator().uniform(-bound, bound, shape).astype(dtype_of(NUMPY, dtype)))
 
 
 def fan_in(shape: tuple[int, ...], fan: int, dtype: str = "float32") -> Parameter:
@@ -87,7 +88,7 @@ def normal(shape: tuple[int, ...], deviation: float = 1.0, dtype: str = "float32
         >>> normal((2, 3), deviation=0.02).shape
         (2, 3)
     """
-    return Parameter((deviation * generator().standard_normal(shape)).astype(dtype))
+    return Parameter((deviation * generator().standard_normal(shape)).astype(dtype_of(NUMPY, dtype)))
 
 
 def constant(shape: tuple[int, ...], value: float, dtype: str = "float32") -> Parameter:
@@ -105,7 +106,7 @@ def constant(shape: tuple[int, ...], value: float, dtype: str = "float32") -> Pa
         >>> constant((2,), 1.0).tolist()
         [1.0, 1.0]
     """
-    return Parameter(np.full(shape, value, dtype=dtype))
+    return Parameter(np.full(shape, value, dtype=dtype_of(NUMPY, dtype)))
 
 
 # -- in place ----------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 from tinyseq.autograd.calls.conversion import as_native
 from tinyseq.autograd.modes import no_grad, scope
 from tinyseq.autograd.tensor import Tensor, TensorLike
-from tinyseq.backend import on_host, to_device, to_numpy
+from tinyseq.backend import on_host, target_type, to_device, to_numpy
 from tinyseq.html_tables import TableCell, html_table
 from tinyseq.nn.parameter import Parameter
 from tinyseq.torch_names.lookup import missing
@@ -322,10 +322,7 @@ def _contradictions(arrays: State, own: dict[str, Parameter], first: dict[int, s
 
 
 def _check_float(target: Any) -> None:
-    try:
-        wanted = np.dtype(target)
-    except TypeError:
-        raise TypeError(f'to() takes "cpu", "cuda" or a dtype such as "float64", got {target!r}') from None
+    wanted = np.dtype(target_type(target))
     if wanted.kind != "f":
         raise TypeError(f"parameters are floating-point numbers, which {wanted} are not; take float32 or float64")
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.backward import Visit, walk
+from tinyseq.autograd.calls.tensors import one_tensor
 from tinyseq.autograd.declare import OPS
 from tinyseq.autograd.graph import Node, Output, Parent, owner, readable
 from tinyseq.autograd.tensor import Tensor, as_node
@@ -47,7 +48,7 @@ def grouped(pairs: Iterable[tuple[Key, Item]]) -> dict[Key, list[Item]]:
 
 def scalar_root(loss: Tensor) -> Parent:
     """The graph node of a loss, which must be one number."""
-    if loss.size != 1:
+    if one_tensor(loss, "loss").size != 1:
         raise ValueError(f"loss must be a single number, got shape {loss.shape}; reduce it with .sum() or .mean()")
     return as_node(loss)
 

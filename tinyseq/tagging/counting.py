@@ -24,7 +24,8 @@ from tinyseq.io.arrays import Arrays
 from tinyseq.nn.checks import check_device
 from tinyseq.tagging.dictionary import Candidates, Decoder
 from tinyseq.tagging.lexicon import Endings, Lexicon
-from tinyseq.tagging.tagger import Tagger, learnt
+from tinyseq.tagging.tagger import Tagger, labelled, learnt
+from tinyseq.torch_names.settings import explained
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
@@ -121,6 +122,7 @@ class HMMTagger(Tagger):
         (['DT', 'NN'], ['PRP', 'VB'], ['DT', 'NN', 'VB'])
     """
 
+    @explained
     @arguments.refuses_order
     def __init__(self, n: int = 3, smoothing: str | None = "witten-bell", *, least: float = 0.001) -> None:
         smoother(smoothing)  # raises for an unknown name
@@ -153,7 +155,7 @@ class HMMTagger(Tagger):
         Raises:
             ValueError: there are no words, an item is not such a pair, or the smoothing is unknown.
         """
-        sentences = [list(sentence) for sentence in sentences]
+        sentences = labelled(sentences)
         lexicon = Lexicon.of(sentences)
         tables = HMM.from_labelled(sentences, self.n, self.smoothing, end=True, states=lexicon.tags.symbols)
         self._set(lexicon, HMM(tables.initial, tables.transition, None, end=tables.end, states=tables.states))

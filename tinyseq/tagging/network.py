@@ -26,6 +26,7 @@ from tinyseq.tagging.encoders import UNKNOWN, Network, ending
 from tinyseq.tagging.rules import Rules, check_gold, checked
 from tinyseq.tagging.sentence_task import SentenceTask, share_right
 from tinyseq.tagging.tagger import Tagger, labelled, learnt
+from tinyseq.torch_names.settings import explained
 from tinyseq.train import Callback, Checkpoint, Report, Validation, train, warm_up_cosine
 from tinyseq.train.progress import run
 
@@ -81,6 +82,7 @@ class RNNTagger(Tagger):
         (['DT', 'NN'], ['PRP', 'VB'])
     """
 
+    @explained
     def __init__(
         self,
         hidden_size: int = 150,
@@ -143,6 +145,7 @@ class RNNTagger(Tagger):
         """See `Tagger`."""
         return learnt(self._known)
 
+    @explained
     def fit(
         self,
         sentences: Iterable[Sentence],

@@ -122,14 +122,16 @@ def labelled(sentences: Iterable[Sentence]) -> list[Sentence]:
     Raises:
         ValueError: an item is not a pair of strings; the error gives its position.
     """
-    found = [list(sentence) for sentence in sentences]
+    given = list(sentences)
+    found = [list(sentence) for sentence in given]
     for i, sentence in enumerate(found):
         for j, pair in enumerate(sentence):
             match pair:
                 case (str(word), str(tag)):
                     sentence[j] = word, tag
                 case _:
-                    raise ValueError(f"sentence {i}, position {j}: expected a (word, tag) pair, got {pair!r}")
+                    cure = arguments.as_pairs(given[i])
+                    raise ValueError(f"sentence {i}, position {j}: expected a (word, tag) pair, got {pair!r}{cure}")
     return found
 
 

@@ -11,6 +11,12 @@ from tinyseq.backend import NUMPY, Namespace, namespace_of, to_numpy
 from tinyseq.testing.numerical import Values, joined, places
 
 
+def check_function(fn: object) -> None:
+    """Raise a TypeError if what is to be checked cannot be called."""
+    if not callable(fn):
+        raise TypeError(f"fn must be a function or a module, got {type(fn).__name__}; give f, not f(x)")
+
+
 class Subject:
     """A function of tensors, and the inputs at which it is checked.
 
@@ -31,6 +37,7 @@ class Subject:
         library: Namespace | None = None,
         inner: "Subject | None" = None,
     ) -> None:
+        check_function(fn)
         tensors = [constant(x) for x in (inputs if isinstance(inputs, tuple | list) else (inputs,))]
         self.fn, self.inner = fn, inner
         self.name = name or str(getattr(fn, "__name__", type(fn).__name__))

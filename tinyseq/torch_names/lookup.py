@@ -62,7 +62,7 @@ def _ending(name: str, cures: dict[str, str]) -> str:
         return f"; values never change in place; assign the result of an op{_ending(name[:-1], cures)}"
     reason = next((reason for pattern, reason in REASONS if re.search(pattern, name)), None)
     if reason is not None:
-        return f"; tinyseq has no counterpart of PyTorch's {name}: {reason}"
+        return f"; there is no counterpart here: {reason}"
     if callable(getattr(np, name, None)) and name.islower():
         return f"; use np.{name} on t.numpy(), which has no gradient"
     near = _nearest(name)

@@ -152,6 +152,10 @@ _DTYPES = [
     f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64) if (kind, bits) != ("float", 8)
 ]
 PACKAGE = {
+    **dict.fromkeys(("keras", "layers"), "ts.nn, with PyTorch's names"),
+    "losses": "the losses of ts.nn, such as ts.nn.cross_entropy",
+    "models": "ts.nn.Sequential, or the models of ts.lm, ts.tagging and ts.classify",
+    "optimizers": "ts.optim",
     **{name: f'"{name}" or np.{name}' for name in _DTYPES},
     **{
         name: f'"{dtype}"'
@@ -223,12 +227,19 @@ NN = {
     "BCELoss": "ts.nn.binary_cross_entropy_with_logits(logits, targets), on scores without a sigmoid",
     "BCEWithLogitsLoss": "ts.nn.binary_cross_entropy_with_logits(logits, targets)",
     "Buffer": "an array as an attribute of the module",
+    "Activation": "the function itself, such as ts.tanh, which is a step of Sequential too",
+    "Bidirectional": "bidirectional=True of ts.nn.RNN, LSTM or GRU",
     "CTCLoss": "ts.nn.ctc_loss(log_probs, targets, input_lengths, target_lengths)",
     "CrossEntropyLoss": "ts.nn.cross_entropy(logits, targets)",
+    "Dense": "ts.nn.Linear(in_features, out_features)",
     "Identity": "a function, as in lambda x: x, which is a step of Sequential too",
     "KLDivLoss": "ts.nn.cross_entropy with soft targets, which differs by their entropy",
     "MSELoss": "ts.nn.mse_loss(y, targets)",
+    "Masking": "lengths= of a recurrent layer",
+    "Model": "ts.nn.Module",
     "ModuleDict": "ts.nn.ModuleList, or modules as attributes",
+    "SimpleRNN": "ts.nn.RNN(input_size, hidden_size)",
+    "TimeDistributed": "the layer itself, which acts on the last axis of all steps",
     "NLLLoss": "ts.nn.nll_loss(log_probabilities, targets)",
     "ParameterDict": "ts.nn.Parameter as attributes of a Module",
     "ParameterList": "ts.nn.Parameter as attributes of a Module",
@@ -259,6 +270,7 @@ OPTIM = {
     "swa_utils": "ts.train.WeightAverage(model), a callback",
 }
 DATA = {
+    **{f"{verb}_{name}": f"ts.data.{name}(path)" for verb in ("read", "load") for name in ("conllu", "fasta", "table")},
     "DataLoader": "ts.data.bucketed for sequences, ts.data.Windows for a long text, "
     "and ts.data.padded to fill up a batch",
     "Dataset": "any list or array",
@@ -380,7 +392,7 @@ REASONS = [
         "see Tensor.register_hook, and the attributes of a Module",
     ),
     (
-        r"(?i)lu$|glu|elu|shrink|sigmoid|swish|tanh|mish|softmax|softmin|threshold|softplus|hardtanh",
+        r"(?i)^lu$|^lu_|relu|silu|selu|celu|gelu|elu|glu|shrink|sigmoid|swish|tanh|mish|softmax|softmin|threshold|softplus|hardtanh",
         "write it in ops, as ts.where and ts.exp",
     ),
 ]

@@ -11,10 +11,12 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 SETTINGS = {
+    "activation": "the step's own is tanh, or nonlinearity= of ts.nn.RNN; others are ops, applied to the output",
     "affine": "LayerNorm always has its weight and bias",
     "amsgrad": "there is no AMSGrad",
     "alpha": "multiply by it yourself",
     "as_tuple": "np.nonzero gives a tuple",
+    "batch_size": "use batch=",
     "bias": "LayerNorm always has its weight and bias",
     "capturable": "leave it out",
     "create_graph": "ts.grad(loss, leaves, create_graph=True) can be differentiated again",
@@ -26,16 +28,19 @@ SETTINGS = {
     "dim0": "pass both axes by position",
     "dims": "use axis=",
     "elementwise_affine": "LayerNorm always has its weight and bias",
+    "epochs": "use steps=",
     "foreach": "leave it out",
     "fused": "leave it out",
     **dict.fromkeys(("hidden", "hidden_dim", "hidden_units", "n_hidden", "units"), "use hidden_size="),
     "generator": "ts.manual_seed(seed), or rng= where random numbers are drawn",
     "initial_accumulator_value": "sums start at 0",
     "inplace": "values never change in place; leave it out",
+    **dict.fromkeys(("input_dim", "input_shape", "n_inputs"), "use input_size="),
     "inputs": "ts.grad(loss, inputs)",
     "input": "pass it by position",
     "keepdim": "use keepdims=",
     **dict.fromkeys(("layers", "n_layers"), "use num_layers="),
+    **dict.fromkeys(("n_components", "n_states"), "the tables say how many states there are; see ts.hmm.HMMEstimator"),
     "layout": "arrays are dense",
     "learning_rate": "use lr=",
     "lr_decay": "use a schedule of ts.optim, with optimizer.lr = schedule(step)",
@@ -50,13 +55,17 @@ SETTINGS = {
     "normalized_shape": "pass it by position",
     "norm_type": "it belongs to max_norm=, which is not supported",
     "nonlinearity": "only RNN and RNNCell have it",
+    **dict.fromkeys(("observations", "vocab", "vocabulary"), "use symbols="),
     "other": "pass it by position",
     "out": "results are new tensors; assign the return value",
     "pad": "use pad_width=, pairs (before, after) of all axes from the first",
     "params": "pass them by position",
     "pin_memory": "leave it out",
     "proj_size": "put a ts.nn.Linear after the layer",
+    "recurrent_dropout": "use dropout=",
     "reduce": 'use reduction="mean", "sum" or "none"',
+    "return_sequences": "the layer returns output, state; output has all steps, and output[-1] is the last one",
+    "return_state": "the layer always returns output, state",
     "rounding_mode": "use x // y, or ts.floor(x / y)",
     "scale_grad_by_freq": "divide the gradient by the counts yourself",
     "size_average": 'use reduction="mean", "sum" or "none"',
@@ -69,21 +78,26 @@ SETTINGS = {
 }
 
 
-def setting(name: str, known: Collection[str] = ()) -> str:
+def setting(name: str, known: Collection[str] | None = None) -> str:
     """What to do about a keyword argument that is missing here, as the end of an error.
 
     Args:
         name: the argument.
-        known: those that there are; one that is spelled like it is named.
+        known: those that there are, so that only these are named, also one that is spelled like it; None if unknown.
 
     Example:
         >>> setting("dim"), setting("gradient", ["values", "gradients"]), setting("colour")
         ('; use axis=', '; did you mean gradients=?', '')
     """
-    if name in SETTINGS:
-        return f"; {SETTINGS[name]}"
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}=?" if near else ""
+    cure = SETTINGS.get(name, "")
+    wanted = re.match(r"use (\w+)=", cure)
+    if wanted and (known is None or wanted[1] in known):
+        return f"; {cure}"
+    spelled = {each.lower(): each for each in known or ()}
+    near = difflib.get_close_matches(name.lower(), spelled, n=1, cutoff=0.8 if cure else 0.6)
+    if near:
+        return f"; did you mean {spelled[near[0]]}=?"
+    return f"; {cure}" if cure and not wanted else ""
 
 
 def explained(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

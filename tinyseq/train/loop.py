@@ -18,6 +18,7 @@ from tinyseq.memory import reuse
 from tinyseq.nn.clipping import clip_grad_norm_
 from tinyseq.optim import Optimizer, Plateau, Schedule
 from tinyseq.progress import stops
+from tinyseq.torch_names.settings import explained
 from tinyseq.train.checkpoint import Checkpoint
 from tinyseq.train.fingerprint import of_run
 from tinyseq.train.interrupt import HeldBack
@@ -81,6 +82,7 @@ Callback = Callable[[Report], object]
 has ``state_dict`` and ``load_state_dict``."""
 
 
+@explained
 def train(
     task: Task,
     optimizer: Optimizer,

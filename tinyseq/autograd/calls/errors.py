@@ -78,7 +78,7 @@ def freed(node: Node) -> RuntimeError:
     return RuntimeError(
         f"backward reached {node.op.name} (in {node.label}), whose saved values an earlier backward used and freed. "
         "If a recurrent state is carried from one window of text to the next, detach it: h = h.detach(). "
-        "To walk the same graph twice, pass retain_graph=True the first time."
+        "To walk the same graph twice, or to draw or inspect it afterwards, pass retain_graph=True the first time."
     )
 
 

@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 from tinyseq.arguments import whole
 from tinyseq.autograd.declare import composite
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
-from tinyseq.backend import namespace_of
+from tinyseq.backend import NUMPY, dtype_of, namespace_of
 from tinyseq.torch_names.settings import explained
 
 
@@ -31,7 +31,7 @@ def zeros(*shape: int | Sequence[int], dtype: DTypeLike = np.float64, requires_g
         >>> ts.zeros(2, 3).shape, ts.zeros((4,)).shape
         ((2, 3), (4,))
     """
-    return Tensor(np.zeros(_shape(shape), dtype=dtype)).requires_grad_(requires_grad)
+    return Tensor(np.zeros(_shape(shape), dtype=dtype_of(NUMPY, dtype))).requires_grad_(requires_grad)
 
 
 @explained
@@ -48,7 +48,7 @@ def ones(*shape: int | Sequence[int], dtype: DTypeLike = np.float64, requires_gr
         >>> ts.ones(2).tolist()
         [1.0, 1.0]
     """
-    return Tensor(np.ones(_shape(shape), dtype=dtype)).requires_grad_(requires_grad)
+    return Tensor(np.ones(_shape(shape), dtype=dtype_of(NUMPY, dtype))).requires_grad_(requires_grad)
 
 
 @explained
@@ -68,7 +68,7 @@ def full(
         >>> ts.full((2,), 0.5)
         tensor([0.5, 0.5])
     """
-    return Tensor(np.full(shape, value, dtype=dtype)).requires_grad_(requires_grad)
+    return Tensor(np.full(shape, value, dtype=dtype_of(NUMPY, dtype))).requires_grad_(requires_grad)
 
 
 @explained
@@ -84,7 +84,7 @@ def arange(*bounds: float, dtype: DTypeLike | None = None) -> Tensor:
         >>> ts.arange(0.0, 1.0, 0.25)
         tensor([0.  , 0.25, 0.5 , 0.75])
     """
-    return Tensor(np.arange(*bounds, dtype=dtype))
+    return Tensor(np.arange(*bounds, dtype=dtype_of(NUMPY, dtype)))
 
 
 @explained
@@ -100,7 +100,7 @@ def eye(n: int, dtype: DTypeLike = np.float64) -> Tensor:
         >>> ts.eye(2).tolist()
         [[1.0, 0.0], [0.0, 1.0]]
     """
-    return Tensor(np.eye(whole("n", n, 0), dtype=dtype))
+    return Tensor(np.eye(whole("n", n, 0), dtype=dtype_of(NUMPY, dtype)))
 
 
 @composite

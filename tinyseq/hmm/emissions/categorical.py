@@ -54,7 +54,7 @@ class Categorical(Emission):
         unknown: Hashable | None = None,
         in_logs: bool = False,
     ) -> None:
-        table = as_table(table)
+        table = as_table(table, "table")
         if table.ndim != 2:
             raise ValueError(f"table must have shape (states, symbols), got {table.shape}")
         self._both = Probabilities(table, in_logs)

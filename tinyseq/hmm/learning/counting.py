@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import as_pairs, whole
 from tinyseq.backend import Array
 from tinyseq.hmm.model.labels import Labels
 
@@ -45,7 +45,7 @@ def labelled_tables(
 ) -> dict[str, Any]:
     """The arguments of a model, estimated from labelled sequences; see `HMM.from_labelled`."""
     n = whole("n", n, 2)
-    pairs = [[_pair(item, i, t) for t, item in enumerate(sequence)] for i, sequence in enumerate(sequences)]
+    pairs = [[_pair(item, i, t, sequence) for t, item in enumerate(sequence)] for i, sequence in enumerate(sequences)]
     tags = _names(states, (tag for sequence in pairs for _, tag in sequence), "states")
     words = _names(symbols, (word for sequence in pairs for word, _ in sequence), "symbols")
     if unknown is not None and unknown not in words:
@@ -78,9 +78,10 @@ def labelled_tables(
     }
 
 
-def _pair(item: Any, i: int, t: int) -> tuple[Any, Any]:
+def _pair(item: Any, i: int, t: int, sequence: Any) -> tuple[Any, Any]:
     if isinstance(item, str) or not isinstance(item, Sequence) or len(item) != 2:
-        raise ValueError(f"sequence {i}, position {t}: expected a pair (symbol, state), got {item!r}")
+        cure = as_pairs(sequence)
+        raise ValueError(f"sequence {i}, position {t}: expected a pair (symbol, state), got {item!r}{cure}")
     return item[0], item[1]
 
 

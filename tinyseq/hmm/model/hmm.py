@@ -21,6 +21,7 @@ from tinyseq.io import SavedModel
 from tinyseq.io.arrays import Arrays
 from tinyseq.torch_names.lookup import missing
 from tinyseq.torch_names.other_names import HMM as NAMES
+from tinyseq.torch_names.settings import explained
 
 
 class HMM(SavedModel):
@@ -67,6 +68,7 @@ class HMM(SavedModel):
                [0.732, 0.098, 0.17 ]])
     """
 
+    @explained
     def __init__(
         self,
         initial: TensorLike,
@@ -245,6 +247,7 @@ class HMM(SavedModel):
         )
 
     @classmethod
+    @explained
     @refuses_order
     def from_labelled(
         cls,

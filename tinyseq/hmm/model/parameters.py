@@ -195,14 +195,14 @@ def _taken(
     initial: Any, transition: Any, emission: Any, end: Any
 ) -> tuple[tuple[Table, ...], Table, Any, Table | None]:
     """Copies of the arguments as tables; tensors stay tensors, and what is on a GPU becomes one."""
-    tables = tuple(map(as_table, initial)) if isinstance(initial, tuple) else (as_table(initial),)
+    tables = tuple(as_table(table, "initial") for table in (initial if isinstance(initial, tuple) else (initial,)))
     if not tables:
         raise ValueError("initial must hold at least one table, P(s_1), got an empty tuple")
     if emission is not None and not isinstance(emission, Emission):
-        emission = as_table(emission)
+        emission = as_table(emission, "emission")
         if emission.ndim != 2:
             raise ValueError(f"emission must have shape (states, symbols), got {emission.shape}")
-    return tables, as_table(transition), emission, None if end is None else as_table(end)
+    return tables, as_table(transition, "transition"), emission, None if end is None else as_table(end, "end")
 
 
 def _expect(name: str, table: Table, shape: tuple[int, ...]) -> None:
@@ -228,7 +228,8 @@ def _check_rows(name: str, table: Table, end: Table | None) -> None:
     wrong = np.argwhere(~(values >= 0))
     if len(wrong):
         place = tuple(wrong[0].tolist())
-        raise ValueError(f"{name}{list(place)} is {values[place]}; probabilities must lie between 0 and 1")
+        cure = "; HMM.from_logs takes logarithms" if (values <= 0).all() else ""
+        raise ValueError(f"{name}{list(place)} is {values[place]}; probabilities must lie between 0 and 1{cure}")
     sums = values.sum(axis=-1)
     tolerance = 1e-4 if values.dtype == np.float32 else 1e-6  # rows that were once float32 are this close
     wanted = np.broadcast_to(1.0 if end is None else 1 - plain(end), sums.shape)

@@ -60,8 +60,8 @@ class Probabilities:
             return FUNCTIONS["exp"](self.given) if self.changes else np.exp(self.given)
 
 
-def as_table(value: Any) -> Table:
-    """A copy as an array of floats; a tensor of floats as it is.
+def as_table(value: Any, name: str) -> Table:
+    """A copy as an array of floats; a tensor of floats as it is. Errors call it by its name.
 
     Raises:
         ValueError: if rows have different lengths.
@@ -77,10 +77,10 @@ def as_table(value: Any) -> Table:
         array = np.array(on_host(value))
     except ValueError as error:
         raise ValueError(
-            "expected a table, got rows of different lengths; for n > 2, initial is a tuple of n - 1 tables"
+            f"{name} must be a table, got rows of different lengths; for n > 2, initial is a tuple of n - 1 tables"
         ) from error
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"expected a table of numbers, got {type(value).__name__} of dtype {array.dtype}")
+        raise TypeError(f"{name} must be a table of numbers, got {type(value).__name__} of dtype {array.dtype}")
     return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 

@@ -29,6 +29,7 @@ from tinyseq.nn.checks import State, check_device, check_flags
 from tinyseq.optim import AdamW
 from tinyseq.optim.optimizer import not_negative
 from tinyseq.optim.schedules import Schedule
+from tinyseq.torch_names.settings import explained
 from tinyseq.train import Callback, Checkpoint, Report, Validation, train, warm_up_cosine
 from tinyseq.train.progress import run
 from tinyseq.train.validation import keeping_best
@@ -66,6 +67,7 @@ class NeuralLM(Module, LanguageModel):
 
     # -- training ------------------------------------------------------------------------------------------------------
 
+    @explained
     def fit(
         self,
         text: Text,
@@ -299,7 +301,7 @@ class NeuralLM(Module, LanguageModel):
         """The ids of a text, which must have at least two symbols."""
         symbols = self._stream(text)
         if len(symbols) < 2:
-            raise ValueError(f"the {name} has {len(symbols)} symbols; a language model needs at least 2")
+            raise ValueError(f"the {name} must have at least 2 symbols, for a first prediction, got {len(symbols)}")
         return self.vocabulary.encode(symbols)
 
     def reader(self) -> Read:

@@ -14,6 +14,7 @@ from tinyseq.nn.recurrent.cells import RecurrentCell
 from tinyseq.nn.recurrent.registry import CellRecord, cell_named
 from tinyseq.random import drawn_from
 from tinyseq.structure.record import record
+from tinyseq.torch_names.settings import explained
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.computation.painter import Painter
@@ -26,6 +27,7 @@ STEPS = 3  # the step in the middle is drawn: its states come from a step, and g
 INPUT, HIDDEN = 2, 3  # sizes of a cell that is drawn by its name
 
 
+@explained
 def cell(
     what: str | Callable[..., object],
     *inputs: object,

@@ -7,8 +7,10 @@ from functools import partial
 from typing import NamedTuple, get_args
 
 from tinyseq.arguments import whole
+from tinyseq.autograd.calls.tensors import one_tensor
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.structure.record import Record, record
+from tinyseq.torch_names.settings import explained
 from tinyseq.viz.computation.boxes import Sheet, View
 from tinyseq.viz.computation.columns import FEW_COLUMNS
 from tinyseq.viz.computation.flat import flat_sheet
@@ -28,6 +30,7 @@ NO_STEPS = "drawn flat because no op has a time step: put  with ts.step(t):  aro
 MOST_LEVELS = 5  # of nested modules that a page can open and close
 
 
+@explained
 def graph(
     loss: Tensor,
     view: View = "unrolled",
@@ -70,6 +73,7 @@ def graph(
         ValueError: the tensor has no graph, a setting is out of range, or the drawing would be too large; the message
             suggests a remedy.
         RuntimeError: gradients were requested, but an earlier `backward` has freed the graph.
+        TypeError: ``loss`` is no tensor, as a number, a model, or the pair that a recurrent layer returns.
 
     Example:
         >>> import tinyseq as ts
@@ -81,6 +85,7 @@ def graph(
         >>> sum("subgraph cluster_" in line for line in drawing.dot.splitlines())
         4
     """
+    one_tensor(loss, "loss")
     if view not in get_args(View):
         raise ValueError(f'view must be "unrolled", "folded" or "flat", got {view!r}')
     settings = defaults(gradients=gradients, values=values, legend=legend, font_size=font_size, size=size)

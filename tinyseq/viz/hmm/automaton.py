@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyseq.hmm.model.hmm import HMM
+from tinyseq.torch_names.settings import explained
 from tinyseq.viz.hmm.lattice import Floats, floats
 from tinyseq.viz.layout.curves import Point, Size, along, passed, passes, pieces, straight, toward
 from tinyseq.viz.layout.free_space import Room
@@ -55,6 +56,7 @@ LOOKS = [  # the first whose letters can be read on a screen is drawn
 ]
 
 
+@explained
 def automaton(
     hmm: HMM,
     *,

@@ -9,6 +9,7 @@ from tinyseq.arguments import whole
 from tinyseq.backend import on_host
 from tinyseq.hmm.model.hmm import HMM
 from tinyseq.hmm.queries.forms import One
+from tinyseq.torch_names.settings import explained
 from tinyseq.viz.hmm.lattice import Cell, Lattice, lattice, posteriors
 from tinyseq.viz.hmm.recurrence import Recurrence, exponential, total_text
 from tinyseq.viz.layout.curves import Point, between, straight
@@ -54,6 +55,7 @@ class Path(NamedTuple):
     color: str
 
 
+@explained
 def trellis(
     hmm: HMM,
     x: One,

@@ -1,0 +1,234 @@
+"""What beginners get wrong: every error names the argument, what was found, what was expected, and the cure."""
+
+import inspect
+import math
+import re
+
+import numpy as np
+import pytest
+
+import tinyseq as ts
+
+x = ts.tensor([1.0, 2.0], requires_grad=True)
+
+
+# -- misspelt keyword arguments ----------------------------------------------------------------------------------------
+
+ENTRIES = [
+    *(ts.tensor, ts.zeros, ts.nn.LSTM, ts.nn.cross_entropy, ts.optim.Adam, ts.train.train),
+    *(ts.hmm.HMM, ts.hmm.HMM.from_labelled, ts.tagging.HMMTagger, ts.tagging.RNNTagger, ts.tagging.RNNTagger.fit),
+    *(ts.lm.NgramLM, ts.lm.RNNLM, ts.lm.RNNLM.fit, ts.classify.NaiveBayes, ts.classify.RNNClassifier),
+    *(ts.classify.RNNClassifier.fit, ts.viz.graph, ts.viz.trellis, ts.viz.automaton, ts.viz.cell),
+]
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.__qualname__)
+def test_a_misspelt_keyword_is_named(entry):
+    named = [
+        p.name
+        for p in inspect.signature(entry).parameters.values()
+        if p.kind in {p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY}
+    ]
+    long = [name for name in named if len(name) > 3 and name != "self"]
+    assert long
+    for name in long:
+        with pytest.raises(TypeError, match=f"(?i)did you mean '?{name}"):
+            entry(**{name[:2] + name[3:]: None})
+
+
+@pytest.mark.parametrize(
+    ("entry", "name", "cure"),
+    [
+        (ts.nn.LSTM, "return_sequences", "the layer returns output, state; output has all steps"),
+        (ts.nn.LSTM, "activation", "the step's own is tanh"),
+        (ts.nn.LSTM, "units", "use hidden_size="),
+        (ts.nn.LSTM, "input_dim", "use input_size="),
+        (ts.hmm.HMM, "observations", "use symbols="),
+        (ts.hmm.HMM, "n_components", "see ts.hmm.HMMEstimator"),
+        (ts.lm.RNNLM.fit, "epochs", "use steps="),
+        (ts.lm.RNNLM.fit, "batch_size", "use batch="),
+        (ts.tagging.RNNTagger, "CRF", "did you mean crf="),
+        (ts.viz.graph, "input", "did you mean inputs="),
+        (lambda **given: ts.softmax(x, **given), "axs", "did you mean axis="),
+    ],
+)
+def test_a_keyword_of_another_library_has_a_cure(entry, name, cure):
+    with pytest.raises(TypeError, match=re.escape(cure)):
+        entry(**{name: 1})
+
+
+def test_a_cure_names_no_keyword_that_is_not_there():
+    with pytest.raises(TypeError, match=r"'epochs'$"):  # the constructor has it
+        ts.tagging.RNNTagger().fit([], epochs=3)
+
+
+# -- names -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "cure"),
+    [
+        (ts.nn, "Dense", r"use ts\.nn\.Linear"),
+        (ts.nn, "SimpleRNN", r"use ts\.nn\.RNN"),
+        (ts.nn, "Bidirectional", "use bidirectional=True"),
+        (ts, "layers", r"use ts\.nn"),
+        (ts, "keras", r"use ts\.nn"),
+        (ts.data, "read_conllu", r"use ts\.data\.conllu"),
+    ],
+)
+def test_the_names_of_keras_and_of_readers_say_what_to_use(owner, name, cure):
+    with pytest.raises(AttributeError, match=cure):
+        getattr(owner, name)
+
+
+def test_no_name_is_said_to_be_pytorchs():
+    with pytest.raises(AttributeError) as found:
+        _ = ts.data.my_conllu
+    assert "PyTorch" not in str(found.value)
+
+
+# -- values of the wrong kind ------------------------------------------------------------------------------------------
+
+LOOKS = {
+    "viz.graph": ("loss", ts.viz.graph),
+    "gradient_flow": ("loss", ts.inspect.gradient_flow),
+    "saved_memory": ("loss", ts.inspect.saved_memory),
+    "gate_values": ("result", ts.inspect.gate_values),
+    "grad_by_step, loss": ("loss", lambda given: ts.inspect.grad_by_step(given, x)),
+    "grad_by_step, W": ("W", lambda given: ts.inspect.grad_by_step((x * x).sum(), given)),
+    "grad_by_lag": ("loss", lambda given: ts.inspect.grad_by_lag([given], x)),
+    "explain, loss": ("loss", lambda given: ts.inspect.explain(given, x)),
+    "explain, W": ("W", lambda given: ts.inspect.explain((x * x).sum(), given)),
+    "jacobian_norms, h_s": ("h_s", lambda given: ts.inspect.jacobian_norms(given, x)),
+    "jacobian_norms, h_t": ("h_t", lambda given: ts.inspect.jacobian_norms(x, given)),
+    "influence": ("inputs", lambda given: ts.inspect.influence([(x * x).sum()], given)),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (3.0, "got float, which has no graph; leave out .item(), float() and .numpy()"),
+        (np.ones(2), "got ndarray, which has no graph"),
+        (ts.nn.RNN(2, 3), "got RNN; give what it computes, such as model(x)"),
+        ((x, x), "got tuple; give one of its tensors: a recurrent layer returns output, state = rnn(x)"),
+        ("weight_hh_l0", "got str"),
+        (None, "got NoneType"),
+    ],
+    ids=["number", "array", "model", "pair", "name", "nothing"],
+)
+def test_what_is_looked_at_must_be_a_tensor(look, given, message):
+    name, call = LOOKS[look]
+    with pytest.raises(TypeError, match=re.escape(f"{name} must be a tensor, {message}")):
+        call(given)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: ts.testing.gradcheck(ts.tanh(x), [x]),
+            "fn must be a function or a module, got Tensor; give f, not f(x)",
+        ),
+        (lambda: ts.testing.gradgradcheck(ts.tanh(x), [x]), "fn must be a function or a module"),
+        (lambda: ts.testing.assert_gradients(ts.tanh(x), x), "fn must be a function or a module"),
+        (
+            lambda: ts.grad(ts.tanh, x),
+            "outputs must be a tensor or a list of tensors, got function; give what it computes",
+        ),
+        (lambda: ts.grad(ts.nn.RNN(2, 3), x), "got RNN; give what it computes, as in ts.grad(f(x), x)"),
+        (lambda: ts.tensor(1.0, 2.0, 3.0), "got 2.0; put the values in one list"),
+        (lambda: ts.tensor([1.0], dtype="torch.float32"), "got 'torch.float32'"),
+        (lambda: ts.zeros(2, dtype="floot"), "dtype must be an element type, such as \"float32\", got 'floot'"),
+        (lambda: ts.arange(2, dtype="floot"), "dtype must be an element type"),
+        (lambda: ts.eye(2, dtype="floot"), "dtype must be an element type"),
+        (lambda: ts.nn.LSTM(2, 3, dtype="floot"), "dtype must be an element type"),
+        (lambda: x.astype("floot"), "dtype must be an element type"),
+        (lambda: x.to("gpu"), 'to() takes "cpu", "cuda" or a dtype such as "float64", got \'gpu\''),
+        (lambda: ts.nn.LSTM(2, 3).to("gpu"), 'to() takes "cpu", "cuda" or a dtype such as "float64", got \'gpu\''),
+        (lambda: ts.hmm.HMM(["a"], [[1.0]], [[1.0]]), "initial must be a table of numbers, got list"),
+        (lambda: ts.hmm.HMM([1.0], [["a"]], [[1.0]]), "transition must be a table of numbers, got list"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named(call, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        call()
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+@pytest.mark.parametrize("setting", ["lr", "weight_decay", "eps"])
+def test_what_is_no_finite_number_is_not_called_negative(setting, number):
+    with pytest.raises(ValueError, match=f"{setting} must be a finite number, got {number}"):
+        ts.optim.Adam([x], **{setting: number})
+
+
+def test_logarithms_in_place_of_probabilities_are_noticed():
+    tables = np.log([0.5, 0.5]), np.log([[0.5, 0.5], [0.5, 0.5]]), np.log([[0.9, 0.1], [0.2, 0.8]])
+    with pytest.raises(ValueError, match=r"must lie between 0 and 1; HMM\.from_logs takes logarithms"):
+        ts.hmm.HMM(*tables)
+    assert ts.hmm.HMM.from_logs(*tables).viterbi([0, 1]).path.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("learn", [ts.hmm.HMM.from_labelled, lambda given: ts.tagging.HMMTagger().fit(given)])
+@pytest.mark.parametrize(
+    ("given", "cure"),
+    [
+        ([("the", "DT"), ("cat", "NN")], "got 'the'; put a single sequence in a list"),
+        ([["the", "old", "cat"]], "got 'the'; make pairs with list(zip(words, tags))"),
+        (["the/DT cat/NN"], "got 't'; a sequence is a list of pairs, not a string"),
+    ],
+)
+def test_what_is_not_labelled_says_how_to_make_pairs(learn, given, cure):
+    with pytest.raises(ValueError, match=re.escape(cure)):
+        learn(given)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda model: model.sample(3),
+        lambda model: model.prob("a"),
+        lambda model: model.distribution("a"),
+        lambda model: model.perplexity("ab"),
+        lambda model: model.evaluate("ab"),
+        lambda model: model.vocabulary,
+        lambda model: model.save("model"),
+    ],
+)
+def test_counts_that_are_not_fitted_say_so(ask):
+    with pytest.raises(RuntimeError, match="the model is not fitted yet; call fit first"):
+        ask(ts.lm.NgramLM(2))
+
+
+# -- optimisers of one's own -------------------------------------------------------------------------------------------
+
+
+def one_step(update, size):
+    """A step of an optimiser with this rule."""
+    rule = type("Mine", (ts.optim.Optimizer,), {} if update is None else {"update": update})
+    w = ts.tensor(np.ones(size), requires_grad=True)
+    w.grad = ts.ones(size)
+    rule([w], lr=0.1).step()
+    return w
+
+
+@pytest.mark.parametrize("size", [2, (1 << 15) + 1], ids=["whole", "in pieces"])
+@pytest.mark.parametrize(
+    ("update", "error", "message"),
+    [
+        (None, NotImplementedError, r"Mine defines no update\(self, value, gradient, state\)"),
+        (lambda self, value, gradient, state: None, TypeError, r"got None; return it, as in `return value - "),
+        (lambda self, value, gradient, state: 0.5, TypeError, r"Mine\.update must return the new value, .*got 0\.5"),
+        (lambda self, value, gradient, state: value[:1], TypeError, r"must return the new value, .*shape \(1,\)"),
+    ],
+)
+def test_an_update_that_is_no_value_of_the_parameter_is_an_error(update, error, message, size):
+    if update is not None:
+        update = ts.optim.elementwise(update)
+    with pytest.raises(error, match=message):
+        one_step(update, size)
+
+
+def test_an_update_that_is_a_value_of_the_parameter_is_none():
+    assert one_step(lambda self, value, gradient, state: value - self.lr * gradient, ()).item() == 0.9
