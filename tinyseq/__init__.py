@@ -9,9 +9,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from tinyseq import classify, data, hmm, inspect, lm, memory, nn, optim, random, tagging, testing, train, viz
+from tinyseq.autograd.anomaly import detect_anomaly
 from tinyseq.autograd.backward import grad, trace_backward
 from tinyseq.autograd.declare import FUNCTIONS
-from tinyseq.autograd.modes import detect_anomaly, enable_grad, no_grad, scope, step
+from tinyseq.autograd.modes import enable_grad, no_grad, scope, step
 from tinyseq.autograd.ops import PUBLIC
 from tinyseq.autograd.ops.creation import arange, eye, full, ones, zeros
 from tinyseq.autograd.ops.moves.index import one_hot

@@ -19,9 +19,9 @@ from tinyseq import tagging as tagging
 from tinyseq import testing as testing
 from tinyseq import train as train
 from tinyseq import viz as viz
+from tinyseq.autograd.anomaly import detect_anomaly as detect_anomaly
 from tinyseq.autograd.backward import grad as grad
 from tinyseq.autograd.backward import trace_backward as trace_backward
-from tinyseq.autograd.modes import detect_anomaly as detect_anomaly
 from tinyseq.autograd.modes import enable_grad as enable_grad
 from tinyseq.autograd.modes import no_grad as no_grad
 from tinyseq.autograd.modes import scope as scope

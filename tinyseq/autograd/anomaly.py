@@ -5,9 +5,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from tinyseq.autograd.modes import Label, Mode
+import numpy as np
+
+from tinyseq.autograd.modes import MODE, Label, Mode, Switch
 from tinyseq.backend import NAMESPACES, Array, namespace_of, to_numpy
 
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
@@ -15,6 +18,40 @@ _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
 class AnomalyError(ArithmeticError):
     """A NaN or an infinity appeared in the forward or the backward pass."""
+
+
+class detect_anomaly(Switch):
+    """Raise an error at the first value that is not finite, naming the op that produced it.
+
+    Forward and backward are checked separately: the error names the op, its module path and time step, and the line of
+    user code that called it.
+
+    Raises:
+        AnomalyError: at the first NaN or infinity that an op, or its rule, computes from finite values.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> x = ts.tensor([1.0, 0.0], requires_grad=True)
+        >>> with ts.detect_anomaly():
+        ...     y = ts.log(x)  # doctest: +IGNORE_EXCEPTION_DETAIL
+        Traceback (most recent call last):
+        tinyseq.autograd.anomaly.AnomalyError: forward: log made 1 of 2 values not finite
+    """
+
+    __slots__ = ()
+
+    def inside(self, now: Mode) -> Mode:
+        mode = Mode(now.grad, now.label, True, now)
+        mode.errors = np.seterr(all="ignore")  # our error says more than a warning
+        return mode
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        mode: Mode | None = MODE.get()
+        while mode is not None and mode.block is not self:
+            mode = mode.outer
+        if mode is not None:
+            np.seterr(**mode.errors)
+        super().__exit__(kind, error, trace)
 
 
 def anomaly_label(mode: Mode) -> Label:

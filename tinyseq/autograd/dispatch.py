@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinyseq.autograd.anomaly import anomaly_label, check_forward
-from tinyseq.autograd.calls.errors import EXPLAINED, explained, place
+from tinyseq.autograd.calls.errors import EXPLAINED, explained
+from tinyseq.autograd.calls.op_settings import by_name, settings_of
 from tinyseq.autograd.calls.operands import NUMBERS, constants, operand, operands, own
 from tinyseq.autograd.graph import Node, Output, Parent
 from tinyseq.autograd.modes import MODE, Label, tick
 from tinyseq.autograd.op import Kernels, Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import NAMESPACES, Array
-from tinyseq.torch_names.settings import setting
 
 
 def public_function(record: Op) -> Callable[..., Any]:
@@ -199,37 +199,16 @@ def _general(record: Op) -> Callable[..., Any]:
         if len(args) != arity and not record.variadic:
             if len(args) < arity:
                 raise TypeError(f"{record.name} takes {arity} tensors ({', '.join(record.inputs)}), got {len(args)}")
-            _name(record, names, args[arity:], attrs)
+            by_name(record, names, args[arity:], attrs)
             args = args[:arity]
         return apply(record, args, attrs)
 
     return call
 
 
-def _name(record: Op, names: tuple[str, ...], values: tuple[Any, ...], attrs: dict[str, Any]) -> None:
-    """Move settings passed by position into ``attrs``."""
-    if len(values) > len(names):
-        takes = f"{len(record.inputs)} tensors and {len(names)} settings {names}"
-        raise TypeError(f"{record.name} takes {takes}, got {len(record.inputs) + len(values)} arguments")
-    for name, value in zip(names, values, strict=False):
-        if name in attrs:
-            raise TypeError(f"{record.name} got {name}= twice, by position and by name")
-        attrs[name] = value
-
-
 def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
     """Run an op on any mixture of Tensors, arrays and numbers, and record it if a gradient may be needed."""
-    settings = {**record.defaults, **attrs}
-    if len(settings) > len(record.defaults):
-        name = min(attrs.keys() - record.defaults.keys())
-        cure = setting(name, record.defaults)
-        raise TypeError(f"{record.name} has no setting {name!r}; it has {sorted(record.defaults)}{cure}")
-    for name in record.required:
-        if name not in attrs:
-            raise TypeError(f"{record.name} needs {name}=")
-    for name, value in attrs.items():
-        if isinstance(value, Tensor):
-            settings[name] = _setting(record, name, value)
+    settings = settings_of(record, attrs)
     raw: tuple[Any, ...]
     parents: tuple[Parent | None, ...]
     if len(args) == 1 and isinstance(args[0], Tensor):
@@ -254,12 +233,3 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
         return _recorded(outs[0], record, parents, record.save(outs[0], *raw), label, settings, constants(raw, parents))
     shapes = tuple([part.shape for part in outs])
     return recorded_outputs(outs, record, parents, record.save(shapes, *raw), label, settings)
-
-
-def _setting(record: Op, name: str, value: Tensor) -> Array:
-    if value.node is not None:
-        raise TypeError(
-            f"{record.name}({name}){place()}: {name} is a setting, through which no gradient flows; "
-            f"give {name}.detach(), or write the formula in other ops"
-        )
-    return value._array

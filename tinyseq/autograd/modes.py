@@ -9,8 +9,6 @@ from itertools import count
 from types import TracebackType
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
-import numpy as np
-
 from tinyseq.arguments import whole
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -183,40 +181,6 @@ class enable_grad(Switch):
 
     def inside(self, now: Mode) -> Mode:
         return Mode(True, now.label, now.anomaly, now)
-
-
-class detect_anomaly(Switch):
-    """Raise an error at the first value that is not finite, naming the op that produced it.
-
-    Forward and backward are checked separately: the error names the op, its module path and time step, and the line of
-    user code that called it.
-
-    Raises:
-        AnomalyError: at the first NaN or infinity that an op, or its rule, computes from finite values.
-
-    Example:
-        >>> import tinyseq as ts
-        >>> x = ts.tensor([1.0, 0.0], requires_grad=True)
-        >>> with ts.detect_anomaly():
-        ...     y = ts.log(x)  # doctest: +IGNORE_EXCEPTION_DETAIL
-        Traceback (most recent call last):
-        tinyseq.autograd.anomaly.AnomalyError: forward: log made 1 of 2 values not finite
-    """
-
-    __slots__ = ()
-
-    def inside(self, now: Mode) -> Mode:
-        mode = Mode(now.grad, now.label, True, now)
-        mode.errors = np.seterr(all="ignore")  # our error says more than a warning
-        return mode
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        mode: Mode | None = MODE.get()
-        while mode is not None and mode.block is not self:
-            mode = mode.outer
-        if mode is not None:
-            np.seterr(**mode.errors)
-        super().__exit__(kind, error, trace)
 
 
 class _Relabelled(Switch, Generic[Value]):

@@ -4,8 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from tinyseq.autograd.anomaly import AnomalyError
-from tinyseq.autograd.modes import detect_anomaly
+from tinyseq.autograd.anomaly import AnomalyError, detect_anomaly
 from tinyseq.train.state import Snapshot
 
 GIVEN = "no op produced it from finite values: an input or a weight is not finite"
