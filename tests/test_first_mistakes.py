@@ -156,6 +156,37 @@ def test_a_value_of_the_wrong_kind_is_named(call, message):
         call()
 
 
+plots = ts.viz.plots
+tagger = ts.tagging.MostFrequentTag()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: plots.gradient_flow(x), "norms must be what ts.inspect.gradient_flow(loss) returns, got Tensor"),
+        (lambda: plots.gradient_flow(None), "norms must be what ts.inspect.gradient_flow(loss) returns, got NoneType"),
+        (lambda: plots.jacobian_norms(x), "found must be what ts.inspect.jacobian_norms(h_s, h_t) returns, got Tensor"),
+        (lambda: plots.gates(x), "values must be what ts.inspect.gate_values(output) returns, got Tensor"),
+        (lambda: plots.durations([1.0]), "durations must be what HMM.durations or ts.hmm.observed_durations returns"),
+        (lambda: plots.learning_curve([0.5]), "points must be what ts.tagging.learning_curve returns, got float"),
+        (lambda: ts.viz.automaton(None), "hmm must be a ts.hmm.HMM, got NoneType; as in automaton(hmm)"),
+        (lambda: ts.viz.automaton(tagger), "got MostFrequentTag; ts.hmm.HMM.from_labelled(sentences) makes one"),
+        (lambda: ts.viz.trellis(tagger, ["a"]), "got MostFrequentTag; ts.hmm.HMM.from_labelled(sentences) makes one"),
+        (lambda: ts.viz.trellis(["a"], ["a"]), "got list; the model comes first: trellis(hmm, x)"),
+    ],
+)
+def test_what_is_drawn_says_what_it_must_be(call, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        call()
+
+
+def test_losses_alone_are_plotted_by_their_steps():
+    line = plots.loss_curve([3.0, 2.0, 1.5]).axes[0].lines[0]
+    assert line.get_xydata().tolist() == [[0.0, 3.0], [1.0, 2.0], [2.0, 1.5]]
+    with pytest.raises(ValueError, match="losses"):
+        plots.loss_curve([])
+
+
 @pytest.mark.parametrize("number", [math.nan, math.inf])
 @pytest.mark.parametrize("setting", ["lr", "weight_decay", "eps"])
 def test_what_is_no_finite_number_is_not_called_negative(setting, number):

@@ -1,6 +1,7 @@
 """gradcheck accepts right rules, refuses wrong ones, and tells kinks and ill-conditioned points from them."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -45,7 +46,8 @@ def test_integers_are_passed_on_and_not_differentiated():
 
 
 def test_outputs_that_depend_on_nothing_have_zero_derivatives():
-    assert gradcheck(lambda x: ts.zeros(2), np.ones(3)).largest == 0
+    with pytest.warns(UserWarning, match="does not use its inputs"):
+        assert gradcheck(lambda x: ts.zeros(2), np.ones(3)).largest == 0
     assert gradgradcheck(lambda x: x.sum(), np.ones(3)).largest < 1e-9
 
 
@@ -171,3 +173,16 @@ def test_outputs_that_are_no_tensors_are_refused():
 def test_where_there_is_nothing_to_check_it_says_so():
     with pytest.raises(TypeError, match="has no floating-point input, so there is no derivative to check"):
         ts.testing.gradcheck(lambda x: x * 1.5, [ts.tensor([1, 2])])
+
+
+def test_a_function_that_does_not_use_its_inputs_is_warned_of():
+    outside, x = ts.tensor([1.0, 2.0], requires_grad=True), ts.tensor([1.0, 2.0], requires_grad=True)
+    for unused in (lambda x: ts.tanh(outside), lambda x: ts.tensor([1.0])):
+        with pytest.warns(UserWarning, match="does not use its inputs, so there is nothing to check") as found:
+            ts.testing.gradcheck(unused, [x])
+        assert found[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ts.testing.gradcheck(ts.sign, [x])  # whose gradient is 0
+        ts.testing.gradcheck(lambda x, y: ts.tanh(x), [x, x])
+        ts.testing.gradgradcheck(lambda x: 2.0 * x, [x])

@@ -34,6 +34,9 @@ def gradcheck(
         TypeError: for types with fewer than 64 bits, in which quotients are too inaccurate.
         ValueError: if two calls return different results.
 
+    Warns:
+        UserWarning: the function does not use its inputs, as one that computes with variables from outside.
+
     Example:
         >>> import tinyseq as ts
         >>> x = ts.tensor([0.5, -1.0])
@@ -107,6 +110,7 @@ def check(subject: Subject, eps: float, atol: float, rtol: float) -> GradcheckRe
             differing.append((np.inf if np.isnan(badness) else badness, int(row), found))
     report = GradcheckReport(subject.name, 1 if subject.inner is None else 2, subject.arrays, checked, largest)
     if not differing:
+        subject.warn_if_unused()
         return report
     differing.sort(key=lambda entry: -entry[0])
     _, row, worst = differing[0]

@@ -1,5 +1,6 @@
 """A function at a point: what the checks evaluate and differentiate."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -71,6 +72,19 @@ class Subject:
         if not np.array_equal(self.vector(), self.vector(), equal_nan=True):
             raise ValueError(
                 f"{self.name} gave two different results for the same inputs; make it repeatable, as by model.eval()"
+            )
+
+    def warn_if_unused(self) -> None:
+        """Warn if no output depends on an input: then all derivatives agree, as all are 0."""
+        inputs = self.tensors(requires_grad=True)
+        outputs = [output for output in self.outputs(inputs) if output.requires_grad]
+        ones = [Tensor(self.library.ones(output.shape, dtype=output.dtype)) for output in outputs]
+        sources = [inputs[i] for i in self.real]
+        if not outputs or all(g is None for g in grad(outputs, sources, ones, allow_unused=True)):
+            warnings.warn(
+                f"{self.name} does not use its inputs, so there is nothing to check; compute with its arguments, "
+                "not with variables from outside",
+                stacklevel=4,
             )
 
     def gradients(self, upstreams: Sequence[Values | None], arrays: Sequence[Values] | None = None) -> list[Values]:

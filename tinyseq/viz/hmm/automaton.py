@@ -9,7 +9,7 @@ import numpy as np
 
 from tinyseq.hmm.model.hmm import HMM
 from tinyseq.torch_names.settings import explained
-from tinyseq.viz.hmm.lattice import Floats, floats
+from tinyseq.viz.hmm.lattice import Floats, check_model, floats
 from tinyseq.viz.layout.curves import Point, Size, along, passed, passes, pieces, straight, toward
 from tinyseq.viz.layout.free_space import Room
 from tinyseq.viz.layout.rows import spread
@@ -84,6 +84,7 @@ def automaton(
         The drawing.
 
     Raises:
+        TypeError: ``hmm`` is no model.
         ValueError: n is not 2, the transitions vary, there are more than 40 states, or a setting is out of range.
 
     Example:
@@ -91,6 +92,7 @@ def automaton(
         >>> automaton(HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]]))
         Drawing('2 states')
     """
+    check_model(hmm, "as in automaton(hmm)")
     transition = floats(hmm.transition)
     if hmm.n != 2 or transition.ndim != 2:
         raise ValueError("an automaton needs a model with n = 2 and the same transitions at every step")

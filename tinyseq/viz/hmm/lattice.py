@@ -275,6 +275,14 @@ def posteriors(hmm: HMM, x: Any, grid: Lattice) -> dict[Cell, float]:
     return dict(zip(grid.cells, np.exp(values - likelihood).tolist(), strict=True))
 
 
+def check_model(hmm: object, cure: str) -> None:
+    """Raise a TypeError for what is no hidden Markov model, with what to do."""
+    if not isinstance(hmm, HMM):
+        if hasattr(hmm, "tag"):
+            cure = "ts.hmm.HMM.from_labelled(sentences) makes one of what a tagger has learnt from"
+        raise TypeError(f"hmm must be a ts.hmm.HMM, got {type(hmm).__name__}; {cure}")
+
+
 def floats(table: Any) -> Floats:
     """The values of an array or a tensor, in float64."""
     return np.array(plain(table), np.float64)

@@ -10,7 +10,7 @@ from tinyseq.backend import on_host
 from tinyseq.hmm.model.hmm import HMM
 from tinyseq.hmm.queries.forms import One
 from tinyseq.torch_names.settings import explained
-from tinyseq.viz.hmm.lattice import Cell, Lattice, lattice, posteriors
+from tinyseq.viz.hmm.lattice import Cell, Lattice, check_model, lattice, posteriors
 from tinyseq.viz.hmm.recurrence import Recurrence, exponential, total_text
 from tinyseq.viz.layout.curves import Point, between, straight
 from tinyseq.viz.page.story import Act, Event, Story
@@ -111,8 +111,7 @@ def trellis(
         Drawing('Viterbi, in the max semiring: a b b')
     """
     k = whole("k", k)
-    if not isinstance(hmm, HMM):
-        raise TypeError(f"hmm must be a ts.hmm.HMM, got {type(hmm).__name__}; the model comes first: trellis(hmm, x)")
+    check_model(hmm, "the model comes first: trellis(hmm, x)")
     with defaults(values=values) as chosen:
         blank = chosen.values is False
     for name, wanted in (("candidates=True", candidates), (f"k={k}", k > 1)):

@@ -143,6 +143,12 @@ def heat(axes: "Axes", table: Floats, *, label: str, logarithmic: bool = False, 
     return colors
 
 
+def check_result(name: str, value: object, kinds: type | tuple[type, ...], source: str) -> None:
+    """Raise a TypeError if an argument is not the result of the function that computes what is plotted."""
+    if not isinstance(value, kinds):
+        raise TypeError(f"{name} must be what {source} returns, got {type(value).__name__}")
+
+
 def series(x: ArrayLike, y: ArrayLike, name: str) -> tuple[Floats, Floats]:
     """Two sequences of numbers of equal length, not empty."""
     at, values = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)

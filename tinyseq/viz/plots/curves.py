@@ -10,7 +10,18 @@ from numpy.typing import ArrayLike
 from tinyseq.hmm import Durations
 from tinyseq.inspect import GradientFlow, JacobianNorms
 from tinyseq.tagging import CurvePoint
-from tinyseq.viz.plots.axes import Floats, finished, legend, legend_name, literal, look, new_axes, note, series
+from tinyseq.viz.plots.axes import (
+    Floats,
+    check_result,
+    finished,
+    legend,
+    legend_name,
+    literal,
+    look,
+    new_axes,
+    note,
+    series,
+)
 from tinyseq.viz.rendering.settings import in_type
 from tinyseq.viz.rendering.style import DISTINCT, INK, MUTED, clean
 
@@ -24,7 +35,7 @@ STYLES = ("-", "--", ":", "-.")
 
 def loss_curve(
     steps: ArrayLike,
-    train: ArrayLike,
+    train: ArrayLike | None = None,
     validation: tuple[ArrayLike, ArrayLike] | None = None,
     *,
     marks: Mapping[str, float] | None = None,
@@ -35,7 +46,8 @@ def loss_curve(
     """Plot losses by training step, with perplexity = exp(loss) on the right.
 
     Args:
-        steps: the steps of the training losses (N,).
+        steps: the steps of the training losses (N,); or the losses themselves, of the steps 0, 1, ..., N - 1, if
+            ``train`` is left out.
         train: the training losses (N,) in nats. If there are many, they are drawn pale, with their running mean.
         validation: steps (M,) and losses (M,) on held-out data.
         marks: named steps, such as ``{"sample 1": 0}``, drawn as vertical lines.
@@ -54,7 +66,7 @@ def loss_curve(
         >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
         ['training', 'held out']
     """
-    x, y = series(steps, train, "train")
+    x, y = series(range(np.size(steps)), steps, "losses") if train is None else series(steps, train, "train")
     axes = new_axes(title, "training step", f"cross entropy ({clean(unit)})")
     window = len(y) // 40
     if window > 1:
@@ -103,6 +115,8 @@ def learning_curve(points: Sequence[CurvePoint], *, title: str = "Accuracy by si
     """
     if not points:
         raise ValueError("points must hold at least one point, got none")
+    for point in points:
+        check_result("points", point, CurvePoint, "ts.tagging.learning_curve")
     axes = new_axes(title, "words of training data", "accuracy")
     for i, name in enumerate(CurvePoint._fields[1:]):
         shares = [getattr(point, name) for point in points]
@@ -128,12 +142,14 @@ def gradient_flow(
 
     Raises:
         ValueError: there is no series, or an empty one.
+        TypeError: ``norms`` is something else, such as the loss.
 
     Example:
         >>> figure = gradient_flow({"h": [0.01, 0.1, 1.0]})
         >>> figure.axes[0].get_yscale()
         'log'
     """
+    check_result("norms", norms, (GradientFlow, Mapping), "ts.inspect.gradient_flow(loss)")
     named = norms.norms if isinstance(norms, GradientFlow) else norms
     if not named:
         raise ValueError("gradient_flow needs at least one series of norms, got none")
@@ -164,6 +180,7 @@ def jacobian_norms(found: JacobianNorms, *, title: str = "How much a state remem
         >>> [line.get_label() for line in figure.axes[0].lines][0]
         'norm of ∂hₜ/∂hₖ'
     """
+    check_result("found", found, JacobianNorms, "ts.inspect.jacobian_norms(h_s, h_t)")
     axes = new_axes(title, "step k", f"norm of the change of the state at step {found.steps[-1]}")
     for i, (name, values) in enumerate(found.curves.items()):
         look_of = {**look(i), "marker": "o"}
@@ -198,6 +215,8 @@ def durations(
         ['a', 'b', 'a, observed (2 stays)', 'b, observed (2 stays)']
     """
     given = [found for found in (expected, observed) if found is not None]
+    for found in given:
+        check_result("durations", found, Durations, "HMM.durations or ts.hmm.observed_durations")
     names = list(dict.fromkeys(name for found in given for name in found.names))
     if not names:
         raise ValueError("durations needs at least one state, in expected or observed; got none")

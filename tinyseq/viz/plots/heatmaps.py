@@ -12,6 +12,7 @@ from tinyseq.hmm.results import Posterior
 from tinyseq.inspect import LagTable
 from tinyseq.viz.plots.axes import (
     Floats,
+    check_result,
     finished,
     heat,
     labels,
@@ -234,6 +235,7 @@ def gates(
         >>> [axes.get_ylabel() for axes in figure.axes[:3]]
         ['r', 'z', 'n']
     """
+    check_result("values", values, Mapping, "ts.inspect.gate_values(output)")
     by_gate = {name: _of_sequence(value, name, sequence) for name, value in values.items()}
     if len({len(rows) for rows in by_gate.values()}) != 1:
         raise ValueError(f"gates must have the same length, got {[len(rows) for rows in by_gate.values()] or 'none'}")
