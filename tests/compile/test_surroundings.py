@@ -1,7 +1,10 @@
 """What a compiled function reads besides its arguments: each change makes a new recording, and nothing else does."""
 
+import array
+import ctypes
 import functools
 import types
+import weakref
 from collections import deque
 from contextvars import ContextVar
 
@@ -70,6 +73,27 @@ def objects_of(part):
     return array
 
 
+def attributed(value, part):
+    """A container, number or array of a class of its own, with an attribute."""
+    kind = type("Made", (type(value),), {"__module__": __name__})
+    made = value.view(kind) if isinstance(value, np.ndarray) else kind(value)
+    made.part = part
+    return made
+
+
+def of_metaclass(part):
+    return type("Meta", (type,), {"__module__": __name__, "part": part})("Made", (), {"__module__": __name__})
+
+
+KEPT = []  # what weak references are of
+
+
+def weak(part):
+    KEPT.append(of_class(part=None))
+    KEPT[-1].part = part
+    return weakref.ref(KEPT[-1])
+
+
 # what holds a part, and how the part is read
 STEPS = {
     "dict": (lambda p: {"a": p}, "{}['a']"),
@@ -92,6 +116,12 @@ STEPS = {
     "method": (lambda p: Slots(p).get, "{}()"),
     "decorated": (lambda p: ts.enable_grad()(lambda: p), "{}()"),
     "context": (lambda p: ContextVar("part", default=p), "{}.get()"),
+    "attribute of a dict": (lambda p: attributed({}, p), "{}.part"),
+    "attribute of a list": (lambda p: attributed([1], p), "{}.part"),
+    "attribute of a tuple": (lambda p: attributed((1,), p), "{}.part"),
+    "attribute of a number": (lambda p: attributed(1.0, p), "{}.part"),
+    "attribute of an array": (lambda p: attributed(np.ones(1), p), "{}.part"),
+    "weak reference": (weak, "{}().part"),
 }
 
 
@@ -146,6 +176,20 @@ ENDS = {
         None,
     ),
     "context": (lambda v: ContextVar("end", default=v), "{}.get()", lambda h, v: h.set(v), None),
+    **{
+        f"attribute of {value!r}": (
+            lambda v, value=value: attributed(value, v),
+            "{}.part",
+            lambda h, v: setattr(h, "part", v),
+            None,
+        )
+        for value in ({}, [], (), {1}, frozenset({1}), deque([1]), 1.0, 1, 1j, "a", b"a", np.ones(1))
+    },
+    "array.array": (lambda v: array.array("d", [v]), "{}[0]", lambda h, v: h.__setitem__(0, v), float),
+    "memoryview": (lambda v: memoryview(bytearray([v])), "{}[0]", lambda h, v: h.__setitem__(0, v), int),
+    "number of C": (ctypes.c_double, "{}.value", lambda h, v: setattr(h, "value", v), float),
+    "weak reference": (weak, "{}().part", lambda h, v: setattr(h(), "part", v), None),
+    "metaclass": (of_metaclass, "{}.part", lambda h, v: setattr(type(h), "part", v), None),
 }
 
 NUMBERS = [0, 1, 1.0, True, 0.0, -0.0, 2.5, 7]

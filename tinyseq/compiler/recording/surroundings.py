@@ -9,6 +9,7 @@ import functools
 import sys
 import sysconfig
 import types
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
@@ -92,7 +93,7 @@ class Surroundings:
         self._lists: list[tuple[Any, list[Any]]] = []
         self._sized: list[Any] = []
         self._lengths: list[int] = []
-        self._bytes: list[tuple[bytearray, bytes]] = []
+        self._bytes: list[tuple[Any, bytes]] = []
         self._arrays: list[tuple[Any, Any]] = []
         self._states = [(value, hidden_state(value)) for value in EVERYONES]
         self._seen = {id(function)}
@@ -113,7 +114,7 @@ class Surroundings:
             and all(_same_mapping(*mapping) for mapping in self._mappings)
             and all(_same_class(*each) for each in self._classes)
             and all(len(now) == len(then) and _same_all(then, [*now]) for now, then in self._lists)
-            and all(now == then for now, then in self._bytes)
+            and all(_buffered(now) == then for now, then in self._bytes)
             and all(_same_content(then, _described(now)) for now, then in self._arrays)
         )
 
@@ -131,19 +132,23 @@ class Surroundings:
         if id(value) in self._seen or value is _MISSING:
             return
         if isinstance(value, np.ndarray):
-            self._seen.add(id(value))
             self._arrays.append((value, _described(value)))
             if value.dtype.hasobject:
                 self._left.append((self._arrays[-1][1][2], depth + 1))
-        elif isinstance(value, bytearray):
-            self._seen.add(id(value))
-            self._bytes.append((value, bytes(value)))
-        elif not isinstance(value, _LEAVES):
+        elif isinstance(value, _LEAVES):
+            if not _of_subclass(value):
+                return
+        elif (content := _buffered(value)) is not None:
+            self._bytes.append((value, content))
+        else:
             if depth < _DEEPEST:
                 self._seen.add(id(value))
                 self._left.append((value, depth + 1))
             else:
                 self._measure(value)
+            return
+        self._seen.add(id(value))
+        self._left.extend((part, depth + 1) for part in _of_subclass(value))
 
     def _measure(self, value: Any) -> tuple[()]:
         """Watch the length of a container whose contents are not watched."""
@@ -170,15 +175,17 @@ class Surroundings:
             return value.fget, value.fset
         if isinstance(value, ContextVar):
             return [self._contents.add(value, "")]
+        if isinstance(value, weakref.ref):
+            return [value()]
         if isinstance(value, list | tuple | deque | set | dict) and len(value) > _LONGEST:
-            return self._measure(value)
+            return [*self._measure(value), *_of_subclass(value)]
         if isinstance(value, tuple | frozenset):
-            return value
+            return [*value, *_of_subclass(value)]
         if isinstance(value, list | deque | set):
             self._lists.append((value, list(value)))
-            return self._lists[-1][1]
+            return [*self._lists[-1][1], *_of_subclass(value)]
         if isinstance(value, dict | types.MappingProxyType):
-            return self._of_mapping(value)
+            return [*self._of_mapping(value), *_of_subclass(value)]
         return self._of_class(value) if isinstance(value, type) else self._of_object(value)
 
     def _of_mapping(self, value: Any) -> list[Any]:
@@ -207,7 +214,7 @@ class Surroundings:
             return []
         self._attributes.add(value, "__mro__")
         self._classes.append((vars(value), [*vars(value)], [*vars(value).values()]))
-        return [*value.__mro__, *_own(vars(value)).values()]
+        return [type(value), *value.__mro__, *_own(vars(value)).values()]
 
     def _of_object(self, value: Any) -> list[Any]:
         if (state := hidden_state(value)) is not None:
@@ -221,6 +228,20 @@ class Surroundings:
             self._attributes.add(value, "__dict__")
             found += self._of_mapping(table)
         return [*found, *type(value).__mro__]
+
+
+def _of_subclass(value: Any) -> list[Any]:
+    """The attributes, and the class, of an object whose class derives from one of Python's containers or numbers."""
+    table = None if isinstance(value, Tensor | types.ModuleType) else getattr(value, "__dict__", None)
+    return [table, type(value)] if isinstance(table, dict) else []
+
+
+def _buffered(value: Any) -> bytes | None:
+    """The contents of a bytearray, an `array.array`, a memoryview or a number of ctypes; None for anything else."""
+    try:
+        return memoryview(value).tobytes()
+    except (TypeError, ValueError, BufferError):
+        return None
 
 
 def _slots(kind: type) -> list[str]:
@@ -306,4 +327,4 @@ def _same(then: Any, now: Any) -> bool:
         return len(then) == len(now) and all(map(_same, then, now))
     if isinstance(now, types.MethodType):
         return then.__self__ is now.__self__ and then.__func__ is now.__func__
-    return isinstance(now, PLAIN) and repr(then) == repr(now)
+    return isinstance(now, PLAIN) and repr(then) == repr(now) and not hasattr(now, "__dict__")
