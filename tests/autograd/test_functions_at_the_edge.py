@@ -319,3 +319,25 @@ def test_a_large_determinant_has_a_logarithm():
     wanted = np.linalg.slogdet(x.astype(float))
     assert sign.item() == wanted.sign
     assert size.item() == pytest.approx(wanted.logabsdet, rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint64, np.int8])
+@pytest.mark.parametrize(
+    "name", ["log_sigmoid", "softplus", "sigmoid", "logsumexp", "softmax", "log_softmax", "std", "var"]
+)
+def test_whole_numbers_and_booleans_have_the_values_of_real_ones(name, dtype):
+    x = np.array([[0, 1, 1], [1, 0, 0]])
+    found, wanted = (getattr(ts, name)(ts.tensor(x.astype(kind))).numpy() for kind in (dtype, float))
+    np.testing.assert_allclose(found, wanted, rtol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["std", "mean", "norm", "logsumexp", "softmax"])
+def test_in_half_precision_nothing_overflows_on_the_way(name):
+    """The squares of 256, and sums of 300 such numbers, are infinite there."""
+    x = np.random.default_rng(0).normal(size=(2, 300)).astype(np.float16) * 900
+    found, wanted = (ts.tensor(x.astype(kind), requires_grad=True) for kind in (np.float16, float))
+    results = [getattr(ts, name)(each, axis=1) for each in (found, wanted)]
+    np.testing.assert_allclose(results[0].numpy(), results[1].numpy(), rtol=2e-3, atol=1e-7)
+    slopes = [ts.grad(y.sum(), each).numpy() for y, each in zip(results, (found, wanted), strict=True)]
+    np.testing.assert_allclose(*slopes, rtol=0.02, atol=2e-4)
+    assert results[0].dtype == slopes[0].dtype == np.float16

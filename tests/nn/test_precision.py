@@ -60,3 +60,14 @@ def test_gradients_of_a_layer_are_checked_in_float64():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ts.testing.gradcheck(lambda x, *_: layer(x)[0], [x, *layer.parameters()])
+
+
+def test_layer_norm_in_half_precision_is_that_of_the_same_numbers():
+    """Their squares are infinite in float16: a variance of infinity made all of the result 0."""
+    x = (np.random.default_rng(0).normal(size=(3, 8)) * 1000).astype(np.float16)
+    given = [ts.tensor(x.astype(kind), requires_grad=True) for kind in (np.float16, float)]
+    found, wanted = (ts.nn.LayerNorm(8).to(each.dtype)(each) for each in given)
+    np.testing.assert_allclose(found.numpy(), wanted.numpy(), atol=2e-3)
+    slopes = [ts.grad((y * y * y).sum(), each).numpy() for y, each in zip((found, wanted), given, strict=True)]
+    np.testing.assert_allclose(*slopes, atol=2e-4)
+    assert found.dtype == slopes[0].dtype == np.float16

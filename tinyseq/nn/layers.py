@@ -194,9 +194,11 @@ class LayerNorm(Module):
             raise ValueError(
                 f"LayerNorm: x has shape {x.shape}; its last axis must be {self.weight.shape[0]} (features)"
             )
-        centred = x - mean(x, axis=-1, keepdims=True)
+        wide = x.to("float32") if str(x.dtype) == "float16" else x  # in which the square of 256 is infinite
+        centred = wide - mean(wide, axis=-1, keepdims=True)
         deviation: Tensor = sqrt(mean(square(centred), axis=-1, keepdims=True) + self.eps)
-        return centred / deviation * self.weight + self.bias
+        normed = centred / deviation
+        return (normed if wide is x else normed.to(x.dtype)) * self.weight + self.bias
 
     if TYPE_CHECKING:  # a call takes and gives what `forward` does
         __call__ = forward

@@ -299,6 +299,8 @@ def _spread(
     ) -> Tensor:
         x = constant(x) if dtype is None else constant(x).to(dtype)
         divisor = _divisor(x, axis, _less(ddof, correction, name), name)
+        if getattr(x.dtype, "char", "") == "e":  # float16, whose squares soon overflow
+            return measured(_centred(x.to("float32"), axis), axis, keepdims, divisor).to(x.dtype)
         return measured(_centred(x, axis), axis, keepdims, divisor)
 
     function.__name__ = function.__qualname__ = name

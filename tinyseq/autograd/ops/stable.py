@@ -55,9 +55,13 @@ class _Terms(NamedTuple):
         return self.exp / xp.where(self.total == 0, 1.0, self.total)
 
 
+def _real(xp: Any, x: Any) -> Any:
+    """Whole numbers, of which those without a sign have no negative, and booleans as float64."""
+    return x if xp.isdtype(x.dtype, "real floating") else xp.astype(x, xp.float64)
+
+
 def _terms(xp: Any, x: Any, axis: Any) -> _Terms:
-    if not xp.isdtype(x.dtype, "real floating"):
-        x = xp.astype(x, xp.float64)
+    x = _real(xp, x)
     if 0 in x.shape:
         nothing = xp.sum(x, axis=axis, keepdims=True)
         return _Terms(nothing - _INF, x, x, nothing)
@@ -189,7 +193,7 @@ softplus = op(
 )
 log_sigmoid = op(
     "log_sigmoid",
-    forward=lambda xp, x: -xp.logaddexp(-x, xp.zeros_like(x)),
+    forward=lambda xp, x: -xp.logaddexp(-_real(xp, x), xp.zeros_like(_real(xp, x))),
     saves="x",
     vjp=lambda xp, g, x: g * xp.sigmoid(-x),
     tex=r"\bar x = \bar y\,\sigma(-x)",
@@ -219,8 +223,7 @@ def _flat_index(targets: Any, classes: int) -> Any:
 
 
 def _cross_entropy(xp: Any, logits: Any, *, targets: Any, kept: list[Any] | None = None) -> Any:
-    if not xp.isdtype(logits.dtype, "real floating"):
-        logits = xp.astype(logits, xp.float64)
+    logits = _real(xp, logits)
     if xp.on_host:
         _check_targets(targets, logits.shape[-1])
         return by_rows.losses(xp, logits, targets, kept)
