@@ -28,6 +28,15 @@ def test_without_labels_it_climbs():
     assert found.score(data) == same.score(data) == pytest.approx(found.fitted_.log_likelihoods[-1])
 
 
+def test_without_labels_its_steps_are_shown_and_callbacks_may_stop_it(capsys):
+    data, seen = random_data(np.random.default_rng(0), 3, [20] * 5), []
+    found = HMMEstimator(2, n_iter=10, restarts=1).fit(data, callbacks=[seen.append], progress=True)
+    assert [report.log_likelihood for report in seen] == found.fitted_.log_likelihoods
+    assert "Baum-Welch 10/10" in capsys.readouterr().err
+    stopped = HMMEstimator(2, n_iter=10, restarts=1).fit(data, callbacks=[lambda report: report.step == 2])
+    assert len(stopped.fitted_.log_likelihoods) == 3
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_its_default_fit_explains_as_much_as_the_truth(seed):
     truth = HMM([0.5, 0.5], [[0.95, 0.05], [0.1, 0.9]], [[0.9, 0.1], [0.2, 0.8]])

@@ -12,7 +12,7 @@ from tinyseq.hmm.emissions import Gaussian
 from tinyseq.hmm.emissions.densities.covariances import KINDS, shape_of
 from tinyseq.hmm.emissions.emission import Priors
 from tinyseq.hmm.interop.estimator_inputs import Given, Samples, labels, samples
-from tinyseq.hmm.learning.baum_welch import Fitted, shuffled, warn_of_narrow
+from tinyseq.hmm.learning.baum_welch import Callback, Fitted, shuffled, warn_of_narrow
 from tinyseq.hmm.learning.counting import Smoothing
 from tinyseq.hmm.model.hmm import HMM
 from tinyseq.hmm.model.labels import Items
@@ -108,13 +108,22 @@ class HMMEstimator:
         self.priors = priors
         self.random_state = random_state
 
-    def fit(self, X: Given, y: Given | None = None, lengths: Sequence[int] | None = None) -> Self:
+    def fit(
+        self,
+        X: Given,
+        y: Given | None = None,
+        lengths: Sequence[int] | None = None,
+        *,
+        progress: bool = False,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
         """Fit by counting if there are labels, else by Baum-Welch.
 
         Args:
             X: the sequences.
             y: the states of each sequence, or None.
             lengths: the lengths of the sequences, if X is one table of concatenated sequences.
+            progress, callbacks: without labels, as for `HMM.fit_em`.
 
         Returns:
             The estimator itself.
@@ -147,6 +156,8 @@ class HMMEstimator:
                 rng=rng,
                 learn=self.learn,
                 priors=self.priors,
+                progress=progress,
+                callbacks=callbacks,
             )
             self.hmm_ = self.fitted_.model
         elif self.priors:
