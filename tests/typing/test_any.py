@@ -38,7 +38,7 @@ ALLOWED = {
     ("tinyseq.hmm.emissions.*.scales", "Any"): RAW,
     ("*", "Items"): OWN,
     ("*(text)", "Text"): OWN,
-    ("*(validation)", "Text"): OWN,
+    ("*(validation)", "*"): OWN,
     ("*.names", "Any"): OWN,
     ("*.Posterior.__init__(names)", "Any"): OWN,
     ("*.Posterior.__init__(symbols)", "Any"): OWN,

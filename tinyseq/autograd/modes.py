@@ -76,7 +76,7 @@ class Mode:
         if self.block is block:
             return self.outer
         outer = self.outer.without(block)
-        return self if outer is self.outer else self.block.entered(outer, self.errors)
+        return self if outer is self.outer else self.block._entered(outer, self.errors)
 
 
 MODE: ContextVar[Mode] = ContextVar("tinyseq_mode", default=Mode())  # noqa: B039 (never mutated)
@@ -94,7 +94,7 @@ class Switch(ABC):
     def inside(self, now: Mode) -> Mode:
         """The mode inside, whose ``outer`` is the one around it."""
 
-    def entered(self, now: Mode, errors: Any = None) -> Mode:
+    def _entered(self, now: Mode, errors: Any = None) -> Mode:
         """The mode inside, as of this block."""
         mode = self.inside(now)
         mode.block = self
@@ -102,7 +102,7 @@ class Switch(ABC):
         return mode
 
     def __enter__(self) -> None:
-        MODE.set(self.entered(MODE.get()))
+        MODE.set(self._entered(MODE.get()))
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         mode = MODE.get()
