@@ -325,6 +325,11 @@ def rule(xp, g, x):
     ("declared", "error", "message"),
     [
         ({"forward": lambda x: x, "vjp": rule}, ValueError, "forward must take xp and at least one input"),
+        (
+            {"forward": lambda xp, x, k=2: x * k},
+            ValueError,
+            "k has a default, so it is a setting; write",
+        ),
         ({"kind": "pointwise"}, ValueError, "kind must be one of elementwise, .*, got 'pointwise'"),
         ({"saves": "z"}, ValueError, "saves has 'z', but there are only out, x"),
         ({"saves": ("x", "y.shape")}, ValueError, "saves has 'y', but there are only out, x"),

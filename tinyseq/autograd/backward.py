@@ -362,7 +362,8 @@ def _fitted(xp: Any, g: Any, shape: Shape, dtype: Any, op: Op, i: int) -> Any:
     """A gradient in its input's shape and dtype."""
     if g.shape != shape:
         if not op.broadcasts:
-            raise AssertionError(f"the VJP of {op.name} gave shape {g.shape} for argument {i} of shape {shape}")
+            given = f"shape {g.shape} for argument {i} of shape {shape}"
+            raise AssertionError(f"the VJP of {op.name} gave {given}; broadcasts=True is for ops that broadcast")
         g = summed_to(xp, g, shape)
     if g.dtype == dtype:
         return g

@@ -123,7 +123,7 @@ def draw(
         bool, typer.Option("--candidates", help="List each cell's candidates, with the losers struck out.")
     ] = False,
     posterior: Annotated[bool, typer.Option("--posterior", help="Shade a trellis by the posteriors.")] = False,
-    values: Annotated[bool | None, typer.Option(help="Write values; --no-values: a trellis to fill in.")] = None,
+    values: Annotated[bool | None, typer.Option(help="Write values; --no-values leaves a trellis to fill in.")] = None,
     title: Annotated[str, typer.Option(help="A title.")] = "",
     font_size: Annotated[float | None, typer.Option(help="Font size in points; 11 by default.")] = None,
     size: Annotated[

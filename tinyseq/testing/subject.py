@@ -71,7 +71,8 @@ class Subject:
         """Raise ValueError if the outputs are random, which would look like a wrong rule."""
         if not np.array_equal(self.vector(), self.vector(), equal_nan=True):
             raise ValueError(
-                f"{self.name} gave two different results for the same inputs; make it repeatable, as by model.eval()"
+                f"{self.name} gave two different results for the same inputs; make it repeatable, as by model.eval(), "
+                "and change no input in place"
             )
 
     def warn_if_unused(self) -> None:

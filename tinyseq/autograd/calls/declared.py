@@ -14,13 +14,17 @@ def check_declaration(record: Op) -> None:
     """Check that the parts of an op's declaration fit together.
 
     Raises:
-        ValueError: there is no input, the number of rules is not that of the inputs, ``saves`` has a name that is
-            neither an input nor the output, or the kind is unknown.
+        ValueError: there is no input, a setting is not keyword-only, the number of rules is not that of the inputs,
+            ``saves`` has a name that is neither an input nor the output, or the kind is unknown.
         TypeError: a rule does not take what it is called with.
     """
     name, inputs = record.name, ", ".join(record.inputs)
     if not record.inputs:
         raise ValueError(f"op {name!r}: forward must take xp and at least one input, as in forward=lambda xp, x: ...")
+    for parameter in inspect.signature(record.forward).parameters.values():
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.default is not parameter.empty:
+            setting = parameter.name
+            raise ValueError(f"op {name!r}: {setting} has a default, so it is a setting; write *, before {setting}=")
     if record.kind not in get_args(Kind):
         raise ValueError(f"op {name!r}: kind must be one of {', '.join(get_args(Kind))}, got {record.kind!r}")
     known = {*record.inputs, "shapes" if record.outputs else "out"}

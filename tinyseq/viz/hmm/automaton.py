@@ -95,7 +95,8 @@ def automaton(
     check_model(hmm, "as in automaton(hmm)")
     transition = floats(hmm.transition)
     if hmm.n != 2 or transition.ndim != 2:
-        raise ValueError("an automaton needs a model with n = 2 and the same transitions at every step")
+        found = "transitions that vary by step" if hmm.n == 2 else f"n = {hmm.n}; ts.viz.trellis draws any n"
+        raise ValueError(f"an automaton needs a model with n = 2 and the same transitions at every step, got {found}")
     count = len(transition)
     if count > MOST_STATES:
         raise ValueError(f"an automaton of {count} states would be illegible; at most {MOST_STATES} are drawn")
