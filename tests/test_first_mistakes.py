@@ -73,10 +73,14 @@ def test_a_cure_names_no_keyword_that_is_not_there():
         (ts.nn, "Bidirectional", "use bidirectional=True"),
         (ts, "layers", r"use ts\.nn"),
         (ts, "keras", r"use ts\.nn"),
+        (ts.tagging.RNNTagger(), "predict", r"use tagger\.tag\(words\)"),
+        (ts.tagging.HMMTagger(), "evaluate", r"use tagger\.accuracy\(sentences\)"),
+        (ts.viz.cell("rnn"), "show", r"use drawing\.save\(path\)"),
+        (ts.viz.cell("rnn"), "render", r"use drawing\.save"),
         (ts.data, "read_conllu", r"use ts\.data\.conllu"),
     ],
 )
-def test_the_names_of_keras_and_of_readers_say_what_to_use(owner, name, cure):
+def test_a_name_of_another_library_says_what_to_use(owner, name, cure):
     with pytest.raises(AttributeError, match=cure):
         getattr(owner, name)
 
@@ -85,6 +89,13 @@ def test_no_name_is_said_to_be_pytorchs():
     with pytest.raises(AttributeError) as found:
         _ = ts.data.my_conllu
     assert "PyTorch" not in str(found.value)
+
+
+def test_a_module_without_forward_names_its_methods():
+    with pytest.raises(NotImplementedError, match=r"CRF defines no forward\(\); call one of its methods: .*decode"):
+        ts.nn.CRF(3)(ts.zeros(4, 3), [0, 1, 2, 2])
+    with pytest.raises(NotImplementedError, match=r"Module defines no forward\(\)$"):
+        ts.nn.Module()(1.0)
 
 
 # -- values of the wrong kind ------------------------------------------------------------------------------------------

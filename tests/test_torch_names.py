@@ -224,11 +224,12 @@ def test_size_is_a_number_that_says_what_to_call():
 
 def test_no_habit_is_a_name_that_exists():
     owners = [(names.TENSOR, x), (other_names.HMM, ts.hmm.HMM([1.0], [[1.0]], [[1.0]]))]
+    owners += [(other_names.TAGGER, ts.tagging.HMMTagger()), (other_names.DRAWING, ts.viz.cell("rnn"))]
     owners += [(names.MODULE, OWNERS["torch.nn.Module"][1]), (names.OPTIMIZER, OWNERS["torch.optim.Optimizer"][1])]
     owners += [
         (lookup.MODULES[place], module) for place, module in lookup.public_modules(ts) if place in lookup.MODULES
     ]
-    assert len(owners) == 4 + len(lookup.MODULES)
+    assert len(owners) == 6 + len(lookup.MODULES)
     for table, owner in owners:
         assert [name for name in table if hasattr(owner, name)] == []
     operators = [name for name in names.WRITTEN if hasattr(ts, name)]

@@ -1,5 +1,6 @@
 """Module: a callable with parameters, whose name is recorded on its ops."""
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
@@ -50,7 +51,10 @@ class Module(metaclass=Explained):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; a subclass defines it."""
-        raise NotImplementedError(f"{type(self).__name__} defines no forward()")
+        kind = type(self)
+        own = [name for name, value in vars(kind).items() if inspect.isfunction(value) and not name.startswith("_")]
+        cure = f"; call one of its methods: {', '.join(own)}" if own and kind is not Module else ""
+        raise NotImplementedError(f"{kind.__name__} defines no forward(){cure}")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         with scope(self._name or type(self).__name__):

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Self, TypeVar
 
 from tinyseq import arguments
 from tinyseq.data.readers import Sentence, Tag, Word
@@ -10,6 +10,8 @@ from tinyseq.data.treebanks.chunks import Scheme
 from tinyseq.io import SavedModel
 from tinyseq.nn.checks import check_device
 from tinyseq.tagging.analysis import Analysis, analysis
+from tinyseq.torch_names.lookup import missing
+from tinyseq.torch_names.other_names import TAGGER
 
 Learnt = TypeVar("Learnt")
 
@@ -49,6 +51,11 @@ class Tagger(SavedModel, ABC):
         >>> Shouting().tag(["a", "cat"])
         ['A', 'CAT']
     """
+
+    if not TYPE_CHECKING:  # for type checkers a missing name stays an error
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise missing(f"{type(self).__name__!r} object", name, TAGGER, owned=self)
 
     @property
     @abstractmethod

@@ -109,3 +109,14 @@ TRAIN = {
     **dict.fromkeys(("EMA", "SWA", "AveragedModel"), "ts.train.WeightAverage(model)"),
     "ProgressBar": "ts.train.progress",
 }
+TAGGER = {  # attributes of a tagger
+    **dict.fromkeys(("predict", "decode", "viterbi", "pos_tag"), "tagger.tag(words), or tagger.tag_many(sentences)"),
+    **dict.fromkeys(("score", "evaluate"), "tagger.accuracy(sentences), or tagger.analyse(sentences)"),
+    **dict.fromkeys(("confusion", "confusion_matrix", "errors"), "tagger.analyse(sentences)"),
+    "train": "tagger.fit(sentences)",
+}
+DRAWING = {  # attributes of a drawing
+    **dict.fromkeys(("show", "view", "plot", "display"), "drawing.save(path), or the drawing as a cell's last line"),
+    **dict.fromkeys(("render", "savefig", "write", "to_svg", "to_png", "pipe"), 'drawing.save("name.svg") or .png'),
+    "source": "drawing.dot",
+}

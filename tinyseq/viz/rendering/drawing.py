@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tinyseq.arguments import whole
 from tinyseq.io import atomic_write, check_output
+from tinyseq.torch_names.lookup import missing
+from tinyseq.torch_names.other_names import DRAWING
 from tinyseq.viz.page.embedded import LEAST_HEIGHT, Page
 from tinyseq.viz.page.html import page
 from tinyseq.viz.rendering.graphviz import render, render_svg
@@ -57,6 +59,11 @@ class Drawing:
 
     def __repr__(self) -> str:
         return f"Drawing({self.title!r})"
+
+    if not TYPE_CHECKING:  # for type checkers a missing name stays an error
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise missing(f"{type(self).__name__!r} object", name, DRAWING, owned=self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Drawing":
         other = Drawing(self.dot, self.title, self._tell, self._svg)  # drawings are immutable
