@@ -228,6 +228,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "hmm.HMM.fit_em": lambda **a: hmm().fit_em("abba", **{"max_steps": 1} | a),
     "hmm.HMM.from_labelled": lambda **a: ts.hmm.HMM.from_labelled(PAIRS, **a),
     "hmm.HMM.kbest": lambda **a: hmm().kbest("ab", **a),
+    "hmm.check_semiring": lambda **a: ts.hmm.check_semiring(ts.hmm.semirings.LOG, **a),
     "hmm.compare": lambda **a: ts.hmm.compare([[0, 1, 1, 0]], restarts=1, n_iter=1, **a),
     "hmm.HMM.predict": lambda **a: hmm().predict("ab", **a),
     "hmm.HMM.durations": lambda **a: hmm().durations(**a),
