@@ -458,6 +458,24 @@ def test_an_executor_is_chosen_by_name():
         ts.compile(lambda x: x, executor="numpyy")
 
 
+def test_arrays_in_a_file_are_arguments_like_others(tmp_path):
+    x = np.memmap(tmp_path / "x", "f8", "w+", shape=(4, 3))
+    ids = np.memmap(tmp_path / "ids", "i8", "w+", shape=(4,))
+    w = ts.tensor(np.eye(3), requires_grad=True)
+
+    def function(x, ids):
+        return ts.nn.cross_entropy(ts.tanh(x * 0.1) @ w, ids)
+
+    fast = ts.compile(function)
+    for i in range(3):
+        x[:], ids[:] = np.arange(12).reshape(4, 3) + i, [0, i, 1, 2]
+        wanted, found = function(x, ids), fast(x, ids)
+        x[:], ids[:] = 7.0, 2
+        assert found.item() == wanted.item()
+        np.testing.assert_array_equal(ts.grad(found, w).numpy(), ts.grad(wanted, w).numpy())
+    assert sum(map(len, fast._replays.values())) == 1
+
+
 def test_arrays_that_lie_otherwise_in_memory_are_another_recording():
     """A sum adds up in the order of the elements in memory, so that its last bits depend on it."""
     table, w = np.random.default_rng(0).standard_normal((3, 40, 50)).astype("float32"), ts.ones(1, dtype="float32")

@@ -56,7 +56,7 @@ class Trace:
             return value
         place, self._count = self._count, self._count + 1
         if isinstance(value, np.ndarray):
-            return self.recorder.input(value)
+            return self.recorder.input(np.asarray(value))  # of a memory map, too
         leaf = None if value.node is None else Leaf(value._array)
         if leaf is not None:
             self._places[leaf] = place
