@@ -54,9 +54,11 @@ def picture(calm: np.ndarray, series: np.ndarray, regimes: np.ndarray, folder: P
         )
         changes = figure.axes[0].twinx()
         changes.plot(np.arange(len(series)) + 0.5, series, color="white", linewidth=1.0)
-        changes.set_ylabel("daily return", fontsize=9, labelpad=0)
+        changes.set_ylabel("daily return", fontsize=9)
         changes.tick_params(labelsize=8, length=2)
         changes.spines[:].set_visible(False)
+        if names := figure.axes[0].get_legend():
+            names.set_bbox_to_anchor((1.06, 1))  # to the right of the second scale
         figure.savefig(folder / "gaussian_hmm.png", dpi=120)
     except (ImportError, RuntimeError) as error:
         print(f"no picture: {error}")

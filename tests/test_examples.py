@@ -2,7 +2,11 @@
 
 import base64
 import re
+import runpy
+from itertools import combinations
+from pathlib import Path
 
+import numpy as np
 import pytest
 from short_examples import PROGRAMS, keep, outcome_of, run
 
@@ -68,3 +72,21 @@ def test_a_missed_figure_is_seen():
     assert stated("GRU: error 0.3 (expected: below 0.05)") == [("GRU", 0.3, "below", 0.05)]
     assert not reached(72.5, "at least", 90.0)
     assert not reached(0.3, "below", 0.05)
+
+
+def test_the_scale_of_the_daily_returns_and_the_names_of_the_regimes_stand_apart(tmp_path, monkeypatch):
+    matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    matplotlib.use("agg")
+    from matplotlib.figure import Figure
+
+    saved = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: saved.append(figure))
+    example = runpy.run_path(str(Path(__file__).parent.parent / "examples" / "gaussian_hmm.py"))
+    rng = np.random.default_rng(0)
+    example["picture"](rng.random(500), rng.normal(0, 0.02, 500), rng.integers(0, 2, 500), tmp_path)
+    figure = saved[0]
+    figure.canvas.draw()
+    scale = figure.axes[-1].yaxis
+    places = [text.get_window_extent() for text in (*scale.get_ticklabels(), scale.label)]
+    places += [figure.axes[0].get_legend().get_window_extent()]
+    assert not any(one.overlaps(other) for one, other in combinations(places, 2))
