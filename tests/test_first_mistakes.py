@@ -16,7 +16,14 @@ x = ts.tensor([1.0, 2.0], requires_grad=True)
 
 ENTRIES = [
     *(ts.tensor, ts.zeros, ts.nn.LSTM, ts.nn.cross_entropy, ts.optim.Adam, ts.train.train),
-    *(ts.hmm.HMM, ts.hmm.HMM.from_labelled, ts.tagging.HMMTagger, ts.tagging.RNNTagger, ts.tagging.RNNTagger.fit),
+    *(
+        ts.hmm.HMM,
+        ts.hmm.HMM.from_labelled,
+        ts.hmm.HMM.fit_em,
+        ts.tagging.HMMTagger,
+        ts.tagging.RNNTagger,
+        ts.tagging.RNNTagger.fit,
+    ),
     *(ts.lm.NgramLM, ts.lm.RNNLM, ts.lm.RNNLM.fit, ts.classify.NaiveBayes, ts.classify.RNNClassifier),
     *(ts.classify.RNNClassifier.fit, ts.viz.graph, ts.viz.trellis, ts.viz.automaton, ts.viz.cell),
 ]
@@ -46,6 +53,8 @@ def test_a_misspelt_keyword_is_named(entry):
         (ts.hmm.HMM, "observations", "use symbols="),
         (ts.hmm.HMM, "n_components", "see ts.hmm.HMMEstimator"),
         (ts.lm.RNNLM.fit, "epochs", "use steps="),
+        (ts.hmm.HMM.fit_em, "n_iter", "use max_steps="),
+        (ts.hmm.HMM.fit_em, "tol", "use tolerance="),
         (ts.lm.RNNLM.fit, "batch_size", "use batch="),
         (ts.tagging.RNNTagger, "CRF", "did you mean crf="),
         (ts.viz.graph, "input", "did you mean inputs="),
@@ -158,6 +167,7 @@ def test_what_is_looked_at_must_be_a_tensor(look, given, message):
         (lambda: x.astype("floot"), "dtype must be an element type"),
         (lambda: x.to("gpu"), 'to() takes "cpu", "cuda" or a dtype such as "float64", got \'gpu\''),
         (lambda: ts.nn.LSTM(2, 3).to("gpu"), 'to() takes "cpu", "cuda" or a dtype such as "float64", got \'gpu\''),
+        (lambda: ts.nn.Sequential([ts.nn.Linear(2, 3)]), "got list; unpack it, as in Sequential(*steps)"),
         (lambda: ts.hmm.HMM(["a"], [[1.0]], [[1.0]]), "initial must be a table of numbers, got list"),
         (lambda: ts.hmm.HMM([1.0], [["a"]], [[1.0]]), "transition must be a table of numbers, got list"),
     ],
@@ -203,6 +213,13 @@ def test_losses_alone_are_plotted_by_their_steps():
 def test_what_is_no_finite_number_is_not_called_negative(setting, number):
     with pytest.raises(ValueError, match=f"{setting} must be a finite number, got {number}"):
         ts.optim.Adam([x], **{setting: number})
+
+
+def test_a_warning_of_training_points_at_the_line_that_called_it():
+    model = ts.hmm.HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], ts.hmm.Gaussian([0.0, 5.0], [1.0, 1.0]))
+    with pytest.warns(UserWarning, match="was kept at its floor") as found:
+        model.fit_em(np.array([0.0, 0.0, 0.0, 5.0, 5.2, 4.9] * 5))
+    assert found[0].filename == __file__
 
 
 def test_logarithms_in_place_of_probabilities_are_noticed():

@@ -402,7 +402,8 @@ class Sequential(ModuleList[Callable[[Tensor], Tensor]]):
             TypeError: if it is not callable.
         """
         if not callable(module):
-            raise TypeError(f"a step of Sequential is a module or a function, got {type(module).__name__}")
+            cure = "; unpack it, as in Sequential(*steps)" if isinstance(module, list | tuple) else ""
+            raise TypeError(f"a step of Sequential is a module or a function, got {type(module).__name__}{cure}")
         setattr(self, str(len(self)), module)
         return self
 

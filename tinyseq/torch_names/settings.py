@@ -51,6 +51,7 @@ SETTINGS = {
     "min": "use low=",
     "mode": "only ts.pad has a mode",
     "momentum_decay": "leave it out",
+    **dict.fromkeys(("max_iter", "n_iter"), "use max_steps="),
     "non_blocking": "leave it out",
     "normalized_shape": "pass it by position",
     "norm_type": "it belongs to max_norm=, which is not supported",
@@ -74,6 +75,7 @@ SETTINGS = {
     "threshold_mode": "the threshold is relative",
     "value": "use constant_values=",
     "weight": 'multiply the losses of reduction="none" by it',
+    "tol": "use tolerance=",
     "unbiased": "use ddof=1 for True and ddof=0 for False",
 }
 

@@ -13,6 +13,7 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 
 from tinyseq.arguments import whole
+from tinyseq.autograd.anomaly import frames_inside
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import Rows, redrawn, shares
 from tinyseq.hmm.emissions.emission import Priors as PriorValues
@@ -25,6 +26,7 @@ from tinyseq.hmm.observations import Observations
 from tinyseq.hmm.queries.forms import Many, One, Restriction
 from tinyseq.progress import shown, stops
 from tinyseq.random import Rng, as_generator
+from tinyseq.torch_names.settings import explained
 
 M = TypeVar("M")
 H = TypeVar("H", bound=Model)
@@ -140,6 +142,7 @@ class Climb:
             self._ahead = maximised(self.model, self.data.rows, self._expected, self.learn, self.priors)
 
 
+@explained
 def fit_em(
     hmm: H,
     sequences: One | Many,
@@ -304,7 +307,7 @@ def warn_of_narrow(model: Parameters, rows: Rows) -> None:
         warnings.warn(
             f"a variance of state {names} was kept at its floor: the state has collapsed onto observations that are"
             " (nearly) equal; use fewer states, or pass another minimum variance as floor=",
-            stacklevel=4,
+            stacklevel=1 + frames_inside(),
         )
 
 
