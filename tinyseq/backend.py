@@ -403,8 +403,16 @@ def normal_cdf(xp: Namespace, array: Array) -> Array:
     return xp.asarray(found.astype(values.dtype))
 
 
+def of_real(xp: Any, x: Any) -> Any:
+    """The array itself; complex numbers are a TypeError, for functions whose formula is of real ones."""
+    if xp.isdtype(x.dtype, "complex floating"):
+        raise TypeError(f"takes real numbers, got {x.dtype}")
+    return x
+
+
 def _real(values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
     """Whole numbers as float64."""
+    of_real(NUMPY, values)
     return values if values.dtype.kind == "f" else values.astype(np.float64)
 
 

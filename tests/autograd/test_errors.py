@@ -484,3 +484,15 @@ def test_a_leaf_of_complex_numbers_is_refused():
     for make in (lambda: ts.tensor([1j], requires_grad=True), lambda: ts.tensor([1j]).requires_grad_()):
         raises(TypeError, "got complex128; take the real and the imaginary parts, as two tensors", make)
     assert (ts.tensor([1j]) * 2.0).tolist() == [2j]
+
+
+REAL_FUNCTIONS = ["norm", "std", "var", "eigh", "eigvalsh", "cholesky", "logsumexp", "softmax", "log_softmax"]
+REAL_FUNCTIONS += ["log_sigmoid", "erf", "normal_cdf", "gelu", "vdot", "float_power"]
+
+
+@pytest.mark.parametrize("name", REAL_FUNCTIONS)
+def test_functions_whose_formula_is_of_real_numbers_refuse_complex_ones(name):
+    """They dropped the imaginary part, or squared where the size was meant."""
+    z = ts.tensor([[1 + 2j, 0.5], [0.5, 3 - 1j]])
+    with pytest.raises(TypeError, match=r"takes real numbers, got complex128"):
+        FUNCTIONS[name](*([z, z] if name in ("vdot", "float_power") else [z]))

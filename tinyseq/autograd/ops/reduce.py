@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 
 from tinyseq.autograd.declare import NONZERO, Accuracy, composite, op
 from tinyseq.autograd.tensor import Axis, Tensor, TensorLike, constant
-from tinyseq.backend import dtype_of, namespace_of
+from tinyseq.backend import dtype_of, namespace_of, of_real
 from tinyseq.sums import in_single, total
 
 
@@ -247,8 +247,8 @@ def _norm_slope(xp: Any, g: Any, x: Any, out: Any, *, axis: Any, keepdims: Any) 
 @in_single
 def _norm(xp: Any, x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
     """The root of the sum of squares in units of the largest element, so that no square overflows or underflows."""
-    if not xp.isdtype(x.dtype, ("real floating", "complex floating")):
-        x = xp.astype(x, xp.float64)
+    if not xp.isdtype(x.dtype, "real floating"):
+        x = xp.astype(of_real(xp, x), xp.float64)
     if 0 in x.shape:
         return xp.sum(xp.abs(x), axis=axis, keepdims=keepdims)
     largest = xp.max(xp.abs(x), axis=axis, keepdims=True)
@@ -272,6 +272,7 @@ norm = op(
     vjp=_norm_slope,
     tex=r"\bar x_i = \bar y\,x_i / y",
     domain=NONZERO,
+    analytic=False,
     method=True,
     slope_bound=1.0,
     kind="reduction",
@@ -298,6 +299,7 @@ def _spread(
         dtype: DTypeLike | None = None,
     ) -> Tensor:
         x = constant(x) if dtype is None else constant(x).to(dtype)
+        of_real(namespace_of(x._array), x)
         divisor = _divisor(x, axis, _less(ddof, correction, name), name)
         if getattr(x.dtype, "char", "") == "e":  # float16, whose squares soon overflow
             return measured(_centred(x.to("float32"), axis), axis, keepdims, divisor).to(x.dtype)

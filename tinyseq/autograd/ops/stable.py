@@ -14,7 +14,7 @@ from tinyseq.autograd.declare import Accuracy, op
 from tinyseq.autograd.ops import by_rows
 from tinyseq.autograd.ops.reduce import restored
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import frozen, made_once, namespace_of
+from tinyseq.backend import frozen, made_once, namespace_of, of_real
 from tinyseq.sums import in_single, total
 
 _INF = float("inf")
@@ -57,7 +57,7 @@ class _Terms(NamedTuple):
 
 def _real(xp: Any, x: Any) -> Any:
     """Whole numbers, of which those without a sign have no negative, and booleans as float64."""
-    return x if xp.isdtype(x.dtype, "real floating") else xp.astype(x, xp.float64)
+    return x if xp.isdtype(x.dtype, "real floating") else xp.astype(of_real(xp, x), xp.float64)
 
 
 def _terms(xp: Any, x: Any, axis: Any) -> _Terms:

@@ -65,8 +65,8 @@ class Segment:
                     "again; it must return the same"
                 )
             if not any(
-                isinstance(edge, Leaf) and edge.mutated > self.made for edge in self.edges
-            ):  # an error by itself
+                edge.mutated > self.made for edge in self.edges if isinstance(edge, Leaf)
+            ):  # refused by the walk
                 _check_repeated(self.results, [result._array for result in results if result.node is not None])
             pairs = zip(results, upstream, strict=True)
             seeds = [(r.node, g) for r, g in pairs if r.node is not None and g is not None]

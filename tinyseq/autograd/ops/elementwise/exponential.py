@@ -7,8 +7,8 @@ import numpy as np
 
 from tinyseq.autograd.declare import NONZERO, POSITIVE, Accuracy, composite, op
 from tinyseq.autograd.ops.elementwise.arithmetic import astype, pow
-from tinyseq.autograd.tensor import Tensor, TensorLike
-from tinyseq.backend import EXTENSIONS, Namespace
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+from tinyseq.backend import EXTENSIONS, Namespace, namespace_of, of_real
 
 LN2, LN10, INF = math.log(2), math.log(10), float("inf")
 
@@ -117,5 +117,9 @@ def float_power(x: TensorLike, y: TensorLike) -> Tensor:
         >>> ts.float_power(2, 3)
         tensor(8.)
     """
-    base, exponent = (float(z) if isinstance(z, int | float) else astype(z, np.float64) for z in (x, y))
+    numbers = [z if isinstance(z, int | float) else constant(z) for z in (x, y)]
+    for z in numbers:
+        if isinstance(z, Tensor):
+            of_real(namespace_of(z._array), z)
+    base, exponent = (astype(z, np.float64) if isinstance(z, Tensor) else float(z) for z in numbers)
     return pow(base, exponent)

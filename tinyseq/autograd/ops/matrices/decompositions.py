@@ -15,6 +15,7 @@ from tinyseq.autograd.ops.matrices.systems import beside, columns, rows
 from tinyseq.autograd.ops.moves.arranging import tril, triu
 from tinyseq.autograd.ops.moves.shape import matrix_transpose
 from tinyseq.autograd.tensor import Tensor, TensorLike
+from tinyseq.backend import of_real
 
 NAN = float("nan")
 
@@ -36,7 +37,7 @@ def _cholesky_slope(xp: Any, g: Any, y: Any) -> Any:
 
 cholesky = op(
     "cholesky",
-    forward=lambda xp, x: xp.linalg.cholesky(_symmetric(xp, x)),
+    forward=lambda xp, x: xp.linalg.cholesky(_symmetric(xp, of_real(xp, x))),
     saves="out",
     vjp=_cholesky_slope,
     tex=r"\bar x = \operatorname{sym}(y^{-\top} \operatorname{tril}_{1/2}(y^\top \bar y)\,y^{-1})",
@@ -85,7 +86,7 @@ def _eigh_slope(xp: Any, gs: Any, x: Any) -> Any:
 
 _eigh = op(
     "eigh",
-    forward=lambda xp, x: list(xp.linalg.eigh(_symmetric(xp, x))),
+    forward=lambda xp, x: list(xp.linalg.eigh(_symmetric(xp, of_real(xp, x)))),
     saves="x",
     vjp=_eigh_slope,
     outputs=True,

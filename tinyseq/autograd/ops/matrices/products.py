@@ -8,6 +8,7 @@ from tinyseq.autograd.ops.moves.arranging import moveaxis
 from tinyseq.autograd.ops.moves.parts import stack
 from tinyseq.autograd.ops.moves.shape import flatten, reshape
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+from tinyseq.backend import namespace_of, of_real
 
 
 @composite
@@ -56,7 +57,10 @@ def vdot(x: TensorLike, y: TensorLike) -> Tensor:
         >>> ts.vdot(ts.ones(2, 2), ts.ones(4))
         tensor(4.)
     """
-    return tensordot(flatten(x), flatten(y), 1)
+    x, y = flatten(x), flatten(y)
+    for part in (x, y):  # of complex numbers, NumPy's is the product with the conjugate of x
+        of_real(namespace_of(part._array), part)
+    return tensordot(x, y, 1)
 
 
 @composite
