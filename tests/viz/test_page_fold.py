@@ -248,6 +248,14 @@ def test_what_is_folded_in_a_long_picture_is_not_laid_out_and_nothing_fades(open
     assert browser.run(slow) == 0
 
 
+def test_what_is_within_a_folded_step_goes_with_it(opened, char_loss):
+    browser = opened(graph(char_loss(60, ts.nn.LSTM), steps=range(60)))
+    assert browser.run("folded.size") == 56
+    assert browser.run(f"document.querySelectorAll('{AWAY} {AWAY}').length") == 0
+    browser.run("toggleModule([...known].map(JSON.parse)[0])")
+    assert browser.run(f"document.querySelectorAll('{AWAY} {AWAY}').length") == 0
+
+
 def test_a_click_costs_little_because_nothing_inside_of_a_closed_module_is_touched(opened, lstm_page):
     browser = opened(lstm_page)
     browser.run(

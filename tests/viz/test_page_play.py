@@ -380,3 +380,15 @@ def test_the_panel_stays_in_its_place_while_the_play_goes_from_one_parameter_to_
     browser = opened(lstm_page, 1280, 720)
     tops = "new Set(moments.map((_, i) => (go(i + 1), Math.round(byId('sums').getBoundingClientRect().top)))).size"
     assert browser.run(tops) == 1
+
+
+def test_the_first_moment_of_a_long_picture_touches_nothing_that_looks_the_same(opened, char_loss):
+    """What is touched is styled again, and a first click that touched all lines and bars was answered late."""
+    browser = opened(graph(char_loss(60, ts.nn.LSTM), steps=range(60), gradients=True))
+    browser.run(
+        "(window.touched = [], new MutationObserver(found => touched.push(...found.map(record => record.target)))"
+        ".observe(document.body, { attributes: true, childList: true, subtree: true }), go(1))"
+    )
+    browser.wait_for("touched.length")
+    assert browser.run("touched.filter(element => element.matches('.nest .node, .nest .edge')).length") == 0
+    assert browser.run("touched.filter(element => element.closest('#sums svg')).length") == 0

@@ -3,7 +3,7 @@
 const TITLE = 24; // the height of the label below a run
 const AWAY = "translate(0 -1e6)"; // where hidden parts are: to make them small would have their letters laid out again
 const FAR = 0.3; // below this scale, text in long pictures is hidden
-const AT_ONCE = { columns: Math.ceil((200 * columns.length) / boxes.size), lines: 100 }; // how many are drawn in one frame when they come into view
+const AT_ONCE = { columns: Math.ceil((100 * columns.length) / boxes.size), lines: 60 }; // how many are drawn in one frame when they come into view
 const late = []; // functions that draw the remaining lines
 let culling = 0; // the pending animation frame that draws more
 
@@ -199,17 +199,15 @@ function paint(now) {
     box.at = [box.x + right, box.y + down];
   }
   for (const nest of nests.values()) {
-    const transform = nest.cover ? AWAY : nest.parent ? null : translation([movedBy(nest.id, now), 0]);
+    const within = nest.parent?.cover; // it goes with what it is in
+    const transform = nest.cover && !within ? AWAY : nest.parent ? null : translation([movedBy(nest.id, now), 0]);
     for (const group of nest.groups) transformBy(group, transform);
   }
   late.length = 0;
   paintColumn(null, now);
   const changed = columns.filter(id => !folded.has(id) && painted.get(id) !== now.looks);
   drawFrames(now, new Set(changed));
-  for (const id of changed) {
-    if (large) for (const part of wraps.get(id).slice(1)) part.classList.add("away"); // until `cull` comes to it
-    else paintColumn(id, now);
-  }
+  if (!large) for (const id of changed) paintColumn(id, now); // in large pictures, `cull` does
   covers.replaceChildren();
   shut.clear();
   for (const cover of now.covers) drawCover(cover, now);
@@ -228,13 +226,14 @@ function cull() {
     const away = folded.has(id) || high < -reach || low > reach;
     around.classList.toggle("away", away);
     if (away) for (const part of others) part.classList.add("away");
-    else if (others[0].classList.contains("away")) coming.push([Math.abs(low + high), id, others]);
+    else if (others[0].classList.contains("away") || painted.get(id) !== current.looks) coming.push([Math.abs(low + high), id, others]);
   }
   coming.sort(([one], [other]) => one - other);
   for (const [, id, others] of coming.splice(0, onPaper ? Infinity : AT_ONCE.columns)) {
     if (painted.get(id) !== current.looks) paintColumn(id, current);
     for (const part of others) part.classList.remove("away");
   }
+  for (const [, , others] of coming) for (const part of others) part.classList.add("away"); // until it is their turn
   for (const drawLate of late.splice(0, onPaper ? Infinity : AT_ONCE.lines)) drawLate();
   cancelAnimationFrame(culling);
   if (coming.length || late.length) culling = requestAnimationFrame(() => setTimeout(cull)); // after this frame
