@@ -168,8 +168,8 @@ def test_a_page_of_sixty_steps_is_small_and_unfolds(opened, char_loss, tmp_path)
         "[...svg.querySelectorAll('.weight path')].filter(path => getComputedStyle(path).strokeDasharray !== 'none')"
     )
     assert browser.run(f"{dashed}.length") == 0  # hundreds of long dashed lines would make every click slow
-    browser.run("byId('unfold-all').click()")
-    browser.wait_for(f"{HIDDEN} === 0 && !late.length")
+    browser.run("(fit(), byId('unfold-all').click())")
+    browser.wait_for(f"{HIDDEN} === 0 && !late.length && !root.querySelector('.away')")
     check(browser.run(SEEN))
 
 

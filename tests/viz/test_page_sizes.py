@@ -238,6 +238,30 @@ def test_a_page_opens_where_the_sequence_begins(name, opened):
         assert browser.run(BEGINNING), size
 
 
+WAITED = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_letters_can_still_be_read_when_there_is_less_room_unless_the_whole_picture_was_asked_for(name, opened):
+    browser = opened(ts.viz.graph(ZOO[name].loss(), gradients=True), 1280, 720)
+    assert browser.run(LETTERS) >= 7.99
+    for act in (*["togglePanel()"] * 2, "go(5)", *["present()"] * 2, "byId('unfold-all').click()"):
+        browser.run(act)
+        browser.run(WAITED)
+        assert browser.run(LETTERS) >= 7.99, act
+    browser.size(1920, 1400)
+    browser.run(WAITED)
+    browser.run("fit()")
+    readable = browser.run(LETTERS) >= 7.99
+    browser.size(1280, 720)
+    browser.run(WAITED)
+    assert browser.run(f"{LETTERS} >= 7.99 || fitted")
+    assert browser.run(LETTERS) >= 7.99 or not readable
+    browser.run("byId('fold-all').click()")
+    browser.run(WAITED)
+    assert browser.run("fitted || !columns.length")
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", ["rnn", "lstm", "trellis"])
 def test_letters_can_be_read_while_the_page_plays_until_the_whole_picture_is_asked_for(name, size, opened):

@@ -4,7 +4,10 @@ const MANY = 12; // with more columns than this, only the first three and the la
 
 let current = null; // the visible arrangement
 
-/** Change to the arrangement wanted now. If a point is given, it stays at its place on the screen; otherwise the whole picture is shown. */
+/**
+ * Change to the arrangement wanted now. If a point is given, it stays at its place on the screen, or is brought to its middle
+ * if the whole picture was shown and can no longer be read; otherwise the picture is shown from its beginning.
+ */
 function arrange(kept = null) {
   if (!columns.length) return;
   hush();
@@ -13,8 +16,10 @@ function arrange(kept = null) {
   markButtons();
   if (large || !kept) fitted = !kept; // a long picture does not move, except around the click
   paint(after);
-  if (fitted) show(...home);
-  else lookAt([middle()[0] + after.X(kept[0]) - before.X(kept[0]), middle()[1] + after.Y(kept[1]) - before.Y(kept[1])]);
+  const wasWhole = fitted;
+  if (fitted) keepInView();
+  if (!wasWhole) lookAt([middle()[0] + after.X(kept[0]) - before.X(kept[0]), middle()[1] + after.Y(kept[1]) - before.Y(kept[1])]);
+  else if (!fitted && kept) lookAt([after.X(kept[0]) + origin.e, after.Y(kept[1]) + origin.f]);
   markFolds();
 }
 

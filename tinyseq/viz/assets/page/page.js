@@ -19,7 +19,8 @@ function print(begins) {
   onPaper = begins;
   setTheme();
   shorten(begins);
-  fit();
+  fitted = true;
+  show(...home); // back on the screen, it has no size yet: that is observed
   layOut(begins);
 }
 matchMedia("print").addEventListener("change", ({ matches }) => print(matches));
@@ -39,7 +40,7 @@ function present(on = !document.body.classList.contains("presenting")) {
   afterFrame(reserve);
   if (on) document.activeElement.blur();
   else if (document.activeElement === document.body) byId("present").focus();
-  if (fitted) fit();
+  if (fitted) keepInView();
 }
 byId("fold-panel").addEventListener("click", () => togglePanel());
 byId("present").addEventListener("click", () => present());
@@ -67,6 +68,5 @@ setTheme();
 const { width, height } = picture.getBoundingClientRect();
 room = [width, height];
 arrange();
-fit();
-comeCloser();
+fit(false);
 stage();

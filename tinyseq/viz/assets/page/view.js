@@ -9,6 +9,7 @@ camera.append(root);
 const view = { x: 0, y: 0, width: 1, height: 1 }; // the part of it that is seen
 let onPaper = false; // where the whole picture is shown, with a view box
 let fitted = true; // whether the whole picture is kept in view
+let overview = false; // also if its letters are too small to be read: this was asked for
 let dragged = false; // whether the pointer has moved since it was pressed: if so, there is no click
 const whole = [...home];
 
@@ -17,7 +18,7 @@ new ResizeObserver(([{ contentRect: { width, height } }]) => {
   const [scale, [x, y]] = [scaleNow(), middle().map((at, axis) => at - room[axis] / scaleNow() / 2)];
   room = [width, height];
   const [wide, high] = [width / scale, height / scale]; // letters keep their size
-  if (fitted) show(...home);
+  if (fitted) keepInView();
   else show(within(x, wide, home[0], home[2]), within(y, high, home[1], home[3]), wide, high);
 }).observe(picture);
 /** Pixels per point of the picture. */
@@ -29,10 +30,17 @@ function show(x, y, width, height) {
   setAll(camera, { transform: onPaper ? "" : `translate(${right} ${down}) scale(${scale})` });
   seen();
 }
-function fit() {
+/** Show the whole picture, or if only letters that can be read are wanted, perhaps a part of it. */
+function fit(whole = true) {
   waiting.delete(comeCloser); // asked for earlier
   fitted = true;
   show(...home);
+  overview = whole && scaleNow() < LEGIBLE;
+  keepInView();
+}
+function keepInView() {
+  show(...home);
+  if (!overview) comeCloser();
 }
 const LEAST_LETTERS = 8; // pixels
 const smallest = Math.min(...Array.from(svg.querySelectorAll("text"), text => Number(text.getAttribute("font-size")) || Infinity));
@@ -48,13 +56,12 @@ function seen() {
   button.disabled = !part && legible;
   if (button.textContent !== words) button.textContent = words;
 }
-byId("fit").addEventListener("click", () => {
-  if (isPart()) fit();
-  else { fitted = true; comeCloser(); }
-});
+byId("fit").addEventListener("click", () => fit(isPart()));
 /** If the whole picture is too small to read, show where it begins: at the left, below for a computation and above for a trellis. */
 function comeCloser() {
-  if (!fitted || onPaper || scaleNow() >= LEGIBLE) return;
+  const scale = scaleNow(); // 0 on the way to paper, which has no window
+  const bars = columns.length && folded.size === columns.length; // these fill the window
+  if (!fitted || onPaper || bars || !scale || scale >= LEGIBLE) return;
   fitted = false;
   const [wide, high] = room.map(length => length / LEGIBLE);
   const start = moments.length && !story.fills ? home[1] + home[3] - high : home[1];
