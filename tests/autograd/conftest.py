@@ -11,12 +11,6 @@ from tinyseq.autograd.tensor import Tensor
 OURS = (Node, Output, Leaf, Tensor)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def thaw():
-    yield
-    gc.unfreeze()
-
-
 @pytest.fixture(autouse=True)
 def no_graph_is_left():
     """The collector is off during the test; what it finds afterwards is looked at."""
