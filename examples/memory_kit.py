@@ -122,6 +122,7 @@ def draw(
         ylabel="|d state at the end / d state at t|",
         title="What is left of the past",
     )
+    jacobians.xaxis.get_major_locator().set_params(integer=True)
     jacobians.set_ylim(bottom=max(jacobians.get_ylim()[0], 1e-20))  # below that, all is equally forgotten
     for cell, axes in zip(gated, np.atleast_1d(bottom.subplots(1, len(gated))), strict=True):
         image = axes.imshow(kept(runs[cell].model, x).T, aspect="auto", cmap="viridis", vmin=0, vmax=1)

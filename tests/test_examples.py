@@ -90,3 +90,21 @@ def test_the_scale_of_the_daily_returns_and_the_names_of_the_regimes_stand_apart
     places = [text.get_window_extent() for text in (*scale.get_ticklabels(), scale.label)]
     places += [figure.axes[0].get_legend().get_window_extent()]
     assert not any(one.overlaps(other) for one, other in combinations(places, 2))
+
+
+def test_time_steps_are_marked_by_whole_numbers(tmp_path, monkeypatch):
+    matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    matplotlib.use("agg")
+    from matplotlib.figure import Figure
+
+    saved = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: saved.append(figure))
+    kit = runpy.run_path(str(Path(__file__).parent.parent / "examples" / "memory_kit.py"))
+    x, norms = np.ones((20, 1, 2), np.float32), np.linspace(0.01, 1, 21)
+    run = kit["Run"](
+        **{"model": kit["Reader"]("GRU", 2, 3, 1, 0.0), "losses": [0.3, 0.2], "before": norms, "after": norms}
+    )
+    kit["draw"](tmp_path / "kit.png", "", {"GRU": run}, x, [""] * 20, loss="", guessing=0.1)
+    steps = saved[0].subfigs[0].axes[1]
+    assert "time step" in steps.get_xlabel()
+    assert all(tick == int(tick) for tick in steps.get_xticks())
