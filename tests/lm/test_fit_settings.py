@@ -96,7 +96,7 @@ def test_a_run_with_validation_goes_on_from_its_checkpoint(made, tmp_path):
     [
         ({"patience": 2}, "patience needs a held-out text; pass validation=text as well"),
         ({"validate_every": 2}, "validate_every needs a held-out text"),
-        ({"validation": "s"}, "the validation has 1 symbols"),
+        ({"validation": "s"}, "the validation must have at least 2 symbols"),
         ({"validation": "€€"}, "symbol '€' at position 0 is not in the vocabulary"),
     ],
 )

@@ -157,7 +157,7 @@ def test_a_run_that_nobody_reads_warns_that_nothing_was_learnt():
     model = RNNLM("helo", hidden_size=4)
     with pytest.warns(UserWarning, match="no step was taken, as the reports of this run were not read; write `for"):
         model.fit_steps("hello", steps=3)
-    with pytest.raises(ValueError, match="the text has 0 symbols"):
+    with pytest.raises(ValueError, match="the text must have at least 2 symbols"):
         model.fit_steps("", steps=3)
     next(model.fit_steps("hello", steps=3))
 
