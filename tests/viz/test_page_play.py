@@ -392,3 +392,12 @@ def test_the_first_moment_of_a_long_picture_touches_nothing_that_looks_the_same(
     browser.wait_for("touched.length")
     assert browser.run("touched.filter(element => element.matches('.nest .node, .nest .edge')).length") == 0
     assert browser.run("touched.filter(element => element.closest('#sums svg')).length") == 0
+
+
+def test_only_several_parts_have_a_sum(opened, lstm_page):
+    browser = opened(lstm_page)
+    counted = "['.part', '.total'].map(of => byId('parts').querySelectorAll(`:scope > ${of}`).length)"
+    found = browser.run(f"moments.map((_, i) => (go(i + 1), {counted}))")
+    assert min(parts for parts, sums in found if sums) == 2
+    assert {sums for parts, sums in found if parts > 1} == {1}
+    assert [1, 0] in found

@@ -154,7 +154,7 @@ function say(acting) {
 function sayParts({ parts, total, given, additions }) {
   const shown = parts.map(({ origin, numbers, strip }) => partOf(`from ${origin}`, numbers, strip));
   shown.forEach((part, i) => byId("parts").append(...(i ? ["+ "] : []), part));
-  if (shown.length && total && !asking) byId("parts").append(make("span", { class: "total" }, "= ", partOf("sum", "", total)));
+  if (shown.length > 1 && total && !asking) byId("parts").append(make("span", { class: "total" }, "= ", partOf("sum", "", total)));
   if (given.length) byId("parts").append(make("span", { class: "given" }, "with ", typeset(given.join(", "))));
   const added = additions.slice(0, 3).map(({ parameter, rule }) => `${parameter}.grad += ${rule || "its term"}`);
   if (added.length) {
