@@ -110,7 +110,7 @@ def check(subject: Subject, eps: float, atol: float, rtol: float) -> GradcheckRe
             differing.append((np.inf if np.isnan(badness) else badness, int(row), found))
     report = GradcheckReport(subject.name, 1 if subject.inner is None else 2, subject.arrays, checked, largest)
     if not differing:
-        subject.warn_if_unused()
+        (subject.inner or subject).warn_if_unused()
         return report
     differing.sort(key=lambda entry: -entry[0])
     _, row, worst = differing[0]
