@@ -383,7 +383,7 @@ def noise_between_encoder_and_decoder():
     mean, log_variance = m @ h, s @ h
     h = ts.tanh(d @ (mean + ts.exp(0.5 * log_variance) * data(2, seed=9)))
     with ts.scope("decoder"):
-        for t in range(2):
+        for t in range(min(2, zoo.STEPS)):
             with ts.step(t):
                 h = ts.tanh(r @ h)
                 losses.append(ts.sum((o @ h - x[t]) ** 2))
