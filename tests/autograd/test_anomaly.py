@@ -43,7 +43,7 @@ def test_the_first_gradient_that_is_not_finite_is_named_with_the_line_of_the_for
         with pytest.raises(AnomalyError) as caught:
             loss.backward()
     assert str(caught.value) == (
-        f"backward: the VJP of sqrt made 1 of 2 gradients not finite (in top level, step 2), called at {lines[0]}"
+        f"backward: the VJP of sqrt made 1 of 2 gradients not finite (at the top level, step 2), called at {lines[0]}"
     )
 
 
@@ -63,7 +63,7 @@ def test_gradients_of_a_weight_are_watched_at_each_of_its_uses():
         with ts.step(7):
             h = ts.tensor([[1e200]]) @ w
         loss = (h * 1e200).sum()
-        with pytest.raises(AnomalyError, match=r"VJP of matmul made 1 of 1 .* \(in top level, step 7\)"):
+        with pytest.raises(AnomalyError, match=r"VJP of matmul made 1 of 1 .* \(at the top level, step 7\)"):
             loss.backward()
 
 

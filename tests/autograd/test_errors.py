@@ -24,7 +24,7 @@ def test_a_second_walk_over_the_same_graph():
     x = leaf(2.0)
     y = x * x
     y.backward()
-    raises(RuntimeError, r"reached multiply \(in top level\).*an earlier backward used and freed", y.backward)
+    raises(RuntimeError, r"reached multiply \(at the top level\).*an earlier backward used and freed", y.backward)
     raises(RuntimeError, r"retain_graph=True the first time", y.backward)
     raises(RuntimeError, "freed", ts.grad, y, x)
 

@@ -72,7 +72,7 @@ def update(op, arrays, attrs, pair, refused, mattered):
         np.testing.assert_array_equal(after, before)
         assert pair not in mattered
         return
-    assert f"{op.name} (in top level) saved its argument" in complaint
+    assert f"{op.name} (at the top level) saved its argument" in complaint
     refused.add(pair)
 
 

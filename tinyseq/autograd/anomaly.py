@@ -94,7 +94,7 @@ def check_backward(name: str, upstream: Sequence[Any], gradient: Array, label: L
 
 
 def _place(label: Label) -> str:
-    return f"(in {label}), called at {label.line or user_line()}"
+    return f"({label.where}), called at {label.line or user_line()}"
 
 
 def _strange(array: Any) -> int:

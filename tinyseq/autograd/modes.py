@@ -42,6 +42,11 @@ class Label(NamedTuple):
         place = ".".join(self.scope) or "top level"
         return place if self.step is None else f"{place}, step {self.step}"
 
+    @property
+    def where(self) -> str:
+        """As a part of a sentence: in encoder, step 2; at the top level."""
+        return f"in {self}" if self.scope else f"at the {self}"
+
 
 tick: Callable[[], int] = count(1).__next__  # the clock of the engine: creation order is topological order
 

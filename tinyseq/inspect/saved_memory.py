@@ -178,7 +178,7 @@ def saved_memory(loss: Tensor) -> SavedMemory:
     for node in reversed(nodes):
         if node.saved is None:
             raise RuntimeError(
-                f"{node.op.name} (in {node.label}) keeps nothing: backward() has freed this graph. "
+                f"{node.op.name} ({node.label.where}) keeps nothing: backward() has freed this graph. "
                 "Call this first, or use backward(retain_graph=True)"
             )
         for edge, kind, array in _arrays(node):

@@ -56,7 +56,7 @@ def described(name: str, value: Any) -> str:
 def place() -> str:
     """The current place in the model, for error messages."""
     label = MODE.get().label
-    return f" (in {label})" if label.scope or label.step is not None else ""
+    return f" ({label.where})" if label.scope or label.step is not None else ""
 
 
 def shown(value: Any, most: int = 8) -> str:
@@ -76,7 +76,7 @@ def shown(value: Any, most: int = 8) -> str:
 def freed(node: Node) -> RuntimeError:
     """The error for a backward pass through a node that an earlier one has freed."""
     return RuntimeError(
-        f"backward reached {node.op.name} (in {node.label}), whose saved values an earlier backward used and freed. "
+        f"backward reached {node.op.name} ({node.label.where}), whose saved values an earlier backward used and freed. "
         "If a recurrent state is carried from one window of text to the next, detach it: h = h.detach(). "
         "To walk the same graph twice, or to draw or inspect it afterwards, pass retain_graph=True the first time."
     )
@@ -89,6 +89,6 @@ def mutated(node: Node, i: int) -> RuntimeError:
     called = f" ({name})" if name else ""
     argument = node.op.inputs[0 if node.op.variadic else i]
     return RuntimeError(
-        f"{node.op.name} (in {node.label}) saved its argument {argument}{called} of shape {shape}, which has been "
+        f"{node.op.name} ({node.label.where}) saved its argument {argument}{called} of shape {shape}, which has been "
         "updated since; call backward() before the optimiser's step or any other update, or run the forward pass again"
     )
