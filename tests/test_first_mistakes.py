@@ -58,6 +58,8 @@ def test_a_misspelt_keyword_is_named(entry):
         (ts.lm.RNNLM.fit, "batch_size", "use batch="),
         (ts.tagging.RNNTagger, "CRF", "did you mean crf="),
         (ts.viz.graph, "input", "did you mean inputs="),
+        (ts.tensor, "name", 'name it where it is drawn, as in ts.viz.graph(loss, names={"W": w})'),
+        (ts.viz.trellis, "blank", "use values=False"),
         (lambda **given: ts.softmax(x, **given), "axs", "did you mean axis="),
     ],
 )
