@@ -74,13 +74,19 @@ def test_a_missed_figure_is_seen():
     assert not reached(0.3, "below", 0.05)
 
 
-def test_the_scale_of_the_daily_returns_and_the_names_of_the_regimes_stand_apart(tmp_path, monkeypatch):
+@pytest.fixture
+def saved(monkeypatch):
+    """The figures that are saved in a test, in place of their files."""
     matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     matplotlib.use("agg")
     from matplotlib.figure import Figure
 
-    saved = []
-    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: saved.append(figure))
+    figures = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: figures.append(figure))
+    return figures
+
+
+def test_the_scale_of_the_daily_returns_and_the_names_of_the_regimes_stand_apart(tmp_path, saved):
     example = runpy.run_path(str(Path(__file__).parent.parent / "examples" / "gaussian_hmm.py"))
     rng = np.random.default_rng(0)
     example["picture"](rng.random(500), rng.normal(0, 0.02, 500), rng.integers(0, 2, 500), tmp_path)
@@ -92,13 +98,7 @@ def test_the_scale_of_the_daily_returns_and_the_names_of_the_regimes_stand_apart
     assert not any(one.overlaps(other) for one, other in combinations(places, 2))
 
 
-def test_time_steps_are_marked_by_whole_numbers(tmp_path, monkeypatch):
-    matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-    matplotlib.use("agg")
-    from matplotlib.figure import Figure
-
-    saved = []
-    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: saved.append(figure))
+def test_time_steps_are_marked_by_whole_numbers(tmp_path, saved):
     kit = runpy.run_path(str(Path(__file__).parent.parent / "examples" / "memory_kit.py"))
     x, norms = np.ones((20, 1, 2), np.float32), np.linspace(0.01, 1, 21)
     run = kit["Run"](

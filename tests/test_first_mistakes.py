@@ -73,6 +73,12 @@ def test_a_cure_names_no_keyword_that_is_not_there():
         ts.tagging.RNNTagger().fit([], epochs=3)
 
 
+def test_labelled_sequences_that_are_iterators_get_no_cure_for_lists_of_words():
+    """What is left of an iterator does not tell what it held."""
+    with pytest.raises(ValueError, match=r"expected a pair \(symbol, state\), got \('a', 'b', 'c'\)$"):
+        ts.hmm.HMM.from_labelled([iter([("a", "b", "c")])])
+
+
 # -- names -------------------------------------------------------------------------------------------------------------
 
 

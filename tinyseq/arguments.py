@@ -227,7 +227,7 @@ def as_pairs(sequence: Any) -> str:
         return "; a sequence is a list of pairs, not a string"
     if isinstance(sequence, tuple) and len(sequence) == 2:
         return "; put a single sequence in a list"
-    words_alone = all(isinstance(item, str) for item in sequence)
+    words_alone = isinstance(sequence, list | tuple) and all(isinstance(item, str) for item in sequence)
     return "; make pairs with list(zip(words, tags))" if words_alone else ""
 
 

@@ -284,8 +284,8 @@ def scattered(xp: Namespace, values: Array, index: Any, shape: tuple[int, ...]) 
         index = _native(xp, index, shape)
         if _names_places_once(index):
             out[index] = values
-        elif values.dtype == xp.float16:  # 2,048 + 1 is 2,048
-            return xp.astype(scattered(xp, xp.astype(values, xp.float32), index, shape), xp.float16)
+        elif is_half(values):  # 2,048 + 1 is 2,048
+            return xp.astype(scattered(xp, xp.astype(values, xp.float32), index, shape), values.dtype)
         elif xp is NUMPY:
             add_at(out, index, values)
         else:
@@ -401,6 +401,11 @@ def normal_cdf(xp: Namespace, array: Array) -> Array:
         found = np.asarray(_ERFC(rounded), dtype=np.float64)
         found = (found - rest * (2 / math.sqrt(math.pi)) * np.exp(-rounded * rounded)) / 2
     return xp.asarray(found.astype(values.dtype))
+
+
+def is_half(x: Any) -> bool:
+    """Whether an array or a tensor is of float16, in which sums and squares soon overflow."""
+    return getattr(x.dtype, "char", "") == "e"
 
 
 def of_real(xp: Any, x: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.backend import NUMPY, Array, recorded_whole
+from tinyseq.backend import NUMPY, Array, is_half, recorded_whole
 
 BLOCK = 128  # terms that are added one after another at most, as in NumPy's sums of adjacent numbers
 
@@ -138,7 +138,7 @@ def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def call(xp: Any, x: Any, **settings: Any) -> Any:
-        if getattr(x.dtype, "char", "") != "e":
+        if not is_half(x):
             return function(xp, x, **settings)
         return xp.astype(function(xp, xp.astype(x, xp.float32), **settings), x.dtype)
 

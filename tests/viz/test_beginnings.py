@@ -124,8 +124,8 @@ def test_what_the_first_step_reads_through_a_weight_of_its_own_is_an_input_and_n
             y = ts.softmax(v @ h)
             losses.append(-ts.log(y[1]))
     content = sheet(record(sum(losses), names={"C": picture, "W": w, "U": u, "V": v}))
-    wording = SheetLabels(content)
-    told = {kind: [wording.lines(box)[0].text for box in content.boxes if box.kind == kind] for kind in
+    labels = SheetLabels(content)
+    told = {kind: [labels.lines(box)[0].text for box in content.boxes if box.kind == kind] for kind in
             ("op", "input", "initial")}  # fmt: skip
     assert (told["input"], told["initial"]) == (["x₀"], ["h₋₁ = 0"])
     assert {"C x₀", "W h′₀", "W h′₁"} <= {*told["op"]}
@@ -138,6 +138,6 @@ def test_parts_of_a_parameter_that_are_joined_are_all_named():
         with ts.step(t):
             level = [ts.tanh(w @ ts.concatenate(level[i : i + 2])) for i in range(0, len(level), 2)]
     content = sheet(record(ts.sum(level[0])))
-    wording = SheetLabels(content)
-    told = {wording.lines(box)[0].text for box in content.boxes}
+    labels = SheetLabels(content)
+    told = {labels.lines(box)[0].text for box in content.boxes}
     assert {"W [E[0]; E[2]]", "W [E[1]; E[3]]"} <= told

@@ -33,14 +33,14 @@ def of_name(name):
 def test_every_cell_is_drawn_with_its_states_at_both_sides_and_its_gates_named(name):
     record = registry.CELLS[name]
     content = of_name(name)
-    wording = SheetLabels(content)
+    labels = SheetLabels(content)
     ends = [box for box in content.boxes if box.kind == "initial"]
-    symbols = {wording.symbols.of(box) for box in ends}
+    symbols = {labels.symbols.of(box) for box in ends}
     assert symbols == {f"{state}{step}" for state in record.states for step in ("ₜ", "ₜ₋₁")}
     assert len(ends) == 2 * len(record.states)
-    gates = [gate for found in wording.gates.values() for gate in found]
+    gates = [gate for found in labels.gates.values() for gate in found]
     assert sorted(gates) == sorted(record.gates)
-    assert [wording.symbols.of(box) for box in content.boxes if box.kind == "input"] == ["xₜ"]
+    assert [labels.symbols.of(box) for box in content.boxes if box.kind == "input"] == ["xₜ"]
     assert {box.kind for box in content.boxes}.isdisjoint({"parameter", "result", "elided"})
 
 
@@ -87,9 +87,9 @@ def _cross(a, b, c, d):
 
 def test_a_cell_of_your_own():
     content = content_of(leaky, np.ones((2, 1)), ts.zeros(2, 1))
-    wording = SheetLabels(content)
-    labels = {wording.lines(box)[0].text for box in content.boxes}
-    assert {"xₜ", "hₜ₋₁", "hₜ", "+ → hₜ", "θ₀ hₜ₋₁", "0.9 × ·", "tanh"} <= labels
+    labels = SheetLabels(content)
+    texts = {labels.lines(box)[0].text for box in content.boxes}
+    assert {"xₜ", "hₜ₋₁", "hₜ", "+ → hₜ", "θ₀ hₜ₋₁", "0.9 × ·", "tanh"} <= texts
 
 
 def test_a_cell_that_is_declared_can_be_drawn_by_its_name():

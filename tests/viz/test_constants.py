@@ -53,15 +53,15 @@ def loop(use, constants):
     return record(sum(losses))
 
 
-def labels(found, fold=False):
+def texts(found, fold=False):
     content = sheet(found, fold=fold)
-    wording = SheetLabels(content)
-    return {box: wording.lines(box)[0].text for box in content.boxes if box.kind in {"op", "state", "result"}}
+    labels = SheetLabels(content)
+    return {box: labels.lines(box)[0].text for box in content.boxes if box.kind in {"op", "state", "result"}}
 
 
 def uses(found, fold=False):
     """The label of the use of the constant in each column."""
-    return [text for text in labels(found, fold).values() if not re.match(r"θ₀|tanh|cos|sum$", text)]
+    return [text for text in texts(found, fold).values() if not re.match(r"θ₀|tanh|cos|sum$", text)]
 
 
 @pytest.mark.parametrize("wrap", [float, np.float64, ts.tensor, lambda c: np.full((1, 1), c)])
@@ -84,9 +84,9 @@ def test_a_folded_loop_shows_a_number_only_if_it_holds_at_every_step(use):
 def test_every_number_in_a_folded_network_is_there_at_every_step(name):
     found = record(ZOO[name].loss())
     steps: dict = {}
-    for box, text in labels(found).items():
+    for box, text in texts(found).items():
         steps.setdefault(box.slot, []).append(set(re.findall(r"(?<![\w.])[\d.]+", text)))
-    for box, text in labels(found, fold=True).items():
+    for box, text in texts(found, fold=True).items():
         constant = re.sub(r"t[+−]\d+", "t", text)
         for number in set(re.findall(r"(?<![\w.])[\d.]+", constant)) if box.column else ():
             assert all(number in numbers for numbers in steps[box.slot]), text
@@ -132,7 +132,7 @@ def test_a_small_constant_is_written_at_every_step(name, fold):
     for t in range(3):
         with ts.step(t):
             h = KEEPING_RESULTS[name](ts.square(0.1 * (w @ h)) + 1e-5)
-    assert [text for text in labels(record(h.sum()), fold).values() if "+" in text] == ["+ 1e-5"] * (1 if fold else 3)
+    assert [text for text in texts(record(h.sum()), fold).values() if "+" in text] == ["+ 1e-5"] * (1 if fold else 3)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -143,7 +143,7 @@ def test_a_constant_is_known_whatever_is_made_of_the_result(name, dtype):
         w = ts.tensor(np.full((1, 1), size, dtype), requires_grad=True)
         with ts.step(0), np.errstate(over="ignore"):
             y = KEEPING_RESULTS[name](w @ np.ones((1, 1), dtype) + 0.25)
-        told.add(*[text for text in labels(record(y.sum())).values() if text.startswith("+ ")])
+        told.add(*[text for text in texts(record(y.sum())).values() if text.startswith("+ ")])
     assert told == {"+ 0.25"}
 
 
@@ -151,11 +151,11 @@ def test_the_sum_of_a_single_loss_is_a_sum():
     w, losses = ts.tensor(np.full((2, 2), 0.5), requires_grad=True), []
     with ts.step(0):
         losses.append(ts.sum(ts.tanh(w @ ts.ones(2, 1))))
-    assert [*labels(record(sum(losses) / len(losses))).values()][-2:] == ["sum", "÷ 1"]
+    assert [*texts(record(sum(losses) / len(losses))).values()][-2:] == ["sum", "÷ 1"]
 
 
 def test_a_zero_that_is_added_elsewhere_is_seen():
     w = ts.tensor(np.full((2, 2), 0.5), requires_grad=True)
     with ts.step(0):
         h = ts.tanh(0.0 + w @ ts.ones(2, 1))
-    assert "0 + ·" in labels(record(h.sum())).values()
+    assert "0 + ·" in texts(record(h.sum())).values()

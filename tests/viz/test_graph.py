@@ -99,13 +99,13 @@ def test_the_norm_of_several_parameters_in_one_box_is_said_to_be_of_all_together
     loss = out(rnn(ts.ones(3, 1, 3, dtype="float32"))[0]).sum()
     drawing = graph(loss, gradients=True)
     content = sheet(record(loss, gradients=True))
-    wording = SheetLabels(content)
+    labels = SheetLabels(content)
     parameters = [box for box in content.boxes if box.kind == "parameter"]
     assert {len(box.vertices) for box in parameters} == {1, 2, 3}
     for box in parameters:
-        norm, together = wording.values.gradient(box), " together" * (len(box.vertices) > 1)
+        norm, together = labels.values.gradient(box), " together" * (len(box.vertices) > 1)
         assert f">‖∂L‖ {norm:.2g}{together}<" in drawing.svg()
-        assert details(content, wording)[box.name]["norm of the gradient"].endswith(" together") == bool(together)
+        assert details(content, labels)[box.name]["norm of the gradient"].endswith(" together") == bool(together)
 
 
 def test_the_type_of_numbers_is_told_once_or_where_it_changes(char_loss):

@@ -27,9 +27,9 @@ def with_gradients(*shape, seed=0):
 def titles(loss):
     """The kind, the column and the first line of every box."""
     content = sheet(record(loss))
-    wording = SheetLabels(content)
+    labels = SheetLabels(content)
     column = {box: str(box.column and box.column.name) for box in content.boxes}
-    return sorted((b.kind, column[b], wording.lines(b)[0].text.removesuffix(" = 0")) for b in content.boxes)
+    return sorted((b.kind, column[b], labels.lines(b)[0].text.removesuffix(" = 0")) for b in content.boxes)
 
 
 @pytest.mark.parametrize("name", [name for name in ZOO if name not in TOLD_MORE])
@@ -93,9 +93,9 @@ def test_the_inputs_of_a_flat_drawing_have_the_numbers_of_their_steps(name):
 def flat_titles(loss):
     """The first lines of the boxes of a flat drawing, by kind."""
     content = flat_sheet(record(loss))
-    wording, found = SheetLabels(content), {}
+    labels, found = SheetLabels(content), {}
     for box in content.boxes:
-        found.setdefault(box.kind, []).append(wording.lines(box)[0].text)
+        found.setdefault(box.kind, []).append(labels.lines(box)[0].text)
     return found
 
 

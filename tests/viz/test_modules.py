@@ -18,8 +18,8 @@ from tinyseq.viz.rendering.style import label_size
 
 
 def names(content):
-    wording = SheetLabels(content)
-    return [wording.lines(box)[0].text for box in content.boxes if box.module]
+    labels = SheetLabels(content)
+    return [labels.lines(box)[0].text for box in content.boxes if box.module]
 
 
 def test_modules_close_at_the_depth_asked_for(char_loss):
@@ -62,8 +62,8 @@ def test_frames_of_modules_lie_inside_of_their_columns_with_their_titles(depth):
 
 def test_the_columns_of_an_encoder_and_its_decoder_are_named_after_them():
     model = ts.nn.EncoderDecoder(5, 5, hidden_size=4, embedding_size=3)
-    wording = SheetLabels(sheet(record(model.loss([[0, 1]], [[2]]))))
-    titles = [wording.title(column) for column in wording.sheet.columns if column.kind == "step"]
+    labels = SheetLabels(sheet(record(model.loss([[0, 1]], [[2]]))))
+    titles = [labels.title(column) for column in labels.sheet.columns if column.kind == "step"]
     assert titles == ["encoder, t = 0", "encoder, t = 1", "decoder, t = 0", "decoder, t = 1"]
 
 
@@ -131,8 +131,8 @@ def test_a_folded_loop_that_runs_backward_hands_on_to_the_step_before(char_loss)
 
 def test_an_encoder_and_a_decoder_fold_into_one_column_each(encoder_decoder_loss):
     content = sheet(record(encoder_decoder_loss), fold=True)
-    wording = SheetLabels(content)
-    assert [wording.title(column) for column in content.columns] == ["encoder, t = 0, …, 2", "decoder, t = 0, 1"]
+    labels = SheetLabels(content)
+    assert [labels.title(column) for column in content.columns] == ["encoder, t = 0, …, 2", "decoder, t = 0, 1"]
 
 
 def test_a_folded_loop_of_one_step_is_headed_by_that_step():

@@ -23,9 +23,9 @@ def leaf(*shape):
 def drawn(loss, **names):
     """The texts of each box by its kind: {kind: [[line, ...], ...]}."""
     content = sheet(record(loss, names=names))
-    wording, found = SheetLabels(content), {}
+    labels, found = SheetLabels(content), {}
     for box in content.boxes:
-        found.setdefault(box.kind, []).append([line.text for line in wording.lines(box)])
+        found.setdefault(box.kind, []).append([line.text for line in labels.lines(box)])
     return found
 
 

@@ -46,8 +46,8 @@ def loop(of_x, of_h, delay, steps=STEPS):
 
 def boxes(loss, kind, **settings):
     content = sheet(record(loss), **settings)
-    wording = SheetLabels(content)
-    return [(box.column and box.column.step, wording.lines(box)[0].text) for box in content.boxes if box.kind == kind]
+    labels = SheetLabels(content)
+    return [(box.column and box.column.step, labels.lines(box)[0].text) for box in content.boxes if box.kind == kind]
 
 
 @pytest.mark.parametrize(("of_x", "of_h", "delay"), [*product(OF_X, OF_H, (1, 2, 3))])
@@ -92,7 +92,7 @@ def test_a_padding_of_zeros_that_is_read_by_several_weights_is_one_input():
     assert len(boxes(ts.sum(h), "input")) == 2 * STEPS
 
 
-def labels(step, same):
+def texts(step, same):
     w, h, losses = ts.tensor(np.full((3, 3), 0.5), requires_grad=True), ts.zeros(3, 1), []
     for t in range(3):
         with ts.step(t):
@@ -104,8 +104,8 @@ def labels(step, same):
 @pytest.mark.parametrize("step", [lambda h, c: c @ h, lambda h, c: c * h, lambda h, c: (c * h) @ c])
 def test_a_constant_array_has_a_letter_and_a_step_only_if_it_changes(step):
     for same, index in ((True, ""), (False, "₁")):
-        assert any(f"y{index} " in text or f" y{index}" in text for text in labels(step, same))
-    assert "matmul" not in labels(step, True)
+        assert any(f"y{index} " in text or f" y{index}" in text for text in texts(step, same))
+    assert "matmul" not in texts(step, True)
 
 
 @pytest.mark.parametrize(("dtype", "size"), [*product([np.float32, np.float64], [1e-3, 1e-6, 1e-9, 1e-12])])
@@ -212,8 +212,8 @@ def test_the_parts_of_a_leaf_that_nested_loops_take_are_inputs(taken, before, na
         with ts.step(i):
             outer = ts.tanh(U @ outer + inner)
     content = sheet(record(ts.sum(outer), names={"words": words} if named else {}))
-    wording = SheetLabels(content)
-    found = sorted(wording.lines(box)[0].text for box in content.boxes if box.kind == "input")
+    labels = SheetLabels(content)
+    found = sorted(labels.lines(box)[0].text for box in content.boxes if box.kind == "input")
     assert found == ([f"words[{i}, {t}]" for i in range(2) for t in range(2)] if named else ["x′₀", "x′₁", "x₀", "x₁"])
     assert {box.zone for box in content.boxes if box.kind == "input"} == {"columns"}
     assert len([box for box in content.boxes if box.kind == "parameter"]) == 2

@@ -11,15 +11,15 @@ from tinyseq.viz.computation.sheet import sheet
 
 
 def texts(content, kind):
-    wording = SheetLabels(content)
-    return [wording.lines(box)[0].text for box in content.boxes if box.kind == kind]
+    labels = SheetLabels(content)
+    return [labels.lines(box)[0].text for box in content.boxes if box.kind == kind]
 
 
 def test_a_character_network_reads_as_in_the_lectures(char_loss):
     content = sheet(record(char_loss(steps=2)))
     first = [box for box in content.boxes if box.column == Column(0, 0)]
-    wording = SheetLabels(content)
-    assert sorted(wording.lines(box)[0].text for box in first) == sorted(
+    labels = SheetLabels(content)
+    assert sorted(labels.lines(box)[0].text for box in first) == sorted(
         ["x₀", "W_ih x₀ + b", "W_hh h₋₁", "+", "tanh → h₀", "W_out h₀ + b", "cross entropy"]
     )
     assert texts(content, "initial") == ["h₋₁ = 0"]
@@ -52,10 +52,10 @@ def test_arrows_of_a_network_are_all_there(char_loss):
 def test_an_lstm_hands_on_h_and_c_and_names_its_gates(char_loss):
     content = sheet(record(char_loss(steps=2, kind=ts.nn.LSTM)))
     assert sorted(texts(content, "state")) == ["+ → c₀", "+ → c₁", "× → h₀", "× → h₁"]
-    wording = SheetLabels(content)
-    named = [wording.lines(box)[0].text for box in content.boxes if box in wording.gates]
+    labels = SheetLabels(content)
+    named = [labels.lines(box)[0].text for box in content.boxes if box in labels.gates]
     assert sorted(named) == sorted(2 * ["σ → f", "tanh → g", "σ → i", "σ → o"])
-    assert not any(wording.part(arrow) for arrow in content.arrows)  # which is said once
+    assert not any(labels.part(arrow) for arrow in content.arrows)  # which is said once
 
 
 @pytest.mark.parametrize("kind", [ts.nn.RNN, ts.nn.LSTM, ts.nn.GRU])
@@ -91,8 +91,8 @@ def test_a_decoder_has_columns_of_its_own_after_the_encoder(encoder_decoder_loss
     content = sheet(record(encoder_decoder_loss))
     steps = [(column.phase, column.step) for column in content.columns if column.kind == "step"]
     assert steps == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
-    wording = SheetLabels(content)
-    assert [wording.title(column) for column in content.columns if column.kind == "step"][2:4] == [
+    labels = SheetLabels(content)
+    assert [labels.title(column) for column in content.columns if column.kind == "step"][2:4] == [
         "encoder, t = 2",
         "decoder, t = 0",
     ]
@@ -186,8 +186,8 @@ def test_a_loop_of_one_s_own_reads_as_a_layer_does(cell_loop_loss):
     content = sheet(record(cell_loop_loss))
     assert texts(content, "input") == ["x₀", "x₁", "x₂", "x₃"]  # slices of the data, each an array of its own
     assert len({box.slot for box in content.boxes if box.kind == "input"}) == 1
-    wording = SheetLabels(content)
-    assert sorted(gate for box, (gate,) in wording.gates.items() if box.column == Column(0, 1)) == ["f", "g", "i", "o"]
+    labels = SheetLabels(content)
+    assert sorted(gate for box, (gate,) in labels.gates.items() if box.column == Column(0, 1)) == ["f", "g", "i", "o"]
 
 
 def test_a_loss_that_is_summed_up_step_by_step_is_called_l_and_ends_in_the_result(cell_loop_loss):
@@ -224,8 +224,8 @@ def test_values_that_the_tape_did_not_keep_follow_from_what_it_kept():
             h = ts.sigmoid(o) * ts.tanh(c)
             seen |= {f"c{t}": c.numpy(), f"h{t}": h.numpy()}
     content = sheet(record(h.sum()))
-    wording = SheetLabels(content)
-    states = {wording.symbols.of(box): wording.values.value(box) for box in content.boxes if box.kind == "state"}
+    labels = SheetLabels(content)
+    states = {labels.symbols.of(box): labels.values.value(box) for box in content.boxes if box.kind == "state"}
     assert len(states) == 6
     for name, value in states.items():
         np.testing.assert_allclose(value, seen[name[0] + str("₀₁₂".index(name[1]))], rtol=1e-12, err_msg=name)

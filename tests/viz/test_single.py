@@ -39,12 +39,12 @@ def reading(cell, steps, start=None, **settings):
 def first_column(loss):
     """The labels of the boxes of the first step and of those beside it, without shapes."""
     content = sheet(record(loss))
-    wording = SheetLabels(content)
+    labels = SheetLabels(content)
     found = []
     for box in content.boxes:
         beside = box.column is not None and (box.column.kind == "start" or box.column.step == 0)
         if box.kind in {"state", "initial", "input"} and beside:
-            found.append((box.kind, wording.lines(box)[0].text))
+            found.append((box.kind, labels.lines(box)[0].text))
     return sorted(found)
 
 
@@ -210,8 +210,8 @@ CONSTANT = {
 def test_no_state_of_a_single_step_is_shown_as_a_zero(name, monkeypatch):
     monkeypatch.setattr(zoo, "STEPS", 1)
     content = sheet(record(zoo.ZOO[name].loss()))
-    wording = SheetLabels(content)
-    texts = {wording.lines(box)[0].text for box in content.boxes if box.kind != "result"}
+    labels = SheetLabels(content)
+    texts = {labels.lines(box)[0].text for box in content.boxes if box.kind != "result"}
     assert not {text for text in texts if re.fullmatch(r"0|\S+ 0|0 \S+ ·", text)}
 
 

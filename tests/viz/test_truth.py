@@ -56,10 +56,10 @@ def test_an_input_with_the_name_of_a_state_is_that_state(name):
 @pytest.mark.parametrize("name", ZOO)
 def test_an_input_with_the_index_of_a_step_is_not_the_same_in_all_steps(name):
     content = sheet(record(ZOO[name].loss()))
-    wording, slots = SheetLabels(content), {}
+    labels, slots = SheetLabels(content), {}
     for box in content.boxes:
         if box.kind == "input" and box.step is not None and not box.vertices:
-            slots.setdefault(box.slot, []).append((wording.symbols.of(box), wording.values.value(box)))
+            slots.setdefault(box.slot, []).append((labels.symbols.of(box), labels.values.value(box)))
     for (text, value), *others in slots.values():
         if others and value is not None and np.ptp(value):
             same = all(np.array_equal(value, other) for _, other in others)
@@ -70,27 +70,27 @@ def test_an_input_with_the_index_of_a_step_is_not_the_same_in_all_steps(name):
 @pytest.mark.parametrize("name", ZOO)
 def test_an_input_that_no_step_reads_has_the_index_of_none(name, view):
     content = sheet(record(ZOO[name].loss()), fold=VIEWS[view])
-    wording = SheetLabels(content)
+    labels = SheetLabels(content)
     for box in content.boxes:
         if box.kind == "input" and box.step is None and not box.vertices:
-            assert ord(wording.symbols.of(box)[-1]) not in SUBSCRIPTS.values(), wording.symbols.of(box)
+            assert ord(labels.symbols.of(box)[-1]) not in SUBSCRIPTS.values(), labels.symbols.of(box)
 
 
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("name", ZOO)
 def test_an_arrow_leads_to_each_dot_of_a_label(name, view):
     content = sheet(record(ZOO[name].loss()), fold=VIEWS[view])
-    wording = SheetLabels(content)
+    labels = SheetLabels(content)
     for box in content.boxes:
-        text = wording.lines(box)[0].text
-        assert len(re.findall("·", text)) <= len([a for a in wording.into[box] if a.kind != "weight"]), text
+        text = labels.lines(box)[0].text
+        assert len(re.findall("·", text)) <= len([a for a in labels.into[box] if a.kind != "weight"]), text
 
 
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("name", ZOO)
 def test_a_part_of_a_parameter_is_not_called_by_the_name_of_the_whole(name, view):
     content = sheet(record(ZOO[name].loss()), fold=VIEWS[view])
-    wording, vertices = SheetLabels(content), content.record.vertices
+    labels, vertices = SheetLabels(content), content.record.vertices
     for box in (box for box in content.boxes if box.kind == "op" and len(box.vertices) == 1):
         for argument in (argument for argument in box.arguments if len(argument.weights) == 1):
             (leaf,), source = argument.weights, vertices[argument.vertex].parents[argument.position]
@@ -98,7 +98,7 @@ def test_a_part_of_a_parameter_is_not_called_by_the_name_of_the_whole(name, view
             if (taken.kind != "part" or taken.operator == "[]") and math.prod(taken.shapes[source[1]]) < math.prod(
                 vertices[leaf].shape
             ):
-                assert f"{wording.names[leaf]}[" in wording.lines(box)[0].text
+                assert f"{labels.names[leaf]}[" in labels.lines(box)[0].text
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -113,10 +113,10 @@ def test_what_is_written_in_brackets_is_what_is_taken(name, monkeypatch):
 
     monkeypatch.setattr(zoo, "weight", kept)
     content = sheet(record(ZOO[name].loss()))
-    wording = SheetLabels(content)
+    labels = SheetLabels(content)
     for box in (box for box in content.boxes if box.kind == "op"):
-        taken = re.fullmatch(r"(\w+)(\[[0-9:, ]+\])", wording.lines(box)[0].text)
-        value = wording.values.value(box)
+        taken = re.fullmatch(r"(\w+)(\[[0-9:, ]+\])", labels.lines(box)[0].text)
+        value = labels.values.value(box)
         if taken and value is not None:
             np.testing.assert_array_equal(value, eval(f"array{taken[2]}", {"array": arrays[taken[1]]}))
 

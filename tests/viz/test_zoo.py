@@ -31,8 +31,8 @@ def test_another_process_writes_the_same_on_every_box():
     script = (
         "from gallery import ZOO; from test_zoo import SheetLabels, record, sheet\n"
         "for network in ZOO.values():\n"
-        "    content = sheet(record(network.loss()), wanted=[0, -1]); wording = SheetLabels(content)\n"
-        "    print([(box.name, [line.text for line in wording.lines(box)]) for box in content.boxes])\n"
+        "    content = sheet(record(network.loss()), wanted=[0, -1]); labels = SheetLabels(content)\n"
+        "    print([(box.name, [line.text for line in labels.lines(box)]) for box in content.boxes])\n"
     )
     told = []
     for seed in ("1", "2"):
@@ -174,15 +174,15 @@ NAMES = {
 @pytest.mark.parametrize("name", NAMES)
 def test_boxes_say_what_they_are(name):
     content = sheet(record(ZOO[name].loss()))
-    wording = SheetLabels(content)
-    assert NAMES[name] <= {wording.lines(box)[0].text for box in content.boxes}
+    labels = SheetLabels(content)
+    assert NAMES[name] <= {labels.lines(box)[0].text for box in content.boxes}
 
 
 @pytest.mark.parametrize("name", ["attention_over_states", "attention_after_the_loop", "additive_attention"])
 def test_what_is_joined_after_a_folded_loop_says_of_which_steps(name):
     content = sheet(record(ZOO[name].loss()), fold=True)
-    wording = SheetLabels(content)
-    assert any(text.startswith("[h₀, h₁, h₂") for text in {wording.lines(box)[0].text for box in content.boxes})
+    labels = SheetLabels(content)
+    assert any(text.startswith("[h₀, h₁, h₂") for text in {labels.lines(box)[0].text for box in content.boxes})
     assert {arrow.delay for arrow in content.arrows} == {0, 1}
 
 
@@ -201,10 +201,10 @@ def test_a_folded_decoder_shows_the_state_that_its_encoder_hands_over(name):
 @pytest.mark.parametrize("fold", [False, True])
 def test_what_each_step_has_once_outside_of_the_loop_is_drawn_in_its_column(fold):
     content = sheet(record(ZOO["lists_before_and_after_the_loop"].loss()), fold=fold)
-    wording = SheetLabels(content)
-    outside = {wording.lines(box)[0].text for box in content.boxes if not box.column and box.kind != "parameter"}
+    labels = SheetLabels(content)
+    outside = {labels.lines(box)[0].text for box in content.boxes if not box.column and box.kind != "parameter"}
     assert outside == {"÷ 3", "sum"}
-    texts = [[wording.lines(b)[0].text for b in content.boxes if b.column == column] for column in content.columns]
+    texts = [[labels.lines(b)[0].text for b in content.boxes if b.column == column] for column in content.columns]
     assert [text.count("cross entropy") for text in texts if "cross entropy" in text] == [1] * (1 if fold else 3)
 
 
@@ -250,8 +250,8 @@ def test_rows_that_are_the_same_in_all_steps_are_parts_of_a_parameter_and_others
         with ts.step(t):
             h = ts.tanh(both[0] @ h + both[1] @ table[letter])
     content = sheet(record(ts.sum(h)))
-    wording = SheetLabels(content)
-    told = [wording.lines(box)[0].text for box in content.boxes]
+    labels = SheetLabels(content)
+    told = [labels.lines(box)[0].text for box in content.boxes]
     assert {"table[x₀]", "table[x₁]", "table[x₂]", "both[0] h₁", "both[1] ·"} <= {*told}
 
 
@@ -287,12 +287,12 @@ def test_every_cell_is_drawn_op_by_op_with_no_fault_but_small_letters(cell, step
 def test_the_gates_of_a_cell_are_drawn_by_the_names_that_inspection_gives_them(cell):
     loss = reading(cell, 2)
     content = sheet(record(loss))
-    wording = SheetLabels(content)
-    drawn = [(box.column.step, gate) for box, gates in wording.gates.items() for gate in gates]
+    labels = SheetLabels(content)
+    drawn = [(box.column.step, gate) for box, gates in labels.gates.items() for gate in gates]
     known = [name.split(".")[-1] for name in ts.inspect.gate_values(loss)]
     assert known
     assert sorted(drawn) == sorted((step, gate) for step in range(2) for gate in known)
-    parts = {wording.part(arrow) for arrow in content.arrows} - {""}
+    parts = {labels.part(arrow) for arrow in content.arrows} - {""}
     assert parts <= set(CELLS[cell].gates)  # an arrow may carry one of several gates that a box computes
 
 

@@ -7,6 +7,7 @@ from tinyseq.autograd.ops.elementwise.arithmetic import sqrt, square, where
 from tinyseq.autograd.ops.moves.index import getitem
 from tinyseq.autograd.ops.reduce import mean
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
+from tinyseq.backend import is_half
 from tinyseq.nn import init
 from tinyseq.nn.checks import as_ids, as_input, as_numbers, check_flags, check_ids
 from tinyseq.nn.module import Module
@@ -194,7 +195,7 @@ class LayerNorm(Module):
             raise ValueError(
                 f"LayerNorm: x has shape {x.shape}; its last axis must be {self.weight.shape[0]} (features)"
             )
-        wide = x.to("float32") if str(x.dtype) == "float16" else x  # in which the square of 256 is infinite
+        wide = x.to("float32") if is_half(x) else x  # in which the square of 256 is infinite
         centred = wide - mean(wide, axis=-1, keepdims=True)
         deviation: Tensor = sqrt(mean(square(centred), axis=-1, keepdims=True) + self.eps)
         normed = centred / deviation

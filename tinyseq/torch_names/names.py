@@ -392,7 +392,7 @@ REASONS = [
         "see Tensor.register_hook, and the attributes of a Module",
     ),
     (
-        r"(?i)^lu$|^lu_|relu|silu|selu|celu|gelu|elu|glu|shrink|sigmoid|swish|tanh|mish|softmax|softmin|threshold|softplus|hardtanh",
+        r"(?i)^lu$|^lu_|elu|silu|glu|shrink|sigmoid|swish|tanh|mish|softmax|softmin|threshold|softplus|hardtanh",
         "write it in ops, as ts.where and ts.exp",
     ),
 ]

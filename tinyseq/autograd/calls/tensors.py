@@ -1,8 +1,9 @@
-"""Arguments that must be tensors already, one or several."""
+"""Checks of arguments that are tensors: that they are, one or several, and of real numbers."""
 
 from collections.abc import Iterable, Mapping
 
 from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import namespace_of, of_real
 
 
 def one_tensor(given: Tensor, name: str) -> Tensor:
@@ -55,3 +56,9 @@ def tensors_of(given: Tensor | Iterable[Tensor], name: str) -> list[Tensor]:
         if not isinstance(part, Tensor):
             raise TypeError(f"{name}[{i}] must be a tensor, got {type(part).__name__}")
     return parts
+
+
+def check_real_numbers(*given: Tensor) -> None:
+    """Raise a TypeError for tensors of complex numbers, in functions whose formula is of real ones."""
+    for tensor in given:
+        of_real(namespace_of(tensor._array), tensor._array)

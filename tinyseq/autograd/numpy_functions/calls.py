@@ -292,8 +292,8 @@ def _watched(
     if not lost:
         return _mapped(result, _tensor)
 
-    def traced(cells: Callable[[Tensor], Any]) -> list[Any]:
-        swap = lambda part: cells(part) if recorded(part) else _raw(part, locked=True)
+    def traced(elements: Callable[[Tensor], Any]) -> list[Any]:
+        swap = lambda part: elements(part) if recorded(part) else _raw(part, locked=True)
         parts = list(_leaves(function(*_mapped(args, swap), **_mapped(kwargs, swap))))
         return [parts[i] for i in lost] if len(parts) == len(answers) else []
 

@@ -72,19 +72,19 @@ def moved(call: Callable[[Callable[[Any], Any]], Any], tensors: list[Tensor], re
     Raises:
         NotMoved: if some element of the result is neither an element of a tensor nor a constant.
     """
-    cells = _Cells(tensors)
+    elements = _Elements(tensors)
     try:
         with np.errstate(all="ignore"):
-            traced = call(cells.of)
+            traced = call(elements.of)
     except Exception as error:  # of any kind: the function was called with objects that it does not expect
         raise NotMoved from error
     if len(traced) != len(results):
         raise NotMoved
-    return [cells.followed(np.asarray(t, dtype=object), np.asarray(r)) for t, r in zip(traced, results, strict=True)]
+    return [elements.followed(np.asarray(t, dtype=object), np.asarray(r)) for t, r in zip(traced, results, strict=True)]
 
 
-class _Cells:
-    """Cells for the elements of some tensors, numbered consecutively and made once for each tensor."""
+class _Elements:
+    """An `Element` for each element of some tensors, numbered consecutively and made once for each tensor."""
 
     def __init__(self, tensors: list[Tensor]) -> None:
         self.tensors = list({id(t): t for t in tensors}.values())
@@ -93,11 +93,11 @@ class _Cells:
             raise NotMoved  # real, imag and conj return objects unchanged
         self.values = np.concatenate([v.reshape(-1) for v in values])
         self.arrays: dict[int, Any] = {}
-        cells = np.empty(len(self.values), dtype=object)
-        cells[:] = [Element(i, v) for i, v in enumerate(self.values.tolist())]
+        elements = np.empty(len(self.values), dtype=object)
+        elements[:] = [Element(i, v) for i, v in enumerate(self.values.tolist())]
         start = 0
         for tensor, v in zip(self.tensors, values, strict=True):
-            self.arrays[id(tensor)] = cells[start : start + v.size].reshape(v.shape)
+            self.arrays[id(tensor)] = elements[start : start + v.size].reshape(v.shape)
             start += v.size
 
     def of(self, tensor: Tensor) -> Any:

@@ -57,12 +57,13 @@ def gradient(xp: Any, g: Array, logits: Array, targets: Array, kept: list[Any] |
     What `losses` has kept is taken out of the list, and its memory becomes the gradient's; without it the exponentials
     are computed again, as for a second backward pass. Steps of a recording write to no array of another step.
     """
-    recorded, again = xp.whole is not None, list[Any]()
+    recorded, kept = xp.whole is not None, [] if kept is None else kept
     try:
-        every, totals = kept[-1] if kept and recorded else (kept or again).pop()
+        every, totals = kept[-1] if recorded else kept.pop()
     except IndexError:  # taken by an earlier pass, or just now by another thread's
+        again = list[Any]()
         losses(xp, logits, targets, again)
-        every, totals = again.pop()
+        every, totals = again[0]
     if recorded:
         return xp.whole(gradient_of_exponentials, g, targets, every, totals)
     return gradient_of_exponentials(xp, g, targets, every, totals, out=every)

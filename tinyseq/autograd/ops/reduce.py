@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from tinyseq.autograd.calls.tensors import check_real_numbers
 from tinyseq.autograd.declare import NONZERO, Accuracy, composite, op
 from tinyseq.autograd.tensor import Axis, Tensor, TensorLike, constant
-from tinyseq.backend import dtype_of, namespace_of, of_real
+from tinyseq.backend import dtype_of, is_half, namespace_of, of_real
 from tinyseq.sums import in_single, total
 
 
@@ -208,7 +209,7 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: DTy
     """
     x = constant(x) if dtype is None else constant(x).to(dtype)
     count = _divisor(x, axis, 0, "mean")
-    if getattr(x.dtype, "char", "") == "e":  # float16, whose sums soon overflow
+    if is_half(x):
         wide: Tensor = sum(x.to("float32"), axis=axis, keepdims=keepdims) / count
         return wide.to(x.dtype)
     return sum(x, axis=axis, keepdims=keepdims) / count
@@ -299,9 +300,9 @@ def _spread(
         dtype: DTypeLike | None = None,
     ) -> Tensor:
         x = constant(x) if dtype is None else constant(x).to(dtype)
-        of_real(namespace_of(x._array), x)
+        check_real_numbers(x)
         divisor = _divisor(x, axis, _less(ddof, correction, name), name)
-        if getattr(x.dtype, "char", "") == "e":  # float16, whose squares soon overflow
+        if is_half(x):
             return measured(_centred(x.to("float32"), axis), axis, keepdims, divisor).to(x.dtype)
         return measured(_centred(x, axis), axis, keepdims, divisor)
 

@@ -64,9 +64,8 @@ class Segment:
                     f"checkpoint: the function returned {len(upstream)} tensors, and {len(results)} when it was called "
                     "again; it must return the same"
                 )
-            if not any(
-                edge.mutated > self.made for edge in self.edges if isinstance(edge, Leaf)
-            ):  # refused by the walk
+            updated = any(edge.mutated > self.made for edge in self.edges if isinstance(edge, Leaf))
+            if not updated:  # which the walk refuses with an error of its own
                 _check_repeated(self.results, [result._array for result in results if result.node is not None])
             pairs = zip(results, upstream, strict=True)
             seeds = [(r.node, g) for r, g in pairs if r.node is not None and g is not None]

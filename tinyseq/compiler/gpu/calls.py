@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.backend import DeviceArray, gathered, namespace_of, replaced, scattered, to_numpy
+from tinyseq.backend import DeviceArray, gathered, is_half, namespace_of, replaced, scattered, to_numpy
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.recording.arrays import Whole
 from tinyseq.compiler.running import Checks, Known
@@ -24,7 +24,7 @@ def _gathered(xp: Any, array: DeviceArray, index: Any) -> DeviceArray:
 
 def _scattered(xp: Any, values: DeviceArray, index: Any, shape: tuple[int, ...]) -> DeviceArray:
     if any(hasattr(part, "dtype") for part in (index if isinstance(index, tuple) else (index,))):
-        out = xp.zeros(shape, dtype=xp.float32 if values.dtype == xp.float16 else values.dtype)
+        out = xp.zeros(shape, dtype=xp.float32 if is_half(values) else values.dtype)
         xp.add.at(out, index, xp.astype(values, out.dtype, copy=False))  # an array may contain a place twice
         return xp.astype(out, values.dtype, copy=False)
     out = xp.zeros(shape, dtype=values.dtype)

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.autograd.calls.tensors import check_real_numbers
 from tinyseq.autograd.declare import NONZERO, POSITIVE, Accuracy, composite, op
 from tinyseq.autograd.ops.elementwise.arithmetic import astype, pow
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
-from tinyseq.backend import EXTENSIONS, Namespace, namespace_of, of_real
+from tinyseq.backend import EXTENSIONS, Namespace
 
 LN2, LN10, INF = math.log(2), math.log(10), float("inf")
 
@@ -118,8 +119,6 @@ def float_power(x: TensorLike, y: TensorLike) -> Tensor:
         tensor(8.)
     """
     numbers = [z if isinstance(z, int | float) else constant(z) for z in (x, y)]
-    for z in numbers:
-        if isinstance(z, Tensor):
-            of_real(namespace_of(z._array), z)
+    check_real_numbers(*(z for z in numbers if isinstance(z, Tensor)))
     base, exponent = (astype(z, np.float64) if isinstance(z, Tensor) else float(z) for z in numbers)
     return pow(base, exponent)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
+from tinyseq.autograd.calls.tensors import check_real_numbers
 from tinyseq.autograd.declare import composite
 from tinyseq.autograd.ops.matrices.matmul import tensordot
 from tinyseq.autograd.ops.moves.arranging import moveaxis
 from tinyseq.autograd.ops.moves.parts import stack
 from tinyseq.autograd.ops.moves.shape import flatten, reshape
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
-from tinyseq.backend import namespace_of, of_real
 
 
 @composite
@@ -58,8 +58,7 @@ def vdot(x: TensorLike, y: TensorLike) -> Tensor:
         tensor(4.)
     """
     x, y = flatten(x), flatten(y)
-    for part in (x, y):  # of complex numbers, NumPy's is the product with the conjugate of x
-        of_real(namespace_of(part._array), part)
+    check_real_numbers(x, y)  # of complex ones, NumPy's is the product with the conjugate of x
     return tensordot(x, y, 1)
 
 
