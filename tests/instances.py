@@ -264,6 +264,7 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     "Drawn": [lambda: hmm().sample(3, np.random.default_rng(0))],
     "Posterior": [lambda: hmm().posterior("abb"), lambda: hmm().posterior(["ab", "a"])[0]],
     "EMReport": [lambda: ts.hmm.EMReport(3, -1.5, 0)],
+    "EMStep": [lambda: next(hmm().fit_em_steps("abba"))],
     "Fitted": [lambda: hmm().fit_em(["abba", "ab"], max_steps=2)],
     "Semiring": [
         lambda: ts.hmm.semirings.LOG,

@@ -225,6 +225,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "train.warm_up_cosine": lambda **a: ts.train.warm_up_cosine(1.0, **{"steps": 9} | a),
     "hmm.Density": lambda **a: Flat(**{"states": 2} | a),
     "hmm.Multinomial": lambda **a: ts.hmm.Multinomial(TABLE, **a),
+    "hmm.HMM.fit_em_steps": lambda **a: hmm().fit_em_steps("abba", **a),
     "hmm.HMM.fit_em": lambda **a: hmm().fit_em("abba", **{"max_steps": 1} | a),
     "hmm.HMM.from_labelled": lambda **a: ts.hmm.HMM.from_labelled(PAIRS, **a),
     "hmm.HMM.kbest": lambda **a: hmm().kbest("ab", **a),

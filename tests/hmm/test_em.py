@@ -296,3 +296,32 @@ def test_gaussian_likelihood_never_falls(full):
     curve = model.fit_em(data, max_steps=15, tolerance=0.0).log_likelihoods
     assert len(curve) > 5
     assert (np.diff(curve) >= -1e-9).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([2, 3]), st.booleans())
+def test_the_steps_one_at_a_time_are_those_of_the_fit(seed, n, end):
+    rng = np.random.default_rng(seed)
+    start = random_model(rng, 2, 3, n, zeros=0.2, end=end, symbols="abc")
+    data = [d.observations for d in (start.sample(4 if not end else None, rng) for _ in range(4)) if d.observations]
+    if not data:
+        return
+    settings = {"max_steps": 4, "tolerance": 1e-2, "learn": {"transition", "emission"}, "priors": {"emission": 1.5}}
+    steps = list(start.fit_em_steps(data, **settings))
+    fitted = start.fit_em(data, **settings)
+    assert [step.step for step in steps] == list(range(len(fitted.log_likelihoods)))
+    assert [step.log_likelihood for step in steps] == fitted.log_likelihoods
+    for step in steps:
+        np.testing.assert_allclose(step.model.log_likelihood(data).sum(), step.log_likelihood, rtol=1e-9)
+    assert steps[0].model.parameters.symbols == start.parameters.symbols
+    np.testing.assert_array_equal(steps[-1].model.emission, fitted.model.emission)
+    np.testing.assert_array_equal(steps[-1].model.transition, fitted.model.transition)
+
+
+def test_what_is_wrong_is_refused_before_the_first_step():
+    start = HMM([0.5, 0.5], [[0.6, 0.4], [0.4, 0.6]], [[0.7, 0.3], [0.3, 0.7]])
+    with pytest.raises(ValueError, match="learn names 'means'"):
+        start.fit_em_steps([0, 1], learn="means")
+    with pytest.raises(ValueError, match="no observation"):
+        start.fit_em_steps([])
+    with pytest.raises(TypeError, match="max_steps"):
+        start.fit_em_steps([0, 1], max_steps=2.5)

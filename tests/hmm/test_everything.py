@@ -97,7 +97,7 @@ ANSWERS = {  # name: what is asked of a model and data, and how the answer about
     "predict": (lambda m, x: m.predict(x, 2), check_predict),
     "sample_posterior": (lambda m, x: m.sample_posterior(x, 3, rng=0), check_sample_posterior),
 }
-WHOLE = {"aic", "bic", "fit_em"}  # one answer about all sequences
+WHOLE = {"aic", "bic", "fit_em", "fit_em_steps"}  # one answer about all sequences
 ONE = {"probability"}  # about a statement
 
 

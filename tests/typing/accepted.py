@@ -189,6 +189,7 @@ def markov_models() -> None:
     assert_type(fitted.model, ts.hmm.HMM)
     print(hmm.initial.sum(), hmm.emission.shape, hmm.aic(["I", "like"]))
     normal = ts.hmm.HMM([1.0, 0.0], ts.eye(2), ts.hmm.Gaussian([0.0, 1.0], ts.ones(2)), end=None)
+    assert_type(next(normal.fit_em_steps(np.zeros(3))).model, ts.hmm.HMM)
     assert_type(normal.fit_em([np.zeros(3), np.ones(2)], max_steps=1).model, ts.hmm.HMM)
     assert_type(ts.hmm.HMM.left_to_right(np.ones((2, 1)), stay=[0.5, 0.5]), ts.hmm.HMM)
     assert_type(ts.hmm.HMM.from_labelled([[("a", "X"), ("b", "Y")]]), ts.hmm.HMM)

@@ -16,7 +16,7 @@ from tinyseq.hmm.inference.chain import chain, messages
 from tinyseq.hmm.inference.laws import check_semiring
 from tinyseq.hmm.interop.estimator import HMMEstimator
 from tinyseq.hmm.interop.hmmlearn_priors import hmmlearn_priors
-from tinyseq.hmm.learning.baum_welch import EMReport, Fitted
+from tinyseq.hmm.learning.baum_welch import EMReport, EMStep, Fitted
 from tinyseq.hmm.learning.counting import AddK
 from tinyseq.hmm.model.hmm import HMM
 from tinyseq.hmm.queries.divergence import (
@@ -51,6 +51,7 @@ __all__ = [
     "Drawn",
     "Durations",
     "EMReport",
+    "EMStep",
     "Filter",
     "Fitted",
     "ForwardTable",

@@ -6,22 +6,18 @@ The likelihood never decreases; zero probabilities stay zero. With priors, it is
 of the priors that never decreases (`tinyseq.hmm.learning.priors`).
 """
 
-import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from tinyseq.arguments import whole
-from tinyseq.autograd.anomaly import frames_inside
-from tinyseq.backend import Array
-from tinyseq.hmm.emissions import Rows, redrawn, shares
 from tinyseq.hmm.emissions.emission import Priors as PriorValues
 from tinyseq.hmm.inference.passes.dispatch import Expected, expectations
-from tinyseq.hmm.learning.initialisation import redrawn_transition
+from tinyseq.hmm.learning.initialisation import shuffled
+from tinyseq.hmm.learning.maximisation import maximised, warn_of_narrow
 from tinyseq.hmm.learning.priors import Priors
 from tinyseq.hmm.model.parameters import Model, Parameters
-from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.observations import Observations
 from tinyseq.hmm.queries.forms import Many, One, Restriction
 from tinyseq.progress import shown, stops
@@ -49,6 +45,21 @@ class EMReport(NamedTuple):
 
 
 Callback = Callable[[EMReport], object]
+EVERYTHING = ("initial", "transition", "emission", "end")  # that is learned by default
+
+
+class EMStep(NamedTuple, Generic[M]):
+    """A model on the way to a better one, as `HMM.fit_em_steps` yields it.
+
+    Attributes:
+        step: the number of steps taken so far.
+        log_likelihood: of all sequences, under this model.
+        model: the model after these steps.
+    """
+
+    step: int
+    log_likelihood: float
+    model: M
 
 
 class Fitted(NamedTuple, Generic[M]):
@@ -104,7 +115,7 @@ class Climb:
         learn: frozenset[str],
         priors: Priors,
         tolerance: float,
-        start: int,
+        start: int = 0,
     ) -> None:
         self.model, self.data, self.learn, self.priors = model, data, learn, priors
         self.tolerance, self.start = tolerance, start
@@ -113,6 +124,10 @@ class Climb:
         self.converged = False
         self._expected: Expected | None = None
         self._ahead: Parameters | None = model  # the model after the next step, if already computed
+
+    def from_another(self, start: Parameters, number: int) -> "Climb":
+        """The same climb from another start."""
+        return Climb(start, self.data, self.learn, self.priors, self.tolerance, number)
 
     def go_on(self, last: int) -> Iterator[EMReport]:
         """Continue until step ``last``, or until convergence; yields a report before the first step and after each."""
@@ -152,7 +167,7 @@ def fit_em(
     tolerance: float = 1e-3,
     restarts: int = 1,
     rng: Rng = None,
-    learn: Collection[str] = ("initial", "transition", "emission", "end"),
+    learn: Collection[str] = EVERYTHING,
     priors: PriorValues | None = None,
     progress: bool = False,
     callbacks: Sequence[Callback] = (),
@@ -240,28 +255,78 @@ def baum_welch(
 
     With several starts, the worse half is dropped each round, and the rest run twice as long (successive halving).
     """
-    learn = _names(learn, model)
-    data = Observations(model, sequences, states, name="sequences")
-    if not len(data.rows.data):
-        raise ValueError("sequences hold no observation to learn from")
     max_steps, restarts = whole("max_steps", max_steps, 0), whole("restarts", restarts, 1)
-    rng = as_generator(rng)
     if not (isinstance(callbacks, Sequence) and all(map(callable, callbacks))):
         raise TypeError(f"callbacks must be a list of functions, got {callbacks!r}")
-    # Refuse scores that are not probabilities: a step would normalise them, and the likelihood could decrease.
-    model = model.replaced(model.tables, model.transition, model.emissions, model.end)
-    given = Priors(model, priors)
-    starts = [model, *(shuffled(model, data.rows, rng) for _ in range(restarts - 1))]
-    climbs = [Climb(start, data, learn, given, tolerance, number) for number, start in enumerate(starts)]
+    climb = _climb(model, sequences, states, tolerance, learn, priors)
+    rng = as_generator(rng)
+    others = (shuffled(climb.model, climb.data.rows, rng) for _ in range(restarts - 1))
+    climbs = [climb, *(climb.from_another(start, number) for number, start in enumerate(others, 1))]
     reports = _halving(climbs, max_steps)
     for report in shown(reports, max_steps, "Baum-Welch", _numbers) if progress else reports:
         if stops(callbacks, report):
             break
     best = max((climb for climb in climbs if climb.objectives), key=lambda climb: climb.objectives[-1])
-    if max_steps and not learn.isdisjoint({"emission", "covariances", "scales"}):
-        warn_of_narrow(best.model, data.rows)
+    if max_steps and not climb.learn.isdisjoint({"emission", "covariances", "scales"}):
+        warn_of_narrow(best.model, climb.data.rows)
     ends = [climb.objectives[-1] if climb.objectives else -np.inf for climb in climbs]
     return Fitted(best.model, best.curve, best.converged, ends, best.objectives)
+
+
+@explained
+def fit_em_steps(
+    hmm: H,
+    sequences: One | Many,
+    states: Restriction = None,
+    *,
+    max_steps: int = 100,
+    tolerance: float = 1e-3,
+    learn: Collection[str] = EVERYTHING,
+    priors: PriorValues | None = None,
+) -> Iterator[EMStep[H]]:
+    """The same steps as `HMM.fit_em` takes from this model, one at a time, each with its model.
+
+    Args:
+        sequences, states, max_steps, tolerance, learn, priors: as for `HMM.fit_em`.
+
+    Returns:
+        An iterator of `EMStep`, first of this model itself. It ends with ``max_steps``, or at convergence.
+
+    Raises:
+        ImpossibleSequenceError, ValueError, TypeError: as for `HMM.fit_em`.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> start = HMM([0.5, 0.5], [[0.6, 0.4], [0.4, 0.6]], [[0.7, 0.3], [0.3, 0.7]])
+        >>> for step in start.fit_em_steps([0, 0, 0, 1, 1, 1, 1], max_steps=2):
+        ...     print(step.step, round(step.log_likelihood, 2), step.model.emission[0].round(2))
+        0 -4.73 [0.7 0.3]
+        1 -4.12 [0.68 0.32]
+        2 -3.26 [0.79 0.21]
+    """
+    last = whole("max_steps", max_steps, 0)
+    climb = _climb(hmm.parameters, sequences, states, tolerance, learn, priors)
+    return (
+        EMStep(report.step, report.log_likelihood, hmm.from_parameters(climb.model)) for report in climb.go_on(last)
+    )
+
+
+def _climb(
+    model: Parameters,
+    sequences: One | Many,
+    states: Restriction,
+    tolerance: float,
+    learn: Collection[str],
+    priors: PriorValues | None,
+) -> Climb:
+    """A climb from a model, after a check of what it is to learn from."""
+    learn = _names(learn, model)
+    data = Observations(model, sequences, states, name="sequences")
+    if not len(data.rows.data):
+        raise ValueError("sequences hold no observation to learn from")
+    # Refuse scores that are not probabilities: a step would normalise them, and the likelihood could decrease.
+    model = model.replaced(model.tables, model.transition, model.emissions, model.end)
+    return Climb(model, data, learn, Priors(model, priors), tolerance)
 
 
 def _halving(climbs: list[Climb], max_steps: int) -> Iterator[EMReport]:
@@ -297,63 +362,3 @@ def _names(learn: Collection[str], model: Parameters) -> frozenset[str]:
             hint = f"; hmmlearn's params={unknown[0]!r} is learn={{{', '.join(names)}}}"
         raise ValueError(f"learn names {unknown[0]!r}; it may name {', '.join(known)}{hint}")
     return found
-
-
-def warn_of_narrow(model: Parameters, rows: Rows) -> None:
-    """Warn about states that have collapsed onto a few observations."""
-    narrow = model.emissions.narrow(rows.data)
-    if narrow:
-        names = ", ".join(repr(model.states[k]) for k in narrow)
-        warnings.warn(
-            f"a variance of state {names} was kept at its floor: the state has collapsed onto observations that are"
-            " (nearly) equal; use fewer states, or pass another minimum variance as floor=",
-            stacklevel=1 + frames_inside(),
-        )
-
-
-def maximised(model: Parameters, rows: Rows, expected: Expected, learn: frozenset[str], priors: Priors) -> Parameters:
-    """The model whose tables are the relative frequencies of expected counts; unused rows are left unchanged.
-
-    Priors add counts of their own.
-    """
-    initial, transition, end = tuple(map(plain, model.tables)), plain(model.transition), model.end
-    counts = [count.reshape(table.shape) for count, table in zip(expected.counts, initial, strict=False)]
-    n = model.n
-    uses = np.reshape(expected.counts[n - 1 :], transition.shape) if expected.counts[n - 1 :] else 0 * transition
-    counts = [count + more for count, more in zip(counts, priors.initial(initial), strict=True)]
-    uses = uses + priors.transition(transition)
-    # Rows sum to 1 - end, or to 1 without an end.
-    going_on = np.ones(1) if end is None else 1 - plain(end)
-    if "end" in learn and end is not None:
-        stopping, going = priors.end(plain(end))
-        visits, stops = expected.states.sum(axis=0) + stopping + going, expected.stops + stopping
-        end = np.where(visits > 0, stops / np.where(visits > 0, visits, 1.0), plain(end)).clip(0, 1)
-    still = np.ones(1) if end is None else 1 - plain(end)
-
-    def settled(name: str, counts: Array, before: Array) -> Array:
-        if name in learn:
-            return _conditional(counts, before, going_on, still)
-        # Tables that are not learned keep their proportions, but are rescaled if the end is learned.
-        return _conditional(0 * counts, before, going_on, still) if "end" in learn else before
-
-    first = shares(counts[0], initial[0]) if "initial" in learn else initial[0]
-    rest = (settled("initial", c, t) for c, t in zip(counts[1:], initial[1:], strict=True))
-    transition = settled("transition", uses, transition)
-    arrays = None if "emission" in learn else learn & frozenset(model.emissions.learnable)
-    emission = model.emissions
-    if arrays is None or arrays:
-        emission = emission.learned(rows.data, expected.states, arrays, priors.emission)
-    return model.replaced((first, *rest), transition, emission, end)
-
-
-def _conditional(counts: Array, before: Array, going_on: Array, still: Array) -> Array:
-    """Shares of counts for each history, times the probability of continuing from its last state."""
-    old = np.where(going_on[:, None] > 0, before / np.where(going_on > 0, going_on, 1.0)[:, None], 0.0)
-    return shares(counts, old) * still[:, None]
-
-
-def shuffled(model: Parameters, rows: Rows, rng: np.random.Generator) -> Parameters:
-    """Random tables with the same zeros as the model's."""
-    initial = tuple(redrawn(plain(table), rng) for table in model.tables)
-    transition = redrawn_transition(plain(model.transition), rng)
-    return model.replaced(initial, transition, model.emissions.shuffled(rows.data, rng), model.end)

@@ -8,7 +8,9 @@ states differ: rows are drawn uniformly from all distributions, states tend to p
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.hmm.emissions import redrawn
+from tinyseq.hmm.emissions import Rows, redrawn
+from tinyseq.hmm.model.parameters import Parameters
+from tinyseq.hmm.model.probabilities import plain
 
 
 def redrawn_transition(transition: Array, rng: np.random.Generator) -> Array:
@@ -22,3 +24,10 @@ def redrawn_transition(transition: Array, rng: np.random.Generator) -> Array:
     stay = np.eye(transition.shape[-1]) * (transition > 0)
     share = rng.uniform(0.0, 0.9) * stay.sum(axis=-1, keepdims=True)  # 0 for a state that may not stay
     return (1 - share) * rows + share * stay * rows.sum(axis=-1, keepdims=True)
+
+
+def shuffled(model: Parameters, rows: Rows, rng: np.random.Generator) -> Parameters:
+    """Random tables with the same zeros as the model's."""
+    initial = tuple(redrawn(plain(table), rng) for table in model.tables)
+    transition = redrawn_transition(plain(model.transition), rng)
+    return model.replaced(initial, transition, model.emissions.shuffled(rows.data, rng), model.end)

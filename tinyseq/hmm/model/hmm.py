@@ -296,6 +296,7 @@ class HMM(SavedModel):
     # -- training without labels, and queries: documented where they are defined ---------------------------------------
 
     fit_em = baum_welch.fit_em
+    fit_em_steps = baum_welch.fit_em_steps
     log_likelihood = likelihood.log_likelihood
     aic = criteria.aic
     bic = criteria.bic
