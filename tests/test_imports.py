@@ -46,7 +46,7 @@ def test_an_empty_house_passes(house):
         ("autograd/backward.py", "import tinyseq as ts", "autograd imports __init__, which stands above it"),
         ("autograd/backward.py", "from tinyseq import Tensor", "autograd imports __init__, which stands above it"),
         ("autograd/backward.py", "from .. import optim", "autograd imports optim, which stands above it"),
-        ("backend.py", "from . import autograd", "backend imports autograd, which stands above it"),
+        ("progress.py", "from . import autograd", "progress imports autograd, which stands above it"),
         ("hmm/inference/chain.py", "import tinyseq.nn", "hmm imports nn, which stands beside it, behind a wall"),
         ("nn/recurrent/layers.py", "from tinyseq import hmm", "nn imports hmm, which stands beside it, behind a wall"),
         ("data/batches.py", "from ..optim import SGD", "data imports optim, which stands beside it, behind a wall"),

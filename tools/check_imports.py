@@ -32,7 +32,7 @@ FLOORS: list[list[set[str]]] = [
     [{"structure"}],
     [{"io"}],
     [{"autograd"}],
-    [{"arguments", "backend", "html_tables", "indexed_sums", "memory", "progress", "random", "sums", "torch_names"}],
+    [{"arguments", "backend", "html_tables", "memory", "progress", "random", "torch_names"}],
 ]
 PLACE = {
     room: (level, side)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq import backend, indexed_sums
+from tinyseq import backend
 from tinyseq.autograd.ops import by_rows
 from tinyseq.autograd.ops.stable import softmax_cross_entropy
+from tinyseq.backend import indexed_sums
 
 rng = np.random.default_rng(0)
 INF, NAN = float("inf"), float("nan")

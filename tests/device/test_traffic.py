@@ -101,11 +101,11 @@ def test_an_index_that_may_change_is_sent_anew():
 
 def test_copies_of_an_index_on_the_device_go_with_it():
     gc.collect()  # those of earlier tests
-    before = len(ts.backend._MADE)
+    before = len(ts.backend.devices._MADE)
     x = ts.tensor(np.arange(3.0)).to("cuda").requires_grad_()
     picked = x[np.array([2, 0])]
-    assert len(ts.backend._MADE) == before + 1
+    assert len(ts.backend.devices._MADE) == before + 1
     picked.sum().backward()
     del picked
     gc.collect()
-    assert len(ts.backend._MADE) == before
+    assert len(ts.backend.devices._MADE) == before

@@ -31,7 +31,7 @@ ALLOWED = {
     ("tinyseq.autograd.declare.*", "*"): RAW,
     ("tinyseq.autograd.dispatch.apply(*", "Any"): RAW,
     ("tinyseq.autograd.backward.Visit.upstream", "Any"): RAW,
-    ("tinyseq.sums.summed_to(*", "Any"): RAW,
+    ("tinyseq.backend.sums.summed_to(*", "Any"): RAW,
     ("tinyseq.hmm.inference.semirings.*", "*"): RAW,
     ("tinyseq.hmm.emissions.*.means", "Any"): RAW,
     ("tinyseq.hmm.emissions.*.covariances", "Any"): RAW,

@@ -23,7 +23,7 @@ from tinyseq.autograd.modes import MODE, enable_grad
 from tinyseq.autograd.op import Op, Summed
 from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, constant
 from tinyseq.backend import NAMESPACES, Array, namespace_of
-from tinyseq.sums import summed_to
+from tinyseq.backend.sums import summed_to
 from tinyseq.torch_names.settings import explained
 
 

@@ -20,7 +20,7 @@ from tinyseq.autograd.op import ForEach, Op, Rule, Summed
 from tinyseq.autograd.promises import CONDITIONED, NONZERO, POSITIVE, REAL, UNIT, Accuracy, Domain
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import EXTENSIONS, forget, recorded_whole
-from tinyseq.sums import summed_to
+from tinyseq.backend.sums import summed_to
 
 __all__ = [
     "CONDITIONED",

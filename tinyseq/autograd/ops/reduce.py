@@ -11,7 +11,7 @@ from tinyseq.autograd.calls.tensors import check_real_numbers
 from tinyseq.autograd.declare import NONZERO, Accuracy, composite, op
 from tinyseq.autograd.tensor import Axis, Tensor, TensorLike, constant
 from tinyseq.backend import dtype_of, is_half, namespace_of, of_real
-from tinyseq.sums import in_single, total
+from tinyseq.backend.sums import in_single, total
 
 
 def axis_of(axis: int, ndim: int) -> int:

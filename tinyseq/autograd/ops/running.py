@@ -7,7 +7,7 @@ import numpy as np
 from tinyseq.autograd.declare import FUNCTIONS, Accuracy, composite, op
 from tinyseq.autograd.ops.reduce import along
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
-from tinyseq.sums import running_total
+from tinyseq.backend.sums import running_total
 
 _cumsum = op(
     "cumsum",

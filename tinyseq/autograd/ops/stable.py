@@ -15,7 +15,7 @@ from tinyseq.autograd.ops import by_rows
 from tinyseq.autograd.ops.reduce import restored
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import frozen, made_once, namespace_of, of_real
-from tinyseq.sums import in_single, total
+from tinyseq.backend.sums import in_single, total
 
 _INF = float("inf")
 

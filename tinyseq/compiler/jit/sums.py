@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinyseq.backend.sums import sum_in_blocks
 from tinyseq.compiler.jit import cache
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, Step
-from tinyseq.sums import sum_in_blocks
 
 
 class Sums(NamedTuple):

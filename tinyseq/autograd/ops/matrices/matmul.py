@@ -15,7 +15,7 @@ from tinyseq.autograd.ops.reduce import axis_of
 from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import namespace_of
-from tinyseq.sums import contracted
+from tinyseq.backend.sums import contracted
 
 
 def _flat(xp: Any, x: Any, keep_row: Any) -> Any:

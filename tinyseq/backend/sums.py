@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.backend import NUMPY, Array, is_half, recorded_whole
+from tinyseq.backend.functions import is_half
+from tinyseq.backend.namespaces import NUMPY, Array, recorded_whole
 
 BLOCK = 128  # terms that are added one after another at most, as in NumPy's sums of adjacent numbers
 
