@@ -176,8 +176,8 @@ def test_a_page_of_sixty_steps_is_small_and_unfolds(opened, char_loss, tmp_path)
 def test_the_first_frame_after_a_click_is_as_much_work_for_any_number_of_steps_and_paper_shows_all_open_ones(
     opened, char_loss
 ):
-    frames = "columns.filter(id => wraps.get(id)[0].classList.contains('away')).length"
-    boxes = "columns.filter(id => !wraps.get(id)[2].classList.contains('away')).length"
+    frames = "columns.filter(id => frames.get(id).wraps[0].classList.contains('away')).length"
+    boxes = "columns.filter(id => !frames.get(id).wraps[2].classList.contains('away')).length"
     drawn, closed = [], []
     for steps in (30, 50):
         browser = opened(graph(char_loss(steps, ts.nn.LSTM), steps=range(steps), gradients=True))

@@ -5,7 +5,6 @@ const RUN = 4; // at least this many adjacent folded steps form a run of thin ba
 const RUN_WIDTH = 260;
 const CLOSED = { height: 36, least: 66 }; // the size of a closed module
 const MARGIN = 6; // of space around visible boxes
-const ALL_OPEN = ""; // the look of a column as it was drawn at first
 
 /** Columns with boxes between them and the column before, as between an encoder and its decoder, -> the width of that gap. */
 const gaps = new Map(columns.slice(1).flatMap((id, i) => {
@@ -35,12 +34,12 @@ function findCovers() {
     return { key: ids[0], low: first.low, high: last.high, top: first.top, bottom: first.bottom, words, bars: ids };
   });
   const bars = new Map(found.flatMap(cover => cover.bars.map(id => [id, cover])));
-  for (const nest of nests.values()) { // the outer ones first
+  for (const nest of nests) { // the outer ones first
     nest.cover = nest.parent?.cover ?? bars.get(nest.id) ?? null;
     if (nest.cover || !closed.has(JSON.stringify(nest.module))) continue;
-    const { low, high, top: from, bottom: to, title } = frames.get(nest.id);
-    const words = title.endsWith("…") ? nest.module.at(-1) : title; // a cover has room for more than its frame's title had
-    nest.cover = { key: nest.id, low, high, top: from, bottom: to, words, module: nest.module, column: nest.column };
+    const { id: key, low, high, top: from, bottom: to, module, column, title } = nest;
+    const words = title.endsWith("…") ? module.at(-1) : title; // a cover has room for more than its frame's title had
+    nest.cover = { key, low, high, top: from, bottom: to, words, module, column };
     found.push(nest.cover);
   }
   for (const box of boxes.values()) { // the last state of a module, or else its last box

@@ -33,7 +33,7 @@ function toggleModule(names, id = null) {
   const text = JSON.stringify(names);
   flip(closed, text);
   const isSeen = ({ column, module }) => JSON.stringify(module) === text && !folded.has(column);
-  const frame = frames.get(id ?? [...nests.values()].find(isSeen)?.id);
+  const frame = frames.get(id) ?? nests.find(isSeen);
   arrange(frame ? [frame.low, frame.top] : null);
 }
 
@@ -74,8 +74,9 @@ for (const id of columns) {
   group.addEventListener("click", () => { if (!dragged) toggleStep(id); });
 }
 const known = new Set();
-for (const [id, { module }] of Object.entries(story.frames)) {
-  frames.get(id).group.addEventListener("click", event => {
+for (const { id, group, module } of frames.values()) {
+  if (!module.length) continue;
+  group.addEventListener("click", event => {
     event.stopPropagation();
     if (!dragged) toggleModule(module, id);
   });

@@ -118,15 +118,14 @@ function drawLines(some, now) {
 }
 
 function drawFrames({ X, Y }, changed) {
-  for (const { id, column, nest, shape, low, high, top: from, bottom: to, texts } of frames.values()) {
-    if ((column && !changed.has(column)) || nest?.cover) continue;
-    const module = story.frames[id];
+  for (const { column, module, cover, shape, low, high, top: from, bottom: to, texts } of frames.values()) {
+    if ((column && !changed.has(column)) || cover) continue;
     const aside = movedBy(column, { X });
     const place = { x: X(low) - aside, y: Y(from), width: X(high) - X(low), height: Y(to) - Y(from) };
     setAll(shape, place);
     const { x, y, width, height } = place;
     // Titles of modules are in the upper left corner, those of columns at the bottom centre.
-    const by = module ? [x - low, y - from] : [x + width / 2 - (low + high) / 2, y + height - to];
+    const by = module.length ? [x - low, y - from] : [x + width / 2 - (low + high) / 2, y + height - to];
     for (const { text, x: textX, y: textY } of texts) setAll(text, { x: textX + by[0], y: textY + by[1] });
   }
 }
@@ -176,20 +175,14 @@ function coverOf(key, { x, y, width, height }, words, told, act, upright = false
   return group;
 }
 
-const painted = new Map(columns.map(id => [id, ALL_OPEN])); // the look of each column when it was last painted
-const contents = new Map([null, ...columns].map(column => [column, { // what is in each column, and in none
-  boxes: [...boxes.values()].filter(box => box.column === column),
-  lines: lines.filter(line => line.column === column),
-}]));
-
 /** Draw what is in a column, or in none: not only moved with it. */
 function paintColumn(column, now) {
-  if (column) painted.set(column, now.looks);
-  for (const { name, group } of contents.get(column).boxes) {
+  if (column) frames.get(column).painted = now.looks;
+  for (const { name, group } of contents.boxes.get(column) ?? []) {
     const [right, down] = now.moves.get(name) ?? [];
     if (down !== undefined) transformBy(group, translation([right - movedBy(column, now), down]));
   }
-  drawLines(contents.get(column).lines, now);
+  drawLines(contents.lines.get(column) ?? [], now);
 }
 
 function paint(now) {
@@ -198,14 +191,14 @@ function paint(now) {
     const box = boxes.get(name);
     box.at = [box.x + right, box.y + down];
   }
-  for (const nest of nests.values()) {
+  for (const nest of nests) {
     const within = nest.parent?.cover; // it goes with what it is in
     const transform = nest.cover && !within ? AWAY : nest.parent ? null : translation([movedBy(nest.id, now), 0]);
     for (const group of nest.groups) transformBy(group, transform);
   }
   late.length = 0;
   paintColumn(null, now);
-  const changed = columns.filter(id => !folded.has(id) && painted.get(id) !== now.looks);
+  const changed = columns.filter(id => !folded.has(id) && frames.get(id).painted !== now.looks);
   drawFrames(now, new Set(changed));
   if (!large) for (const id of changed) paintColumn(id, now); // in large pictures, `cull` does
   covers.replaceChildren();
@@ -219,21 +212,22 @@ function cull() {
   if (!large || !current) return;
   const reach = room[0] / scaleNow(); // with a margin of half a window on either side
   svg.classList.toggle("far", scaleNow() < FAR);
-  const coming = [];
+  const coming = []; // columns, with how far from the middle they are
+  const put = ([, ...others], away) => { for (const part of others) part.classList.toggle("away", away); };
   for (const id of columns) {
-    const [around, ...others] = wraps.get(id);
-    const [low, high] = [current.X(frames.get(id).low), current.X(frames.get(id).high)].map(x => x + origin.e - view.x - view.width / 2);
+    const { wraps, painted, ...frame } = frames.get(id);
+    const [low, high] = [frame.low, frame.high].map(x => current.X(x) + origin.e - view.x - view.width / 2);
     const away = folded.has(id) || high < -reach || low > reach;
-    around.classList.toggle("away", away);
-    if (away) for (const part of others) part.classList.add("away");
-    else if (others[0].classList.contains("away") || painted.get(id) !== current.looks) coming.push([Math.abs(low + high), id, others]);
+    wraps[0].classList.toggle("away", away);
+    if (away) put(wraps, true);
+    else if (wraps[1].classList.contains("away") || painted !== current.looks) coming.push([Math.abs(low + high), id]);
   }
   coming.sort(([one], [other]) => one - other);
-  for (const [, id, others] of coming.splice(0, onPaper ? Infinity : AT_ONCE.columns)) {
-    if (painted.get(id) !== current.looks) paintColumn(id, current);
-    for (const part of others) part.classList.remove("away");
+  for (const [, id] of coming.splice(0, onPaper ? Infinity : AT_ONCE.columns)) {
+    if (frames.get(id).painted !== current.looks) paintColumn(id, current);
+    put(frames.get(id).wraps, false);
   }
-  for (const [, , others] of coming) for (const part of others) part.classList.add("away"); // until it is their turn
+  for (const [, id] of coming) put(frames.get(id).wraps, true); // until it is their turn
   for (const drawLate of late.splice(0, onPaper ? Infinity : AT_ONCE.lines)) drawLate();
   cancelAnimationFrame(culling);
   if (coming.length || late.length) culling = requestAnimationFrame(() => setTimeout(cull)); // after this frame

@@ -47,12 +47,13 @@ const lines = [...root.querySelectorAll("g.edge")].map(group => {
   const ends = story.lines[group.id.replace("line", "")] || ["", ""];
   return { group, path, tip, points, ends, labels: textsOf(group), timed: group.matches(".time") };
 });
-const frames = new Map(); // id -> { id, group, shape, low, high: in x, top, bottom: in y, texts, title }
+const frames = new Map(); // id -> { id, group, column: its id, module: names, shape, low, high: in x, top, bottom: in y, texts, title }
 for (const group of root.querySelectorAll("g.cluster")) {
   const shape = group.querySelector("rect, path, polygon");
   const { x, y, width, height } = shape.getBBox();
   const place = { low: x, high: x + width, top: y, bottom: y + height };
-  frames.set(group.id, { id: group.id, group, shape, ...place, texts: textsOf(group), title: group.textContent.trim() });
+  const { column, module } = story.frames[group.id] ?? { column: group.id, module: [] };
+  frames.set(group.id, { id: group.id, group, column, module, shape, ...place, texts: textsOf(group), title: group.textContent.trim() });
 }
 const large = boxes.size > 400; // such a picture is drawn bit by bit
 document.body.classList.toggle("large", large);

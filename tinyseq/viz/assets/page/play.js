@@ -110,8 +110,8 @@ function dimNests(acting, reached) {
   const touched = new Set();
   for (const name of reached) for (let nest = boxes.get(name)?.nest; nest; nest = nest.parent) touched.add(nest);
   const all = !acting || story.fills || !large;
-  if (all) for (const nest of nests.values()) touched.add(nest);
-  for (const nest of nests.values()) {
+  if (all) for (const nest of nests) touched.add(nest);
+  for (const nest of nests) {
     const dim = !touched.has(nest) && (!nest.parent || touched.has(nest.parent));
     for (const group of nest.groups.slice(1)) group.classList.toggle("faded", dim); // except for the frames
   }
