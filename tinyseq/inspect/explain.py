@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from tinyseq.autograd.calls.tensors import one_tensor
 from tinyseq.autograd.formula import (
     Group,
-    Name,
     Part,
     Parts,
     Rule,
@@ -18,7 +17,6 @@ from tinyseq.autograd.formula import (
     read,
     rewritten,
     rule_for,
-    text,
 )
 from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, owner
 from tinyseq.autograd.op import Op
@@ -134,8 +132,8 @@ def explain(loss: Tensor, W: Tensor) -> Explanation:
     return Explanation(_headline(uses, target), _headline_tex(uses), tuple(lines))
 
 
-def rule_text(op: Op, i: int, arguments: Sequence[str], result: str, shape: Shape, argument_shape: Shape) -> str:
-    """What an op sends back to one of its arguments, in plain text.
+def rule_sent(op: Op, i: int, arguments: Sequence[Part], result: Part, shape: Shape, argument_shape: Shape) -> Parts:
+    """What an op sends back to one of its arguments, as a formula.
 
     Args:
         op: the op.
@@ -148,13 +146,10 @@ def rule_text(op: Op, i: int, arguments: Sequence[str], result: str, shape: Shap
 
     Example:
         >>> from tinyseq.autograd.declare import OPS
-        >>> rule_text(OPS["tanh"], 0, ["a"], "h", (5,), (5,))
+        >>> text(rule_sent(OPS["tanh"], 0, [Name("a", "a")], Name("h", "h"), (5,), (5,)))
         '∇h (1 - h²)'
     """
-    if not op.tex:
-        return ""
-    given = [Name(argument, "") for argument in arguments]
-    return text(_rule(op, i, given, Name(result, ""), 1, shape, argument_shape).right)
+    return _rule(op, i, arguments, result, 1, shape, argument_shape).right if op.tex else ()
 
 
 def _line(node: Node, i: int, edge: Parent, names: Names, several: bool) -> Line:
@@ -166,7 +161,7 @@ def _line(node: Node, i: int, edge: Parent, names: Names, several: bool) -> Line
 
 
 def _rule(
-    op: Op, i: int, arguments: Sequence[Name], result: Name, outputs: int, shape: Shape, argument_shape: Shape
+    op: Op, i: int, arguments: Sequence[Part], result: Part, outputs: int, shape: Shape, argument_shape: Shape
 ) -> Rule:
     """The rule for one argument, with names in the place of the letters of the op's declaration."""
     rule = rule_for(op.tex, i, op.inputs)
@@ -212,7 +207,7 @@ def _summed(parts: Parts, op: Op, shape: Shape, argument: Shape) -> Parts:
     return (*over, Symbol("("), *parts, Symbol(")")) if is_sum(parts) else over + parts
 
 
-def _letters(op: Op, i: int, arguments: Sequence[Name], result: Name) -> dict[str, Name]:
+def _letters(op: Op, i: int, arguments: Sequence[Part], result: Part) -> dict[str, Part]:
     """What the letters of a rule denote: x and y for arguments and z for the result, or x and y for one of each."""
     if len(op.inputs) == 1:
         return {"x": arguments[i], "v": arguments[i], "y": result}

@@ -5,13 +5,13 @@ L the result; all other values have a letter for each role, with the time step a
 """
 
 import math
-import re
 from collections import Counter
 from typing import Any
 
 import numpy as np
 
-from tinyseq.inspect.explain import rule_text
+from tinyseq.autograd.formula import SPACE, Applied, Name, Part, Parts, Scripted, Symbol, rewritten, text
+from tinyseq.inspect.explain import rule_sent
 from tinyseq.structure.paths import reached
 from tinyseq.structure.record import Shape, Source
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box
@@ -21,6 +21,8 @@ from tinyseq.viz.page.order import needs_of, reversed_of
 from tinyseq.viz.rendering.style import subscript
 
 LETTERS = "abdekmpqsuvw"  # the other letters have a meaning
+SPACES = (SPACE, Symbol(r"\,"))
+TURNED = (("^", Symbol(r"\top")),)
 MOST_OPERANDS, MOST_NUMBERS = 4, 3  # written out
 
 
@@ -176,11 +178,10 @@ class Formulas:
         names = [self._named(user, op.id, position) for position in range(len(op.parents))]
         values = self.labels.values
         shapes = values.without_time(op.id, op.shape), values.without_time(parent[0], self._shape(parent))
-        rule = rule_text(op.declared, argument.position, names, self.name(user), *shapes).replace("ᵀᵀ", "")
-        rule = re.sub(r"^(∇\S+) \(?([-−]?\d[\d.e-]*)\)?$", r"\2 \1", rule)  # a number stands before a name
-        rule = re.sub(r"^([-−]?)1 ∇", r"\1∇", rule)
+        rule = rule_sent(op.declared, argument.position, names, Name(self.name(user), ""), *shapes)
+        rule = number_first(rewritten(rule, turned_twice))
         turned = bool(argument.weights) and self._is_transposed(parent[0])
-        return (re.sub(r"^\((\S+)ᵀ (\S+)\)ᵀ$", r"\2ᵀ \1", f"({rule})ᵀ") if turned and rule else rule) + scale
+        return text(transposed(rule) if turned else rule) + scale
 
     def _scale(self, user: Box, vertex: int) -> str | None:
         """The constant factors that follow an op in its box; None if other ops than sums follow."""
@@ -193,20 +194,20 @@ class Formulas:
                 return None
         return scale
 
-    def _named(self, user: Box, vertex: int, position: int) -> str:
+    def _named(self, user: Box, vertex: int, position: int) -> Part:
         """The name of an argument of an op in a box."""
         argument = next((a for a in user.arguments if (a.vertex, a.position) == (vertex, position)), None)
         if argument is None:
-            return "·"
+            return Name("·", "")
         if argument.weights:
             parent = self.vertices[vertex].parents[position]
-            turned = "ᵀ" if parent and self._is_transposed(parent[0]) else ""
-            return ", ".join(self.labels.names[leaf] for leaf in argument.weights) + turned
+            weights = Name(", ".join(self.labels.names[leaf] for leaf in argument.weights), "")
+            return Scripted(weights, TURNED) if parent and self._is_transposed(parent[0]) else weights
         carried = (
             (arrow, step) for arrow in self.labels.arrows(user, argument) for step in self._steps(arrow, argument)
         )
         name = next((self._carried(*each) for each in carried), "") or self.labels.constant(user, argument)
-        return f"({name})" if name.startswith(("-", "−")) else name
+        return Name(f"({name})" if name.startswith(("-", "−")) else name, "")
 
     def _is_transposed(self, vertex: int) -> bool:
         """Whether a rearranged parameter is its transpose."""
@@ -219,6 +220,31 @@ class Formulas:
 
     def _shape(self, source: Source) -> Shape:
         return self.vertices[source[0]].shapes[source[1]]
+
+
+def turned_twice(part: Part) -> Part | None:
+    """What is transposed twice."""
+    match part:
+        case Scripted(Scripted(base, inner), outer) if inner == outer == TURNED:
+            return base
+    return None
+
+
+def transposed(rule: Parts) -> Parts:
+    """The transpose of a rule: of a product Aᵀ B, that is Bᵀ A."""
+    match [part for part in rule if part not in SPACES]:
+        case [Scripted(base, scripts), other] if scripts == TURNED:
+            return Scripted(other, TURNED), SPACE, base
+    return (Symbol("("), *rule, Scripted(Symbol(")"), TURNED)) if rule else rule
+
+
+def number_first(rule: Parts) -> Parts:
+    """A rule with a number before the gradient that it is multiplied by; 1 is left out."""
+    match [part for part in rule if part not in SPACES]:
+        case [Applied(r"\bar"), Name(number, _)] if (number := number.strip("()")).lstrip("-−")[:1].isdigit():
+            one = number.lstrip("-−") == "1"
+            return Name(number[:-1] if one else f"{number} ", ""), rule[0]
+    return rule
 
 
 def summed(rules: list[str]) -> str:
