@@ -111,7 +111,7 @@ def firsts(browser: Browser) -> dict[str, tuple[Callable[[], None], ...]]:
         "quiz": "#quizzing",
         "presenter": "#present",
         "panel": "#fold-panel",
-        "dark": "#night",
+        "dark": "#dark",
         "zoom": "#zoom-in",
         "help": "#ask",
     }

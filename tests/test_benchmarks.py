@@ -102,7 +102,7 @@ def test_the_first_acts_that_are_timed_do_what_their_names_say(network, steps, t
         **dict.fromkeys(["close a module", "open a module"], "closed.size"),
         **{"play": "Boolean(timer)", "quiz": "quizzing", "show an answer": "posed", "search": "hits.length"},
         **{"presenter": "document.body.matches('.presenting')", "panel": "document.body.matches('.panel-folded')"},
-        **{"dark": "document.documentElement.matches('.night')", "zoom": "view.width", "help": "byId('help').open"},
+        **{"dark": "document.documentElement.matches('.dark')", "zoom": "view.width", "help": "byId('help').open"},
         "whole picture": "view.width",
         **{"hover card": "card.hidden", "arrow key": "chosen", "other parameter": "byId('chosen').value"},
     }

@@ -6,7 +6,7 @@ import pytest
 
 from tinyseq.viz.page.html import page
 from tinyseq.viz.rendering import style
-from tinyseq.viz.rendering.dark_theme import dark_color, night_colors
+from tinyseq.viz.rendering.dark_theme import dark_color, theme_rules
 
 PAINTS = [value for value in vars(style).values() if isinstance(value, style.Paint)]
 
@@ -66,7 +66,7 @@ def test_hues_are_kept_in_the_dark():
 
 
 def test_every_colour_of_a_picture_has_its_counterpart():
-    rules = night_colors('<path fill="#aabbcc" stroke="black"/><path fill="none" stroke="#aabbcc"/>')
+    rules = theme_rules('<path fill="#aabbcc" stroke="black"/><path fill="none" stroke="#aabbcc"/>')
     assert re.findall(r'\[(.*?)="(.*?)"\]', rules) == [("fill", "#aabbcc"), ("stroke", "#aabbcc"), ("stroke", "black")]
 
 

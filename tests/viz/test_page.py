@@ -58,7 +58,7 @@ def test_every_drawing_has_a_page_that_opens_without_complaint_and_asks_for_noth
     kind, opened, char_loss, encoder_decoder_loss, cats
 ):
     browser = opened(drawing_of(kind, char_loss, encoder_decoder_loss, cats))
-    browser.click("#night")
+    browser.click("#dark")
     browser.click("#picture")
     browser.press("End")
     browser.run("go(moments.length)")
@@ -198,7 +198,7 @@ def test_the_tab_key_reaches_every_control_and_the_focus_is_seen(opened, lstm_pa
             break
         seen.append(found)
     names = [name for name, *_ in seen]
-    expected = ["search", "zoom-out", "zoom-in", "fit", "night", "present", "fold-panel", "ask", "picture"]
+    expected = ["search", "zoom-out", "zoom-in", "fit", "dark", "present", "fold-panel", "ask", "picture"]
     expected += ["fold-all"]
     assert names[: len(expected)] == expected
     assert names[-8:] == ["back-step", "back", "start", "forth", "forth-step", "time", "pace", "quizzing"]
@@ -285,9 +285,9 @@ def test_dark_and_light_follow_the_reader_until_told_otherwise(opened, lstm_page
     browser.prefer(color_scheme="light")
     browser.wait_for(f"{paper} === 'rgb(255, 255, 255)'")
     assert browser.run(column) == "rgb(244, 246, 250)"
-    browser.click("#night")
+    browser.click("#dark")
     assert browser.run(paper) == "rgb(20, 20, 20)"
-    assert browser.run("byId('night').getAttribute('aria-pressed')") == "true"
+    assert browser.run("byId('dark').getAttribute('aria-pressed')") == "true"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -344,7 +344,7 @@ def test_a_dark_page_prints_on_white_without_its_controls(opened, lstm_page):
     browser = opened(lstm_page, color_scheme="dark")
     browser.run("go(60)")
     browser.prefer("print", color_scheme="dark")
-    browser.wait_for("!document.documentElement.classList.contains('night')")
+    browser.wait_for("!document.documentElement.classList.contains('dark')")
     assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert browser.run("byId('transport').offsetParent") is None
     assert browser.run("picture.getBoundingClientRect().height") > 100

@@ -141,5 +141,5 @@ def test_the_page_of_the_demo_is_as_dark_as_the_pages_in_it_and_as_wide_as_its_w
         assert browser.run("document.documentElement.scrollWidth") <= width
     ink = browser.run("getComputedStyle(document.body).color")
     assert ink == ("rgb(255, 255, 255)" if scheme == "dark" else "rgb(0, 0, 0)")
-    night = browser.run("document.documentElement.classList.contains('night')", frame=0)
-    assert night == (scheme == "dark")
+    dark = browser.run("document.documentElement.classList.contains('dark')", frame=0)
+    assert dark == (scheme == "dark")

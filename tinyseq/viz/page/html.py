@@ -10,7 +10,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from tinyseq.viz.rendering.dark_theme import dark_color, night_colors
+from tinyseq.viz.rendering.dark_theme import in_both, theme_rules
 from tinyseq.viz.rendering.font import font_faces
 from tinyseq.viz.rendering.style import PAINTS
 
@@ -37,7 +37,7 @@ def page(svg: str, title: str, story: Mapping[str, Any] | None = None) -> str:
         True
     """
     picture = _plain(svg, told_elsewhere=bool(story and story.get("details")))
-    style = "\n".join([font_faces(), night_colors(picture), _plain_fills()])
+    style = "\n".join([font_faces(), theme_rules(picture), _plain_fills()])
     return document("page", SCRIPTS, story or {}, title, style, picture)
 
 
@@ -73,9 +73,7 @@ def document(
 def _plain_fills() -> str:
     """The fills of boxes that have no shade yet."""
     unshaded = ".shaded .{}.early > :is(rect, ellipse) {{ fill: {}; }}"
-    fills = {kind: (paint.fill, dark_color(paint.fill)) for kind, paint in PAINTS.items()}
-    rules = [unshaded.format(kind, day) for kind, (day, _) in fills.items()]
-    return "\n".join([*rules, *(".night " + unshaded.format(kind, night) for kind, (_, night) in fills.items())])
+    return "\n".join(unshaded.format(kind, in_both(paint.fill)) for kind, paint in PAINTS.items())
 
 
 def _plain(svg: str, told_elsewhere: bool) -> str:

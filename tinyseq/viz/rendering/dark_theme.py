@@ -30,17 +30,20 @@ LINES = {*DISTINCT, *(PAINTS[kind].outline for kind in ("input", "state", "param
 _NAMED = {"white": "#ffffff", "black": "#000000"}
 
 
-def night_colors(svg: str) -> str:
-    """CSS rules that replace every colour of an SVG by its dark counterpart inside an element of class ``night``.
+def theme_rules(svg: str) -> str:
+    """CSS rules that replace every colour of an SVG by its dark counterpart where the colour scheme is dark.
 
     Example:
-        >>> print(night_colors('<path fill="#ffffff" stroke="none"/>'))
-        .night [fill="#ffffff"] { fill: #141414; }
+        >>> print(theme_rules('<path fill="#ffffff" stroke="none"/>'))
+        [fill="#ffffff"] { fill: light-dark(#ffffff, #141414); }
     """
-    rules = []
-    for attribute, color in sorted(set(re.findall(r'\b(fill|stroke)="(#[0-9a-f]{6}|white|black)"', svg))):
-        rules.append(f'.night [{attribute}="{color}"] {{ {attribute}: {dark_color(_NAMED.get(color, color))}; }}')
-    return "\n".join(rules)
+    used = sorted(set(re.findall(r'\b(fill|stroke)="(#[0-9a-f]{6}|white|black)"', svg)))
+    return "\n".join(f'[{part}="{color}"] {{ {part}: {in_both(_NAMED.get(color, color))}; }}' for part, color in used)
+
+
+def in_both(color: str) -> str:
+    """A colour in CSS, in both themes."""
+    return f"light-dark({color}, {dark_color(color)})"
 
 
 @cache

@@ -22,7 +22,7 @@ INK = "#1f2933"
 MUTED = "#5b6773"
 LINE = "#51606f"
 PAPER = "#ffffff"
-BLACK, BRIGHT = "#000000", "#fefefe"  # words on shades; at night, white and black
+BLACK, BRIGHT = "#000000", "#fefefe"  # words on shades; in the dark theme, white and black
 GRID = "#e3e7ec"  # lines behind curves
 ACCENT = "#c2255c"  # recurrent edges, the best path
 

@@ -8,8 +8,8 @@ const shut = new Map(); // covers: name -> { name, group, at, width, height, tol
 const NO_NUMBER = [190, 0, 160];
 /** Paint a heat map: blue for negative numbers, orange for positive ones, paler towards zero; purple for NaN. */
 function heat(canvas, numbers, rows, across, limit) {
-  const night = document.documentElement.classList.contains("night");
-  const [none, low, high] = night ? [[27, 29, 32], [86, 180, 233], [240, 130, 50]] : [[255, 255, 255], [0, 114, 178], [213, 94, 0]];
+  const dark = document.documentElement.matches(".dark");
+  const [none, low, high] = dark ? [[27, 29, 32], [86, 180, 233], [240, 130, 50]] : [[255, 255, 255], [0, 114, 178], [213, 94, 0]];
   canvas.width = across;
   canvas.height = rows;
   const image = new ImageData(across, rows);

@@ -1,18 +1,20 @@
 // The page: themes, global keys, and start-up.
 
-const dark = matchMedia("(prefers-color-scheme: dark)");
-let chosenNight = null; // the user's choice, if any
+const preferred = matchMedia("(prefers-color-scheme: dark)");
+let chosenDark = null; // the user's choice, if any
 function setTheme() {
-  const night = !onPaper && (chosenNight ?? dark.matches);
-  document.documentElement.classList.toggle("night", night);
-  byId("night").setAttribute("aria-pressed", String(night));
-  showSums(now());
+  const dark = !onPaper && (chosenDark ?? preferred.matches);
+  const page = document.documentElement;
+  page.style.colorScheme = dark ? "dark" : "light";
+  page.classList.toggle("dark", dark);
+  byId("dark").setAttribute("aria-pressed", String(dark));
+  showSums(now()); // whose colours are painted
 }
-byId("night").addEventListener("click", () => {
-  chosenNight = !document.documentElement.classList.contains("night");
+byId("dark").addEventListener("click", () => {
+  chosenDark = !document.documentElement.matches(".dark");
   setTheme();
 });
-dark.addEventListener("change", setTheme);
+preferred.addEventListener("change", setTheme);
 /** Get ready for paper, on which all of the picture is seen, or for the screen. */
 function print(begins) {
   if (begins === onPaper) return;

@@ -159,8 +159,4 @@ function update() {
 }
 for (const id of ["steps", "scale", "forget", "last", "all"]) byId(id).addEventListener("input", update);
 
-const dark = matchMedia("(prefers-color-scheme: dark)");
-const setTheme = () => document.documentElement.classList.toggle("night", dark.matches);
-dark.addEventListener("change", setTheme);
-setTheme();
 update();
