@@ -291,6 +291,16 @@ def test_dark_and_light_follow_the_reader_until_told_otherwise(opened, lstm_page
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("act", ["choose(boxes.get(NAME))", "(byId('search').value = NAME, find())"])
+def test_a_box_that_is_chosen_or_found_has_an_outline_that_tells_so(act, scheme, opened, lstm_page):
+    browser = opened(lstm_page, color_scheme=scheme)
+    name = browser.run("asked()[3].name")
+    browser.run(f"void {act.replace('NAME', repr(name))}")
+    outline = f"getComputedStyle(boxes.get({name!r}).group.querySelector('rect')).stroke"
+    assert browser.run(outline) == {"light": "rgb(43, 108, 176)", "dark": "rgb(125, 183, 255)"}[scheme]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_word_of_the_page_has_contrast(scheme, opened, lstm_page):
     browser = opened(lstm_page, color_scheme=scheme)
     browser.run("go(60)")
