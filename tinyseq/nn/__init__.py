@@ -6,10 +6,11 @@ from tinyseq.nn.chains.crf import CRF
 from tinyseq.nn.chains.ctc import ctc_align, ctc_loss
 from tinyseq.nn.chains.ctc_decode import ctc_collapse, ctc_decode
 from tinyseq.nn.clipping import clip_grad_norm_, clip_grad_value_
+from tinyseq.nn.containers import ModuleList, Sequential
 from tinyseq.nn.layers import Dropout, Embedding, LayerNorm, Linear
 from tinyseq.nn.losses.classification import binary_cross_entropy_with_logits, cross_entropy, nll_loss
 from tinyseq.nn.losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
-from tinyseq.nn.module import Module, ModuleList, Sequential
+from tinyseq.nn.module import Module
 from tinyseq.nn.parameter import Parameter
 from tinyseq.nn.recurrent.cells import GRUCell, LSTMCell, RNNCell
 from tinyseq.nn.recurrent.encoder_decoder import EncoderDecoder
