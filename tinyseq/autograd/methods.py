@@ -9,7 +9,7 @@ from tinyseq.autograd.backward import backward
 from tinyseq.autograd.declare import SPECIAL_METHODS
 from tinyseq.autograd.graph import Leaf
 from tinyseq.autograd.numpy_functions.calls import array_function, array_ufunc
-from tinyseq.autograd.ops.elementwise.arithmetic import astype
+from tinyseq.autograd.ops.elementwise.choice import astype
 from tinyseq.autograd.ops.moves.shape import reshape, transpose
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.autograd.updates import assign_part, copy_, in_place

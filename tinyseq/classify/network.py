@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tinyseq.arguments import dropped, shown, whole
 from tinyseq.autograd.modes import no_grad
-from tinyseq.autograd.ops.elementwise.arithmetic import where
+from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.ops.moves.parts import concatenate
 from tinyseq.autograd.ops.reduce import max as largest
 from tinyseq.autograd.ops.stable import log_softmax

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from tinyseq.arguments import dropped, whole
-from tinyseq.autograd.ops.elementwise.arithmetic import sqrt, square, where
+from tinyseq.autograd.ops.elementwise.arithmetic import sqrt, square
+from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.ops.moves.index import getitem
 from tinyseq.autograd.ops.reduce import mean
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.ops.elementwise.arithmetic import astype, where
+from tinyseq.autograd.ops.elementwise.choice import astype, where
 from tinyseq.autograd.ops.moves.index import getitem
 from tinyseq.autograd.ops.moves.parts import concatenate
 from tinyseq.autograd.ops.moves.shape import reshape

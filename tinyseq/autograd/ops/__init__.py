@@ -5,6 +5,7 @@ from tinyseq.autograd.ops import creation, reduce, running, stable
 from tinyseq.autograd.ops.elementwise import (
     activations,
     arithmetic,
+    choice,
     exponential,
     normal,
     predicates,
@@ -18,6 +19,7 @@ __all__ = [
     "activations",
     "arithmetic",
     "arranging",
+    "choice",
     "creation",
     "decompositions",
     "exponential",

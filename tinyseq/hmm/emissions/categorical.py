@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from tinyseq.autograd.declare import FUNCTIONS
-from tinyseq.autograd.ops.elementwise.arithmetic import where
+from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.densities.priors import counts as added_counts

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.autograd.modes import scope, step
-from tinyseq.autograd.ops.elementwise.arithmetic import where
+from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.ops.moves.shape import reshape
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import host_array, namespace_of

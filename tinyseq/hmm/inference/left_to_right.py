@@ -15,7 +15,7 @@ import numpy as np
 
 from tinyseq.autograd.declare import FUNCTIONS, op
 from tinyseq.autograd.modes import scope, step
-from tinyseq.autograd.ops.elementwise.arithmetic import where
+from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.ops.stable import logsumexp
 from tinyseq.autograd.tensor import Tensor, constant, constant_like
 from tinyseq.backend import host_array, recorded_whole

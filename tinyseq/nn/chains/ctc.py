@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinyseq.arguments import whole
 from tinyseq.autograd.backward import grad
 from tinyseq.autograd.modes import enable_grad
-from tinyseq.autograd.ops.elementwise.arithmetic import where
+from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.ops.moves.index import getitem
 from tinyseq.autograd.ops.moves.shape import expand_dims
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like

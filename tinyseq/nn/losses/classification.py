@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.modes import MODE
-from tinyseq.autograd.ops.elementwise.arithmetic import where
+from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.ops.moves.index import getitem, take_along_axis
 from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.ops.stable import log_softmax, softmax_cross_entropy, softplus

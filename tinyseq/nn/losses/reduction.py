@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tinyseq.autograd.ops.elementwise.arithmetic import where
+from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like
 from tinyseq.backend import namespace_of

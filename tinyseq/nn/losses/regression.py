@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from tinyseq.autograd.ops.elementwise.arithmetic import abs as absolute
-from tinyseq.autograd.ops.elementwise.arithmetic import minimum, square
+from tinyseq.autograd.ops.elementwise.arithmetic import square
+from tinyseq.autograd.ops.elementwise.choice import minimum
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.nn.checks import as_numbers
 from tinyseq.nn.losses.reduction import Reduction, in_dtype_of, reduced

@@ -11,7 +11,7 @@ import numpy as np
 
 from tinyseq.arguments import dropped, whole
 from tinyseq.autograd.modes import scope, stacked_gates, step
-from tinyseq.autograd.ops.elementwise.arithmetic import where
+from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.ops.moves.parts import concatenate, stack, unbind
 from tinyseq.autograd.ops.moves.shape import expand_dims, transpose
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like

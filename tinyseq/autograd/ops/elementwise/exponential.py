@@ -7,7 +7,8 @@ import numpy as np
 
 from tinyseq.autograd.calls.tensors import check_real_numbers
 from tinyseq.autograd.declare import NONZERO, POSITIVE, Accuracy, composite, op
-from tinyseq.autograd.ops.elementwise.arithmetic import astype, pow
+from tinyseq.autograd.ops.elementwise.arithmetic import pow
+from tinyseq.autograd.ops.elementwise.choice import astype
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import EXTENSIONS, Namespace
 

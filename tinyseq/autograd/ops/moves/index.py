@@ -10,7 +10,7 @@ from tinyseq import backend
 from tinyseq.arguments import whole
 from tinyseq.autograd.axes import Axes, Use
 from tinyseq.autograd.declare import FUNCTIONS, composite, offer, op
-from tinyseq.autograd.ops.elementwise.arithmetic import where
+from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.ops.moves.shape import broadcast_to
 from tinyseq.autograd.ops.reduce import along, axis_of
 from tinyseq.autograd.tensor import Index, Tensor, TensorLike, constant, constant_like

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.modes import no_grad
-from tinyseq.autograd.ops.elementwise.arithmetic import where
+from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.densities.groups import kmeans
