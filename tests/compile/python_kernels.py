@@ -74,10 +74,11 @@ def product(args, bases):
     dtype = np.dtype(np.float64 if double else np.float32)
     matrices = []
     for index, shape in enumerate([(m, k), (k, n), (m, n)]):
-        base, offset, leading, step = (int(arg) for arg in args[7 + 4 * index : 11 + 4 * index])
+        place = 1 - index if order & 4 and index < 2 else index
+        leading, step, base, offset = (int(args[i]) for i in (7 + index, 10 + index, 13 + 2 * place, 14 + 2 * place))
         along = (
             (dtype.itemsize, leading * dtype.itemsize)
-            if order >> index & 1
+            if index < 2 and order >> index & 1
             else (leading * dtype.itemsize, dtype.itemsize)
         )
         extent = (

@@ -150,14 +150,14 @@ def test_kernels_copy_and_add_rows(dtype, real, across, tmp_path, monkeypatch):
         step = Step(program.value(kind_of(out)), function, args, {})
         found = gathers.rows_of(program, step)
         assert found is not None
-        code = [0, *found.numbers(found.rows, [(n, 0) for n in range(3)])]
+        code = [0, *found.given(found.rows, [(n, 0) for n in range(3)])]
         bases = np.array([array.__array_interface__["data"][0] for array in (first, places, out)], np.int64)
         if real:
             pytest.importorskip("numba")
             monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-            code = np.array([len(code) + 1, COMPILED(found.code).address, *code[1:]], np.int64)
+            code = np.array([len(code) + 1, COMPILED(found.source(1)).address, *code[1:]], np.int64)
             DRIVER("drive")(code, bases, 0, len(code))
         else:
-            made = python_kernels.kernel(found.code)
+            made = python_kernels.kernel(found.source(1))
             python_kernels.FUNCTIONS[made.address](code[1:], bases)
         np.testing.assert_allclose(out, function(first, places, *([5] * (function is gathers.summed))), rtol=1e-6)

@@ -16,14 +16,15 @@ from tinyseq.compiler.formulas import NUMBA, body, form_of
 from tinyseq.compiler.fusion import Group, Item, fuse, push_views, put_in_order
 from tinyseq.compiler.jit import cache, threads
 from tinyseq.compiler.jit.formulas import Operand, axes_of, kernel_numbers, kernel_source
-from tinyseq.compiler.jit.gathers import multiply_tables
+from tinyseq.compiler.jit.gathers import multiply_tables, rows_of
 from tinyseq.compiler.jit.joins import share_joins
-from tinyseq.compiler.jit.kernels import kernels_of
+from tinyseq.compiler.jit.kernels import Kernel
+from tinyseq.compiler.jit.products import product_of
 from tinyseq.compiler.jit.recompute import keep_less
 from tinyseq.compiler.jit.rows import lay_out_in_rows
 from tinyseq.compiler.jit.sums import sums_of
 from tinyseq.compiler.jit.threads import Call, Span, Work, shared, stretches
-from tinyseq.compiler.jit.tiles import pack_weights, split_stacks, sunk
+from tinyseq.compiler.jit.tiles import pack_weights, split_stacks, sunk, tiled_of
 from tinyseq.compiler.passes import drop_dead, is_join, layout, lifetimes, share_common
 from tinyseq.compiler.plan import FRESH, GIVEN, NUMPY, POOL, Place, Plan, address
 from tinyseq.compiler.program import Program
@@ -259,7 +260,7 @@ class Executor(Runner):
 
         def call(start: int, stop: int) -> Call:
             mine = [place.part(axis, start, stop) for place, axis in zip(places, made.axes, strict=True)]
-            words = made.numbers(stop - start, [self._at(place) for place in mine])
+            words = made.given(stop - start, [self._at(place) for place in mine])
             return self._entry(made.compiled(stop - start), words, mine, types, len(mine) - 1)
 
         return Work(call, made.rows, made.cost)
@@ -277,6 +278,17 @@ class Executor(Runner):
 
     def _locate(self, number: int, known: Known) -> None:
         known[number] = self._found(number, known[number], known)
+
+
+def kernels_of(program: Program) -> dict[int, Kernel]:
+    """The kernels of the steps that have one, by the numbers of their results."""
+    root, found = lifetimes(program).root, dict[int, Kernel]()
+    for step in program.steps:
+        kernel = product_of(program, step, root) or tiled_of(program, step)
+        kernel = kernel or rows_of(program, step) or sums_of(program, step)
+        if kernel is not None:
+            found[step.out] = kernel
+    return found
 
 
 def prepared(program: Program) -> tuple[list[Item], list[Item]]:

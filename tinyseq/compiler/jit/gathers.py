@@ -12,8 +12,8 @@ import numpy as np
 
 from tinyseq.backend import Array, gathered, scattered
 from tinyseq.compiler.fusion import lay_out_again
-from tinyseq.compiler.jit import cache
 from tinyseq.compiler.jit.joins import in_order
+from tinyseq.compiler.jit.kernels import Kernel
 from tinyseq.compiler.jit.rows import in_rows
 from tinyseq.compiler.jit.sums import is_sum
 from tinyseq.compiler.passes import lifetimes
@@ -51,50 +51,30 @@ def named(table: Array, places: Array) -> Array:
     return np.where(is_named, table, np.zeros((), table.dtype))
 
 
-class Rows(NamedTuple):
-    """A kernel that copies rows from places, or adds rows at places.
+def rows_of(program: Program, step: Step) -> Kernel | None:
+    """How a kernel computes a step; None if the step neither gathers rows nor adds them up.
 
-    Attributes:
-        code: its source.
-        rows: the length of the first axis of the places; 1 if one thread must do them all, as any row may be added to.
-        sizes: the number of places for each of these, the length of a row, and the number of rows in the table.
-        steps: the values' strides in bytes from row to row, and within a row.
-        axes: the axes of the values, the places and the result along which the rows are split into parts.
+    Its numbers are the number of places, the length of a row, the number of rows in the table, and the values' strides
+    in bytes from row to row and within a row. One thread adds up all rows: any may be added to.
     """
-
-    code: str
-    rows: int
-    sizes: tuple[int, int, int]
-    steps: tuple[int, int]
-    axes: tuple[int | None, ...]
-
-    @property
-    def cost(self) -> float:
-        """Roughly how many nanoseconds it takes."""
-        return 0.2 * self.rows * self.sizes[0] * self.sizes[1]
-
-    def compiled(self, rows: int) -> Any:
-        """The kernel, which does not depend on how many places there are."""
-        return cache.kernel(self.code)
-
-    def numbers(self, rows: int, places: list[tuple[int, int]]) -> list[int]:
-        """The kernel's numbers, from the base and offset of the values, the places and the result."""
-        each, *sizes = self.sizes
-        return [rows * each, *sizes, *self.steps, *(number for place in places for number in place)]
-
-
-def rows_of(program: Program, step: Step) -> Rows | None:
-    """How a kernel computes a step; None if the step neither gathers rows nor adds them up."""
     if step.function not in (picked, summed):
         return None
     values, places, out = (program.values[number] for number in (*step.reads, step.out))
+    axes: tuple[int | None, ...] = (None, None, None)
     if step.function is summed:
-        source = _source(True, values.dtype, values.strides[0])
-        return Rows(source, 1, (places.size, *out.shape[::-1]), values.strides[::-1], (None, None, None))
-    count, across, along = places.shape[0], values.strides[-1], values.strides[0]
-    sizes = places.size // count, out.shape[-2], values.shape[0]
-    return Rows(
-        _source(False, values.dtype, across), count, sizes, (along, across), (None, 0, 1 if out.ndim == 2 else 0)
+        source, count = _source(True, values.dtype, values.strides[0]), 1
+        length, table, steps = out.shape[1], out.shape[0], values.strides[::-1]
+    else:
+        source, count = _source(False, values.dtype, values.strides[-1]), places.shape[0]
+        length, table, steps = out.shape[-2], values.shape[0], values.strides
+        axes = None, 0, 1 if out.ndim == 2 else 0
+    each = places.size // count
+    return Kernel(
+        lambda rows: source,
+        count,
+        axes,
+        0.2 * places.size * length,
+        lambda rows: [rows * each, length, table, *steps],
     )
 
 

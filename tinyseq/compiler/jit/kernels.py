@@ -1,43 +1,33 @@
 """Kernels: how steps that are no loops are computed without NumPy."""
 
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
-from tinyseq.compiler.jit.gathers import rows_of
-from tinyseq.compiler.jit.products import product_of
-from tinyseq.compiler.jit.sums import sums_of
-from tinyseq.compiler.jit.tiles import tiled_of
-from tinyseq.compiler.passes import lifetimes
-from tinyseq.compiler.program import Program
+from tinyseq.compiler.jit import cache
 
 
-class Kernel(Protocol):
-    """A compiled function that computes a step, whole or some rows of it."""
+class Kernel(NamedTuple):
+    """A compiled function that computes a step, whole or some rows of it.
 
-    @property
-    def rows(self) -> int:
-        """The number of rows that threads can share; 1 if one thread must do all."""
+    Attributes:
+        source: gives its source for a number of rows; None for `runtime.product`.
+        rows: the number of rows that threads can share; 1 if one thread must do all.
+        axes: for each operand and the result, the axis along which the rows lie; None if each part needs all of it.
+        cost: roughly how many nanoseconds it takes; infinite if it uses threads of its own.
+        numbers: gives its numbers for a number of rows. After them come the base and offset of each operand and of the
+            result.
+    """
 
-    @property
-    def axes(self) -> tuple[int | None, ...]:
-        """For each operand and the result, the axis along which the rows lie; None if each part needs all of it."""
-
-    @property
-    def cost(self) -> float:
-        """Roughly how many nanoseconds it takes; infinite if it uses threads of its own."""
+    source: Callable[[int], str] | None
+    rows: int
+    axes: tuple[int | None, ...]
+    cost: float
+    numbers: Callable[[int], list[int]]
 
     def compiled(self, rows: int) -> Any:
         """The compiled function for so many rows."""
+        return cache.from_runtime("product") if self.source is None else cache.kernel(self.source(rows))
 
-    def numbers(self, rows: int, places: list[tuple[int, int]]) -> list[int]:
-        """What it is called with, from the base and offset of the operands and the result."""
-
-
-def kernels_of(program: Program) -> dict[int, Kernel]:
-    """The kernels of the steps that have one, by the numbers of their results."""
-    root, found = lifetimes(program).root, dict[int, Kernel]()
-    for step in program.steps:
-        kernel: Kernel | None = product_of(program, step, root) or tiled_of(program, step)
-        kernel = kernel or rows_of(program, step) or sums_of(program, step)
-        if kernel is not None:
-            found[step.out] = kernel
-    return found
+    def given(self, rows: int, places: Sequence[tuple[int, int]]) -> list[int]:
+        """All that it is called with, from the base and offset of the operands and the result."""
+        return [*self.numbers(rows), *(number for place in places for number in place)]

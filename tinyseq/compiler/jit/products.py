@@ -1,67 +1,17 @@
 """Products of matrices that kernels leave to NumPy's BLAS."""
 
 from collections.abc import Sequence
-from math import inf, prod
-from typing import Any, NamedTuple
+from math import inf
 
 import numpy as np
 
-from tinyseq.compiler.jit import blas, cache
+from tinyseq.compiler.jit import blas
+from tinyseq.compiler.jit.kernels import Kernel
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Kind, Ref, Step
 
 
-class Product(NamedTuple):
-    """A product of two matrices, or of two stacks of them.
-
-    Attributes:
-        function: the address of BLAS's function.
-        double: whether it is of float64.
-        order: 1 if the first operand is stored column by column, plus 2 if the second is.
-        sizes: rows, columns, and terms in each sum.
-        stack: the number of matrices in each stack.
-        leading: the elements from one row (or column) to the next, of the operands and the result.
-        steps: the bytes from one matrix of the stack to the next.
-        turned: whether the transposes are multiplied in reverse order, so that the result is stored column by column.
-        axes: the axes of the operands and the result along which the result's rows in memory are split into parts.
-    """
-
-    function: int
-    double: bool
-    order: int
-    sizes: tuple[int, int, int]
-    stack: int
-    leading: tuple[int, ...]
-    steps: tuple[int, ...]
-    turned: bool
-    axes: tuple[int | None, ...]
-
-    @property
-    def rows(self) -> int:
-        """The number of rows; 1 if they cannot be split."""
-        return self.sizes[0] if self.axes[2] is not None else 1
-
-    @property
-    def cost(self) -> float:
-        """About how many nanoseconds it takes; infinite if it should use all of BLAS's threads."""
-        return 2e-2 * prod(self.sizes) if self.axes[2] is not None else inf
-
-    def compiled(self, rows: int) -> Any:
-        """The kernel, which calls BLAS."""
-        return cache.from_runtime("product")
-
-    def numbers(self, rows: int, places: list[tuple[int, int]]) -> list[int]:
-        """The kernel's numbers, from the base and offset of the operands and the result."""
-        if self.turned:
-            places = [places[1], places[0], places[2]]
-        rows = self.sizes[0] if self.axes[2] is None else rows
-        found = [self.function, int(self.double), self.order, rows, *self.sizes[1:], self.stack]
-        for (base, offset), leading, step in zip(places, self.leading, self.steps, strict=True):
-            found += [base, offset, leading, step]
-        return found
-
-
-def product_of(program: Program, step: Step, root: dict[int, int]) -> Product | None:
+def product_of(program: Program, step: Step, root: dict[int, int]) -> Kernel | None:
     """How BLAS computes a step; None if it is not a product, or one that NumPy computes in another way."""
     if step.function is not np.matmul or step.settings or [type(arg) for arg in step.args] != [Ref, Ref]:
         return None
@@ -84,8 +34,14 @@ def _transposed(value: Kind) -> Kind:
     return Kind((*outer, n, m), value.dtype, (*steps, other, one))
 
 
-def _laid_out(values: Sequence[Kind], function: int, turned: bool) -> Product | None:
-    """A product from the layouts of its operands and its result, if the result is stored row by row."""
+def _laid_out(values: Sequence[Kind], function: int, turned: bool) -> Kernel | None:
+    """A product from the layouts of its operands and its result, if the result is stored row by row.
+
+    If it is not split into parts, it may use all of BLAS's threads. Its numbers are BLAS's function; whether it is of
+    float64; the order: 1 if the first operand is stored column by column, plus 2 if the second is, plus 4 if the
+    transposes are multiplied, so that the operands are swapped; rows, columns and terms; the number of matrices in each
+    stack; the elements from one row (or column) to the next; and the bytes from one matrix of the stack to the next.
+    """
     (m, n), k, dtype = values[2].shape[-2:], values[0].shape[-1], values[2].dtype
     order, leading, steps = 0, list[int](), list[int]()
     for bit, value in enumerate(values):
@@ -100,12 +56,14 @@ def _laid_out(values: Sequence[Kind], function: int, turned: bool) -> Product | 
             return None
         steps.append(value.strides[0] if value.ndim == 3 and value.shape[0] > 1 else 0)
     stack = values[2].shape[0] if values[2].ndim == 3 else 1
-    axes = (
-        ((None, 1, 1) if turned else (0, None, 0))
-        if values[2].ndim == values[0].ndim == values[1].ndim == 2
-        else (None,) * 3
-    )
+    plain = values[2].ndim == values[0].ndim == values[1].ndim == 2
+    axes = (None,) * 3 if not plain else (None, 1, 1) if turned else (0, None, 0)
     behind = [m * length * dtype.itemsize for length in leading]
     if not (order & 1 or steps[1]) and steps[0] == behind[0] and steps[2] == behind[2]:
         m, stack = m * stack, 1  # the rows of all matrices follow one another
-    return Product(function, dtype == np.float64, order, (m, n, k), stack, tuple(leading), tuple(steps), turned, axes)
+    double, order = int(dtype == np.float64), order | 4 * turned
+
+    def numbers(rows: int) -> list[int]:
+        return [function, double, order, rows if plain else m, n, k, stack, *leading, *steps]
+
+    return Kernel(None, m if plain else 1, axes, 2e-2 * m * n * k if plain else inf, numbers)

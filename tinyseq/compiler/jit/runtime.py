@@ -388,11 +388,13 @@ def serve(post, part):
 
 
 def product(args, bases):
-    """A kernel: the products of two matrices, or of two stacks of them."""
-    a, b, c = bases[args[7]] + args[8], bases[args[11]] + args[12], bases[args[15]] + args[16]
+    """A kernel: the products of two matrices, or of two stacks of them; see `products` for its numbers."""
+    a, b, c = bases[args[13]] + args[14], bases[args[15]] + args[16], bases[args[17]] + args[18]
+    if args[2] & 4:
+        a, b = b, a
     for _ in range(args[6]):
         if args[1]:
-            gemm(args[0], args[2], args[3], args[4], args[5], a, args[9], b, args[13], c, args[17], np.float64(0))
+            gemm(args[0], args[2], args[3], args[4], args[5], a, args[7], b, args[8], c, args[9], np.float64(0))
         else:
-            gemm(args[0], args[2], args[3], args[4], args[5], a, args[9], b, args[13], c, args[17], F(0))
-        a, b, c = a + args[10], b + args[14], c + args[18]
+            gemm(args[0], args[2], args[3], args[4], args[5], a, args[7], b, args[8], c, args[9], F(0))
+        a, b, c = a + args[10], b + args[11], c + args[12]

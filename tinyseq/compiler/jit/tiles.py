@@ -8,14 +8,14 @@ accumulate (Goto and van de Geijn, 2008).
 import functools
 import operator
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.compiler.fusion import Item
-from tinyseq.compiler.jit import cache
 from tinyseq.compiler.jit.gathers import picked
+from tinyseq.compiler.jit.kernels import Kernel
 from tinyseq.compiler.jit.rows import FEWEST, in_rows, is_product, is_stack
 from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Program
@@ -72,47 +72,26 @@ def packed_product(panels: Array, x: Array) -> Array:
     return panels.transpose(0, 2, 1).reshape(count * width, terms) @ x
 
 
-class Tiled(NamedTuple):
-    """A product with a packed matrix; it computes the transpose, which has a row for each sequence.
+def tiled_of(program: Program, step: Step) -> Kernel | None:
+    """How tiles compute a step; None if it is not a product with a packed matrix.
 
-    Attributes:
-        rows, columns, terms: the size of the result, and the number of terms in each of its sums.
-        width: the width of the panels.
-        steps: bytes from one row of the first operand to the next, from one term to the next, and from row to row of
-            the result.
-        axes: the axes of the panels, the other operand and the result along which the rows are split into parts.
+    The kernel computes the transpose, which has a row for each sequence. Its numbers are rows, columns and terms, and
+    the bytes from one row of the first operand to the next, from one term to the next, and from row to row of the
+    result.
     """
-
-    rows: int
-    columns: int
-    terms: int
-    width: int
-    steps: tuple[int, int, int]
-    axes: tuple[int | None, ...] = (None, 1, 1)
-
-    @property
-    def cost(self) -> float:
-        """Roughly how many nanoseconds it takes."""
-        return 2e-2 * self.rows * self.columns * self.terms
-
-    def compiled(self, rows: int) -> Any:
-        """The kernel for a number of rows."""
-        made = machine()
-        assert made is not None
-        return cache.kernel(kernel_source(made.rows(rows, self.width), self.width, made.lanes))
-
-    def numbers(self, rows: int, places: list[tuple[int, int]]) -> list[int]:
-        """The kernel's numbers, from the base and offset of the panels, the other operand and the result."""
-        return [rows, self.columns, self.terms, *self.steps, *(number for place in places for number in place)]
-
-
-def tiled_of(program: Program, step: Step) -> Tiled | None:
-    """How tiles compute a step; None if it is not a product with a packed matrix."""
-    if step.function is not packed_product:
+    found = machine()
+    if step.function is not packed_product or found is None:
         return None
     panels, x, out = (program.values[number] for number in (*step.reads, step.out))
     columns, rows = out.shape
-    return Tiled(rows, columns, panels.shape[1], panels.shape[2], (x.strides[1], x.strides[0], out.strides[1]))
+    _, terms, width = panels.shape
+    return Kernel(
+        lambda rows: kernel_source(found.rows(rows, width), width, found.lanes),
+        rows,
+        (None, 1, 1),
+        2e-2 * rows * columns * terms,
+        lambda rows: [rows, columns, terms, x.strides[1], x.strides[0], out.strides[1]],
+    )
 
 
 def kernel_source(tall: int, width: int, lanes: int) -> str:
