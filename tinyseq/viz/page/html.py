@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from html import escape
+from html import escape, unescape
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -36,9 +36,9 @@ def page(svg: str, title: str, story: Mapping[str, Any] | None = None) -> str:
         >>> "<title>a &amp; b</title>" in text
         True
     """
-    picture = _plain(svg, told_elsewhere=bool(story and story.get("details")))
+    picture, told = _plain(svg), story or {"details": _tooltips(svg)}
     style = "\n".join([font_faces(), theme_rules(picture), _plain_fills()])
-    return document("page", SCRIPTS, story or {}, title, style, picture)
+    return document("page", SCRIPTS, told, title, style, picture)
 
 
 def document(
@@ -76,13 +76,18 @@ def _plain_fills() -> str:
     return "\n".join(unshaded.format(kind, in_both(paint.fill)) for kind, paint in PAINTS.items())
 
 
-def _plain(svg: str, told_elsewhere: bool) -> str:
+def _tooltips(svg: str) -> dict[str, dict[str, str]]:
+    """What a drawing says of its boxes, as the details of a story."""
+    found = re.findall(r'<g id="([^"]*)" class="node[^"]*">\s*<title>([^<]*)</title>', svg)
+    return {unescape(name): {"": unescape(told)} for name, told in found}
+
+
+def _plain(svg: str) -> str:
     """The drawing without its size, and without what the page already contains."""
     picture = re.sub(r"<\?xml.*?\?>|<style>.*?</style>\n?", "", svg, flags=re.DOTALL)
     picture = re.sub(r'(<svg) width="[^"]*" height="[^"]*"', r"\1", picture, count=1)
     picture = re.sub(r'<g id="(title|heading)" class="node.*?</g>\n?', "", picture, flags=re.DOTALL)  # the page has one
-    picture = picture.replace(' xml:space="preserve"', "")
-    return (re.sub(r"<title>[^<]*</title>\n?", "", picture) if told_elsewhere else picture).strip()
+    return re.sub(r"<title>[^<]*</title>\n?", "", picture).replace(' xml:space="preserve"', "").strip()
 
 
 def _hash(text: str) -> str:

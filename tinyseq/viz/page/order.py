@@ -7,6 +7,7 @@ as its output and its loss, follows at once. Backward is the same order, reverse
 import math
 from collections.abc import Iterator, Mapping
 
+from tinyseq.structure.paths import grouped
 from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.columns import Column
 
@@ -62,8 +63,5 @@ def needs_of(content: Sheet) -> dict[Box, list[Box]]:
 
 def reversed_of(needs: Mapping[Box, list[Box]]) -> dict[Box, list[Box]]:
     """The boxes that each box leads to."""
-    users: dict[Box, list[Box]] = {box: [] for box in needs}
-    for box, needed in needs.items():
-        for need in needed:
-            users[need].append(box)
-    return users
+    uses = ((need, box) for box, needed in needs.items() for need in needed)
+    return {box: [] for box in needs} | grouped(uses)

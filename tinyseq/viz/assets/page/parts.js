@@ -7,13 +7,6 @@ const picture = byId("picture");
 const svg = picture.querySelector("svg");
 const root = svg.querySelector("g.graph");
 
-// Replace the picture's tooltips by the card. For a drawing without a story, they are its only details.
-for (const title of svg.querySelectorAll("title")) {
-  const name = title.parentNode.id;
-  if (title.closest("g.node") && !story.details[name]) story.details[name] = { "": title.textContent };
-  title.remove();
-}
-
 /** A formula: letters after an underscore are an index, as in W_hh. */
 function typeset(formula) {
   const parts = mathematical(formula).split(/(?<=[A-Za-z])_([A-Za-z][A-Za-z0-9_]*|\d+)\b|_\(([^()]*)\)/);
