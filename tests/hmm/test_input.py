@@ -456,3 +456,24 @@ def test_a_transposed_table_of_emissions_is_told_by_its_shape():
         ValueError, match=r"emission has shape \(3, 2\), but needs one row for each of 2 states; use its .T"
     ):
         HMM([0.5, 0.5], np.full((2, 2), 0.5), np.full((3, 2), 0.5))
+
+
+@given(x=st.text("abz", max_size=4), known=st.text("abz", min_size=1, max_size=4), unknown=st.booleans())
+def test_a_probability_is_of_the_same_sequence_as_the_likelihood(x, known, unknown):
+    """Letters outside of the alphabet made a string a single unknown word."""
+    symbols = "ab?" if unknown else "abz"
+    model = HMM(
+        [0.3, 0.7],
+        [[0.9, 0.1], [0.2, 0.8]],
+        [[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]],
+        symbols=symbols,
+        unknown="?" if unknown else None,
+    )
+    for same in (x, list(x), tuple(x)):
+        assert model.probability(same) == pytest.approx(np.exp(model.log_likelihood(x)))
+    states = [0, *[None] * (len(known) - 1)]
+    within = model.probability(known, states) / model.probability([None] * len(known), states)
+    assert model.probability(known, given=([None] * len(known), states)) == pytest.approx(within)
+    assert model.probability([None] * len(known), states, given=(known, None)) == pytest.approx(
+        model.posterior(known).states[0, 0]
+    )

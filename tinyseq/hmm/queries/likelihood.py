@@ -86,12 +86,12 @@ def probability(
         >>> round(hmm.probability([None, "b"], given=([None, None], ["L", None])), 6)  # P(o_2 = b | s_1 = L)
         0.54
     """
-    seen = Observations(hmm.parameters, [x], None if states is None else [states])
+    seen = _alone(hmm, x, states)
     if given is None:
         return _exponential(dispatch.log_likelihood(seen.arcs, seen.scores, seen.batch))
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise TypeError(f"given must be a pair (x, states), with None for unknown states; got {given!r}")
-    known = Observations(hmm.parameters, [given[0]], None if given[1] is None else [given[1]])
+    known = _alone(hmm, *given)
     both = seen.and_given(known)
     condition = dispatch.log_likelihood(known.arcs, known.scores, known.batch)
     known.require_possible(condition)
@@ -131,6 +131,12 @@ def entropy(hmm: Model, x: One | Many, states: Restriction = None) -> float | np
         summed = chain(*tables, None if end is None else exact(end), semiring=Entropy(), lengths=seen.rows.lengths)
     found = summed.numpy()[1] if seen.rows.lengths else np.zeros(0)
     return float(found[0]) if seen.one else found.astype(hmm.parameters.dtype, copy=False)
+
+
+def _alone(hmm: Model, x: One, states: Restriction) -> Observations:
+    """One sequence, as the only one of a list; a string is a sequence of letters there too, and no single word."""
+    x = list(x) if isinstance(x, str) else x
+    return Observations(hmm.parameters, [x], None if states is None else [states])
 
 
 def _exponential(log_probability: Array) -> float:
