@@ -200,6 +200,30 @@ def test_a_one_hot_soft_target_is_the_id(shape, smoothing, seed):
         np.testing.assert_allclose(found.numpy(), ts.nn.cross_entropy(logits, ids, **settings).numpy(), atol=1e-12)
 
 
+@given(rows=st.integers(1, 4), smoothing=st.floats(0, 1), seed=SEEDS)
+def test_targets_without_weight_are_ignored(rows, smoothing, seed):
+    """Also by the mean with label smoothing, whose losses for the other classes were divided by 1."""
+    rng = np.random.default_rng(seed)
+    logits, none, counted = rng.standard_normal((rows, 3)), [0] * rows, rng.integers(1, 3, rows)
+    settings = {"label_smoothing": smoothing, "weight": [0.0, 0.5, 2.0]}
+    scores = ts.tensor(logits, requires_grad=True)
+    loss = ts.nn.cross_entropy(scores, none, **settings)
+    loss.backward()
+    assert loss.item() == 0.0
+    np.testing.assert_array_equal(scores.grad.numpy(), 0.0)
+    if smoothing:  # a weight that vanishes leaves the mean over the others, and what smoothing adds
+        theirs = oracle("torch").nn.functional.cross_entropy
+        torch = oracle("torch")
+        expected = theirs(
+            torch.tensor(np.concatenate([logits, logits])),
+            torch.tensor([*none, *counted.tolist()]),
+            weight=torch.tensor([0.0, 0.5, 2.0], dtype=torch.float64),
+            label_smoothing=smoothing,
+        )
+        found = ts.nn.cross_entropy(np.concatenate([logits, logits]), [*none, *counted], **settings)
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-10)
+
+
 def test_weights_have_gradients_too():
     logits = np.array([[1.0, -1.0, 0.5], [0.0, 2.0, -1.0]])
     weight = ts.tensor([0.5, 2.0, 1.0], requires_grad=True)

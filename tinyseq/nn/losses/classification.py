@@ -47,7 +47,7 @@ def cross_entropy(
 
     Returns:
         A number, or with ``reduction="none"`` one loss per target, 0 for those that are ignored. If every target is
-        ignored, the mean is 0 (in PyTorch it is NaN).
+        ignored or has weight 0, the mean is 0 (in PyTorch it is NaN).
 
     Raises:
         ValueError, IndexError, TypeError: for shapes, ids or values that do not fit.

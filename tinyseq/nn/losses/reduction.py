@@ -58,5 +58,5 @@ def reduced(losses: Tensor, counted: Any, reduction: str, shares: Tensor | None 
             return summed / max(int(count), 1)
         return summed / constant_like(summed, np.maximum(count, 1) * 1.0)  # the count changes from batch to batch
     whole: Tensor = total(shares)
-    divisor: Tensor = where(whole.detach() == 0.0, 1.0, whole)
-    return summed / divisor
+    weightless = whole.detach() == 0.0  # label smoothing has losses for targets without weight, too
+    return where(weightless, 0.0, summed) / where(weightless, 1.0, whole)
