@@ -92,6 +92,10 @@ def test_labelled_sequences_that_are_iterators_get_no_cure_for_lists_of_words():
         (ts, "keras", r"use ts\.nn"),
         (ts.tagging.RNNTagger(), "predict", r"use tagger\.tag\(words\)"),
         (ts.tagging.HMMTagger(), "evaluate", r"use tagger\.accuracy\(sentences\)"),
+        (ts.lm.NgramLM(2), "generate", r"use model\.text\(model\.sample\(length\)\)"),
+        (ts.lm.RNNLM("ab", 2), "predict", r"use model\.sample\(1, prompt=text, temperature=0\)"),
+        (ts.lm.RNNLM("ab", 2), "cuda", r'use model\.to\("cuda"\)'),
+        (ts.classify.NaiveBayes(), "classify", r"use classifier\.predict\(texts\)"),
         (ts.viz.cell("rnn"), "show", r"use drawing\.save\(path\)"),
         (ts.viz.cell("rnn"), "render", r"use drawing\.save"),
         (ts.data, "read_conllu", r"use ts\.data\.conllu"),
@@ -249,6 +253,31 @@ def test_logarithms_in_place_of_probabilities_are_noticed():
 def test_what_is_not_labelled_says_how_to_make_pairs(learn, given, cure):
     with pytest.raises(ValueError, match=re.escape(cure)):
         learn(given)
+
+
+@pytest.mark.parametrize(
+    "learn",
+    [
+        ts.hmm.HMM.from_labelled,
+        ts.tagging.MostFrequentTag().fit,
+        ts.tagging.HMMTagger().fit,
+        ts.tagging.RNNTagger().fit,
+        ts.tagging.RNNTagger().fit_steps,
+    ],
+)
+def test_words_and_tags_apart_say_how_to_make_pairs(learn):
+    words, tags = [["the", "cat"], ["it"]], [["DT", "NN"], ["PRP"]]
+    with pytest.raises(TypeError, match="words and tags are apart") as error:
+        learn(words, tags)
+    cure = re.search(r"give (\[.*\])$", str(error.value))
+    assert eval(cure[1], {"words": words, "tags": tags}) == [[("the", "DT"), ("cat", "NN")], [("it", "PRP")]]
+
+
+@pytest.mark.parametrize("unknown", [None, "?"])
+def test_several_sequences_at_once_are_no_symbols(unknown):
+    vocabulary = ts.data.Vocabulary("ab?", unknown)
+    with pytest.raises(TypeError, match=r"got \['b', 'a'\] at position 1; give several sequences one by one"):
+        vocabulary.encode(["a", ["b", "a"]])
 
 
 @pytest.mark.parametrize(

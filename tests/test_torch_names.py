@@ -225,11 +225,14 @@ def test_size_is_a_number_that_says_what_to_call():
 def test_no_habit_is_a_name_that_exists():
     owners = [(names.TENSOR, x), (other_names.HMM, ts.hmm.HMM([1.0], [[1.0]], [[1.0]]))]
     owners += [(other_names.TAGGER, ts.tagging.HMMTagger()), (other_names.DRAWING, ts.viz.cell("rnn"))]
+    models = ts.lm.NgramLM(2).fit("ab"), ts.lm.WindowLM("ab", 2, 2), ts.lm.RNNLM("ab", 2)
+    owners += [(other_names.LANGUAGE_MODEL, model) for model in (*models, ts.lm.Mixture(models))]
+    owners += [(other_names.CLASSIFIER, kind()) for kind in (ts.classify.NaiveBayes, ts.classify.RNNClassifier)]
     owners += [(names.MODULE, OWNERS["torch.nn.Module"][1]), (names.OPTIMIZER, OWNERS["torch.optim.Optimizer"][1])]
     owners += [
         (lookup.MODULES[place], module) for place, module in lookup.public_modules(ts) if place in lookup.MODULES
     ]
-    assert len(owners) == 6 + len(lookup.MODULES)
+    assert len(owners) == 12 + len(lookup.MODULES)
     for table, owner in owners:
         assert [name for name in table if hasattr(owner, name)] == []
     operators = [name for name in names.WRITTEN if hasattr(ts, name)]

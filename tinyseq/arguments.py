@@ -231,6 +231,23 @@ def as_pairs(sequence: Any) -> str:
     return "; make pairs with list(zip(words, tags))" if words_alone else ""
 
 
+def apart(call: str) -> TypeError:
+    """The error for words and their tags given apart to what learns from labelled sequences.
+
+    Args:
+        call: the name of the function or method.
+
+    Example:
+        >>> apart("HMMTagger.fit")
+        TypeError('HMMTagger.fit takes sentences of pairs (word, tag) and options by name, but got more arguments; if
+        words and tags are apart, give [list(zip(*both)) for both in zip(words, tags)]')
+    """
+    return TypeError(
+        f"{call} takes sentences of pairs (word, tag) and options by name, but got more arguments; if words and tags "
+        "are apart, give [list(zip(*both)) for both in zip(words, tags)]"
+    )
+
+
 def shown(value: Any) -> str:
     """A value as an error quotes it: on one line, and not longer than is helpful."""
     text = " ".join(repr(value).split()) if not isinstance(value, str) else repr(value)

@@ -3,7 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io import SavedModel
 from tinyseq.io.names import kept_name
 from tinyseq.nn.checks import check_device
+from tinyseq.torch_names.lookup import missing
+from tinyseq.torch_names.other_names import CLASSIFIER
 
 Learnt = TypeVar("Learnt")
 Label = str | int
@@ -90,6 +92,11 @@ class Classifier(SavedModel, ABC):
     """
 
     settings: dict[str, Any]  # the constructor's arguments
+
+    if not TYPE_CHECKING:  # for type checkers a missing name stays an error
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise missing(f"{type(self).__name__!r} object", name, CLASSIFIER, owned=self)
 
     @property
     @abstractmethod

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinyseq.arguments import listed, whole
+from tinyseq.arguments import listed, shown, whole
 from tinyseq.backend import on_host
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.models import SavedModel
@@ -86,12 +86,13 @@ class Vocabulary(SavedModel, Generic[Symbol]):
 
         Raises:
             ValueError: for a symbol that is not in the vocabulary, if there is no unknown symbol.
+            TypeError: for something that can be no symbol, such as a list.
         """
         symbols = listed("symbols", symbols, SYMBOLS)
-        if self.unknown is not None:
-            unknown = self._ids[self.unknown]
-            return np.array([self._ids.get(symbol, unknown) for symbol in symbols], np.int64)
         try:
+            if self.unknown is not None:
+                unknown = self._ids[self.unknown]
+                return np.array([self._ids.get(symbol, unknown) for symbol in symbols], np.int64)
             return np.array([self._ids[symbol] for symbol in symbols], np.int64)
         except KeyError:
             position = next(i for i, symbol in enumerate(symbols) if symbol not in self._ids)
@@ -99,6 +100,12 @@ class Vocabulary(SavedModel, Generic[Symbol]):
             raise ValueError(
                 f"symbol {symbols[position]!r} at position {position} is not in the vocabulary ({first}); "
                 "make it one with an unknown symbol"
+            ) from None
+        except TypeError:
+            place = next(i for i, symbol in enumerate(symbols) if not isinstance(symbol, Hashable))
+            raise TypeError(
+                f"a symbol is a string or a number, got {shown(symbols[place])} at position {place}; "
+                "give several sequences one by one"
             ) from None
 
     def decode(self, ids: ArrayLike) -> list[Symbol]:

@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from tinyseq.lm.perplexity import perplexity
 from tinyseq.lm.sampling import Choice
 from tinyseq.lm.words import END, joined, words_of
 from tinyseq.random import Rng, as_generator
+from tinyseq.torch_names.lookup import missing
+from tinyseq.torch_names.other_names import LANGUAGE_MODEL
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
@@ -72,6 +74,11 @@ class LanguageModel(SavedModel):
         @property
         def vocabulary(self) -> Vocabulary[Any]:
             """The symbols over which the probabilities sum to one."""
+
+    if not TYPE_CHECKING:  # for type checkers a missing name stays an error
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise missing(f"{type(self).__name__!r} object", name, LANGUAGE_MODEL, owned=self)
 
     def log_probs(self, text: Text) -> Floats:
         """log P of every symbol that `symbols_of` lists, given those before it, in nats (N,)."""

@@ -24,7 +24,7 @@ from tinyseq.io.arrays import Arrays
 from tinyseq.nn.checks import check_device
 from tinyseq.tagging.dictionary import Candidates, Decoder
 from tinyseq.tagging.lexicon import Endings, Lexicon
-from tinyseq.tagging.tagger import Tagger, labelled, learnt
+from tinyseq.tagging.tagger import Tagger, labelled, learnt, of_pairs
 from tinyseq.torch_names.settings import explained
 
 Floats = NDArray[np.float64]
@@ -58,6 +58,7 @@ class MostFrequentTag(Tagger):
         """See `Tagger`."""
         return self.lexicon.words
 
+    @of_pairs
     def fit(self, sentences: Iterable[Sentence]) -> Self:
         """Train on sentences of (word, tag) pairs; a ValueError says where an item is not such a pair."""
         self._set(Lexicon.of(sentences))
@@ -149,6 +150,7 @@ class HMMTagger(Tagger):
         """See `Tagger`."""
         return self.lexicon.words
 
+    @of_pairs
     def fit(self, sentences: Iterable[Sentence]) -> Self:
         """Train on sentences of (word, tag) pairs.
 

@@ -25,7 +25,7 @@ from tinyseq.optim import Adam
 from tinyseq.tagging.encoders import UNKNOWN, Network, ending
 from tinyseq.tagging.rules import Rules, check_gold, checked
 from tinyseq.tagging.sentence_task import SentenceTask, share_right
-from tinyseq.tagging.tagger import Tagger, labelled, learnt
+from tinyseq.tagging.tagger import Tagger, labelled, learnt, of_pairs
 from tinyseq.torch_names.settings import explained
 from tinyseq.train import Callback, Checkpoint, Report, Validation, train, warm_up_cosine
 from tinyseq.train.progress import run
@@ -146,6 +146,7 @@ class RNNTagger(Tagger):
         return learnt(self._known)
 
     @explained
+    @of_pairs
     def fit(
         self,
         sentences: Iterable[Sentence],
@@ -181,6 +182,7 @@ class RNNTagger(Tagger):
         self._network, self._known, self.history = trained._network, trained._known, trained.history
         return self
 
+    @of_pairs
     def fit_steps(
         self,
         sentences: Iterable[Sentence],

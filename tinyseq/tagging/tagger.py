@@ -1,8 +1,9 @@
 """The base class of taggers: one label per word of a sentence."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, Self, TypeVar
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, ParamSpec, Self, TypeVar
 
 from tinyseq import arguments
 from tinyseq.data.readers import Sentence, Tag, Word
@@ -14,6 +15,8 @@ from tinyseq.torch_names.lookup import missing
 from tinyseq.torch_names.other_names import TAGGER
 
 Learnt = TypeVar("Learnt")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Accuracy(NamedTuple):
@@ -121,6 +124,18 @@ class Tagger(SavedModel, ABC):
         """
         gold = labelled(sentences)
         return analysis(gold, self.tag_many([[word for word, _ in sentence] for sentence in gold]), self.known, scheme)
+
+
+def of_pairs(method: Callable[P, R]) -> Callable[P, R]:
+    """Let a method that takes sentences of pairs, and options by name, say so where words and tags are given apart."""
+
+    @wraps(method)
+    def called(*args: P.args, **settings: P.kwargs) -> R:
+        if len(args) > 2:
+            raise arguments.apart(method.__qualname__)
+        return method(*args, **settings)
+
+    return called
 
 
 def labelled(sentences: Iterable[Sentence]) -> list[Sentence]:

@@ -110,10 +110,26 @@ TRAIN = {
     "ProgressBar": "ts.train.progress",
 }
 TAGGER = {  # attributes of a tagger
-    **dict.fromkeys(("predict", "decode", "viterbi", "pos_tag"), "tagger.tag(words), or tagger.tag_many(sentences)"),
+    **dict.fromkeys(
+        ("predict", "decode", "viterbi", "pos_tag", "tag_sents"), "tagger.tag(words), or tagger.tag_many(sentences)"
+    ),
     **dict.fromkeys(("score", "evaluate"), "tagger.accuracy(sentences), or tagger.analyse(sentences)"),
     **dict.fromkeys(("confusion", "confusion_matrix", "errors"), "tagger.analyse(sentences)"),
     "train": "tagger.fit(sentences)",
+}
+LANGUAGE_MODEL = {  # attributes of a language model
+    **dict.fromkeys(("generate", "sample_text", "generate_text"), "model.text(model.sample(length))"),
+    **dict.fromkeys(("predict", "predict_next", "next"), "model.sample(1, prompt=text, temperature=0)"),
+    **dict.fromkeys(("score", "entropy", "cross_entropy", "loss", "bits"), "model.nats(text), or model.evaluate(text)"),
+    **dict.fromkeys(("logprob", "log_prob", "logscore", "predict_proba"), "model.log_probs(text)"),
+    "ppl": "model.perplexity(text)",
+    "vocab": "model.vocabulary",
+}
+CLASSIFIER = {  # attributes of a classifier
+    **dict.fromkeys(("classify", "label", "classify_many"), "classifier.predict(texts)"),
+    **dict.fromkeys(("prob_classify", "predict_log_proba"), "classifier.predict_proba(texts), or .log_proba(texts)"),
+    **dict.fromkeys(("accuracy", "confusion", "confusion_matrix"), "classifier.evaluate(texts, labels)"),
+    "train": "classifier.fit(texts, labels)",
 }
 DRAWING = {  # attributes of a drawing
     **dict.fromkeys(("show", "view", "plot", "display"), "drawing.save(path), or the drawing as a cell's last line"),

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import as_pairs, whole
+from tinyseq.arguments import apart, as_pairs, whole
 from tinyseq.backend import Array
 from tinyseq.hmm.model.labels import Labels
 
@@ -44,6 +44,8 @@ def labelled_tables(
     unknown: Hashable | None,
 ) -> dict[str, Any]:
     """The arguments of a model, estimated from labelled sequences; see `HMM.from_labelled`."""
+    if isinstance(n, list | tuple):
+        raise apart("HMM.from_labelled")
     n = whole("n", n, 2)
     pairs = [[_pair(item, i, t, sequence) for t, item in enumerate(sequence)] for i, sequence in enumerate(sequences)]
     tags = _names(states, (tag for sequence in pairs for _, tag in sequence), "states")
