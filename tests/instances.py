@@ -19,7 +19,7 @@ import tinyseq as ts
 from tinyseq.book import Cell, Chapter, Exercise, Prose
 from tinyseq.compiler import RecordingError
 from tinyseq.compiler.executors import Changed
-from tinyseq.compiler.gpu.lowering import Unsupported
+from tinyseq.compiler.gpu.nodes import Unsupported
 from tinyseq.exercises.sandbox import Stopped
 from tinyseq.hmm.interop.estimator import HMMEstimator
 

@@ -18,10 +18,10 @@ import numpy as np
 
 from tinyseq.compiler.fusion import Group
 from tinyseq.compiler.gpu import executor
-from tinyseq.compiler.gpu.source import kernel_of
+from tinyseq.compiler.gpu.moves import Operand
+from tinyseq.compiler.gpu.nodes import Graph, Map
+from tinyseq.compiler.gpu.source import accesses, kernel_of
 from tinyseq.compiler.gpu.sums import SumKernel
-from tinyseq.compiler.program import Program
-from tinyseq.compiler.steps import Ref, kind_of
 
 SHIM = """
 #include <barrier>
@@ -69,9 +69,6 @@ class StandIn:
     def product(self, a, b, out):
         self.do(lambda: np.matmul(a, b, out=out))
 
-    def copy(self, array, out):
-        self.do(lambda: np.copyto(out, array))
-
     def call(self, function, *args, **settings):
         with np.errstate(all="ignore"):
             made = np.asarray(function(*args, **settings))
@@ -109,9 +106,22 @@ def interpreted(kernel, arrays):
     if isinstance(kernel, SumKernel):
         arrays[1][...] = kernel.computed(arrays[0]).reshape(arrays[1].shape)
         return
-    for value, array in zip(kernel.computed(arrays), arrays[len(kernel.group.reads) :], strict=True):
+    reads, places, writes = kernel.accesses
+    values = {}
+    for node in kernel.group.steps:
+        args = []
+        for operand, code in zip(node.operands, node.formula.types, strict=True):
+            if isinstance(operand, Operand):
+                known = values.get(operand.root)
+                value = arrays[places[id(operand)]] if known is None else known
+                assert value.shape[: len(kernel.group.shape)] == kernel.group.shape
+            else:
+                value = np.asarray(operand)
+            args.append(value.astype(code))
+        values[node.out] = np.asarray(node.formula.function(*args)).astype(node.formula.result)
+    for out, array in zip(writes, arrays[len(reads) :], strict=True):
         assert array.shape == kernel.group.shape
-        array[...] = value
+        array[...] = values[out]
 
 
 def gxx(*words, folder):
@@ -154,18 +164,20 @@ def compiled(kernel):
     return run
 
 
-def evaluated(functions, arrays):
-    """Functions of arrays, computed by one kernel that is compiled."""
-    program = Program()
-    refs = [Ref(program.value(kind_of(array))) for array in arrays]
-    results = [function(*arrays[: function.nin]) for function in functions]
-    outs = [
-        program.add(kind_of(result), function, refs[: function.nin])
-        for function, result in zip(functions, results, strict=True)
+def evaluated(made, arrays):
+    """Formulas of arrays, computed by one kernel that is compiled."""
+    operands = [Operand(number) for number in range(len(arrays))]
+    outs = range(len(arrays), len(arrays) + len(made))
+    shape = arrays[0].shape
+    nodes = [
+        Map(out, formula, tuple(operands[: len(formula.types)]), shape, np.dtype(formula.result))
+        for out, formula in zip(outs, made, strict=True)
     ]
-    group = Group(arrays[0].shape, tuple(program.steps), tuple(ref.number for ref in refs), tuple(outs))
-    used = [*arrays, *map(np.empty_like, results)]
-    compiled(kernel_of(program, group, outs, used))(used)
+    group = Group(shape, tuple(nodes), (), tuple(outs))
+    graph = Graph(shapes={number: (shape, array.dtype) for number, array in enumerate(arrays)})
+    found = accesses(graph, group)
+    used = [*arrays, *(np.empty(shape, formula.result) for formula in made)]
+    compiled(kernel_of(group, found, used))(used)
     return used[len(arrays) :]
 
 

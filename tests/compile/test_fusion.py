@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.compiler.fusion import Group, computed, fuse, push_views
+from tinyseq.compiler.fusion import Group, computed, fuse, grouped, push_views
+from tinyseq.compiler.gpu.fusion import about
+from tinyseq.compiler.gpu.nodes import lowered
 from tinyseq.compiler.passes import drop_dead, lifetimes, share_common
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, Step, kind_of, mapped, refs
@@ -273,3 +275,23 @@ def test_a_recurrent_step_has_few_kinds_of_loops(layer, most, monkeypatch):
     ts.compile(lambda x: (model(x)[0] ** 2).mean())(ts.zeros(20, 2, 3, dtype="float32"))
     assert len(found) <= most
     assert sum(map(len, found.values())) >= 40
+
+
+@settings(max_examples=50)
+@given(seed=st.integers(0, 2**31))
+def test_nodes_for_a_gpu_share_loops_as_steps_do(seed):
+    """In programs without views, where a step and what the GPU makes of it read the same values."""
+    rng = np.random.default_rng(seed)
+    made = Built(*(rng.standard_normal((3, 4)) for _ in range(3)))
+    refs = [Ref(number) for number in range(3)]
+    for _ in range(12):
+        a, b = (refs[rng.integers(len(refs))] for _ in range(2))
+        function = [np.add, np.multiply, np.subtract, np.sum][rng.integers(4)]
+        refs.append(made.apply(np.sum, a, axis=0, keepdims=True) if function is np.sum else made.apply(function, a, b))
+        if refs[-1].number in made.examples and made.examples[refs[-1].number].shape != (3, 4):
+            refs[-1] = made.apply(np.add, refs[-1], a)
+    made.ends(*refs[-2:])
+    graph = lowered(made)
+    nodes = grouped(graph.passes[0], lambda node: about(graph, node), {o.root for o in graph.outputs}, 1000)
+    names = [[node.formula.function.__name__ for node in item.steps] for item in nodes if isinstance(item, Group)]
+    assert names == loops(fuse(made, is_ufunc)[0])

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.compiler import formulas
+from tinyseq.compiler import formulas as every_formula
 from tinyseq.compiler.executors import EXECUTORS
 from tinyseq.compiler.fusion import Group
+from tinyseq.compiler.gpu import formulas
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +107,7 @@ def test_what_is_spread_to_a_larger_shape_is_computed_once():
     fast = ts.compile(lambda row, rows: (ts.tanh(row * 2.0) * rows, ts.tanh(row * 2.0) + rows), executor="stand-in")
     fast(row, rows)
     assert [line.strip() for line in fast.program.fused[1:]] == [
-        "1 x one kernel over (1, 3): multiply, tanh",
+        "1 x one kernel over (3, 1): multiply, tanh",
         "1 x one kernel over (5, 3): multiply, add",
     ]
 
@@ -133,11 +134,13 @@ def test_a_time_step_of_an_lstm_is_one_kernel_and_one_product_each_way():
     gradients(fast, layer, x)
     graphs = fast._newest.executor._graphs
     for one in graphs._passes:
-        items = [item for item in one.items if isinstance(item, Group) and item.shape == (4, 2)]
+        items = [item for item in one.schedule.items if isinstance(item, Group) and item.shape == (4, 2)]
         assert 6 <= len(items) <= 7
         assert len(one._kernels) <= 7  # the first steps differ, and the last
     assert all(
-        len(item.steps) > 20 for item in graphs._passes[0].items if item.__class__ is Group and item.shape == (4, 2)
+        len(item.steps) > 20
+        for item in graphs._passes[0].schedule.items
+        if item.__class__ is Group and item.shape == (4, 2)
     )
 
 
@@ -152,7 +155,7 @@ def test_the_source_of_kernels_computes_what_numpy_does(kind, monkeypatch):
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-7)
 
 
-FORMULAS = [function for function, *_ in formulas._TEXTS if isinstance(function, np.ufunc)]
+FORMULAS = [function for function, *_ in every_formula._TEXTS if isinstance(function, np.ufunc)]
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++")
@@ -166,14 +169,14 @@ def test_every_formula_is_numpys_function(dtype):
     x, y = (np.ascontiguousarray(a) for a in np.meshgrid(values, values))
     made = []
     for function in dict.fromkeys(FORMULAS):
-        formula = formulas.formula_of(function, (x.dtype, y.dtype)[: function.nin])
-        if formula is not None and formula.cuda is not None:
-            made.append(function)
+        formula = formulas.formula_of(function, [x.dtype, y.dtype][: function.nin], {})
+        if formula is not None:
+            made.append((function, formula))
     assert len(made) > {"f": 45, "i": 20, "u": 18, "?": 10}[dtype[0]]
     with np.errstate(all="ignore"):
-        wanted = [function(*(x, y)[: function.nin]) for function in made]
-        found = kernels_stand_in.evaluated(made, [x, y])
-    for function, a, b in zip(made, found, wanted, strict=True):
+        wanted = [function(*(x, y)[: function.nin]) for function, _ in made]
+        found = kernels_stand_in.evaluated([formula for _, formula in made], [x, y])
+    for (function, _), a, b in zip(made, found, wanted, strict=True):
         assert a.dtype == b.dtype
         np.testing.assert_allclose(a, b, rtol=3e-6 if dtype == "f4" else 1e-14, err_msg=function.__name__)
 
@@ -184,7 +187,7 @@ def test_the_program_says_what_was_fused():
     gradients(fast, layer, x)
     first, second = str(fast.program).split("backward, as one graph:")
     assert "forward, as one graph:\n  1 x matmul over (6, 16, 2)" in first
-    assert "  5 x one kernel over (4, 2): multiply, add, multiply, dot, add, " in second
+    assert "  5 x one kernel over (4, 2): multiply, multiply, dot, add, add, " in second
 
 
 def test_two_runs_before_their_backward_passes():

@@ -142,8 +142,6 @@ def mapped(tree: Any, kind: type, change: Callable[[Any], Any]) -> Any:
     """Nested arguments with each object of a type replaced."""
     if type(tree) is kind:
         return change(tree)
-    if type(tree) is Ref:  # a tuple, too
-        return tree
     if isinstance(tree, tuple | list):
         parts = [mapped(part, kind, change) for part in tree]
         return tuple(parts) if isinstance(tree, tuple) else parts

@@ -15,9 +15,7 @@ from tinyseq.compiler.steps import Ref, Step, as_array, mapped, refs, taken
 # Functions that neither read values back nor allocate by value, so that CuPy's kernels can be captured.
 _CAPTURED = {np.sum, np.prod, np.max, np.min, np.mean, np.any, np.all, np.argmax, np.argmin, np.cumsum, np.cumprod}
 _CAPTURED |= {np.cumulative_sum, np.cumulative_prod, np.copy, np.roll, np.tril, np.triu}
-_CAPTURED |= {np.clip, operator.getitem}
-_CAPTURED |= {np.reshape, np.ravel, np.transpose, np.permute_dims, np.matrix_transpose, np.swapaxes, np.moveaxis}
-_CAPTURED |= {np.broadcast_to, np.expand_dims, np.squeeze, np.flip}
+_CAPTURED |= {np.expand_dims, np.clip, np.broadcast_to, np.flip}
 
 
 def _gathered(xp: Any, array: DeviceArray, index: Any) -> DeviceArray:
@@ -48,7 +46,7 @@ def can_be_captured(step: Step, values: dict[int, Any]) -> bool:
     """Whether the library's kernels for a step can be part of a CUDA graph."""
     if type(values[step.out]) is tuple:
         return False
-    if is_indexing(step) or step.function is operator.getitem:
+    if is_indexing(step):
         index = step.args[1]
         arrays = [values[ref.number] for ref in refs(index)] + _arrays(index)
         return all(array.dtype.kind in "iu" for array in arrays)

@@ -11,8 +11,8 @@ import numpy as np
 
 from tinyseq.backend import DeviceArray
 from tinyseq.compiler.formulas import C_TYPES
-from tinyseq.compiler.fusion import Shape
-from tinyseq.compiler.gpu.lowering import Unsupported
+from tinyseq.compiler.gpu.moves import Shape
+from tinyseq.compiler.gpu.nodes import Unsupported
 from tinyseq.compiler.gpu.source import Kernel
 from tinyseq.compiler.gpu.sums import SumKernel
 
@@ -68,10 +68,6 @@ class Cuda:
             found = self.xp.empty(out.shape, out.dtype)
             self._blas.product(gemm_of(self.xp, a, b, found))
             out[...] = found
-
-    def copy(self, array: DeviceArray, out: DeviceArray) -> None:
-        """Copy an array to another one of its shape."""
-        out[...] = array
 
     def call(self, function: Callable[..., DeviceArray], *args: Any, **settings: Any) -> DeviceArray:
         """The result of one of CuPy's functions."""

@@ -1,7 +1,6 @@
 """The executor for arrays on a GPU: two CUDA graphs on static buffers, or the program call by call."""
 
 from collections.abc import Callable
-from functools import partial
 from threading import Lock
 from typing import Any, Protocol
 
@@ -10,8 +9,9 @@ import numpy as np
 from tinyseq.backend import DeviceArray
 from tinyseq.compiler.gpu.calls import Calls, HostSteps
 from tinyseq.compiler.gpu.cuda import Cuda
-from tinyseq.compiler.gpu.lowering import Lowered, Unsupported, lowered
-from tinyseq.compiler.gpu.passes import Arrays, Buffers, Device, Pass
+from tinyseq.compiler.gpu.moves import Operand
+from tinyseq.compiler.gpu.nodes import Graph, Unsupported, lowered
+from tinyseq.compiler.gpu.passes import Device, both
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, mapped
 
@@ -97,14 +97,12 @@ class Executor:
 class _Graphs:
     """Both passes as graphs on static buffers."""
 
-    def __init__(self, program: Program, found: Lowered, device: CapturingDevice) -> None:
-        self._recorded, self._lowered, self._device = program, found, device
-        self._host = HostSteps(program, found.host)
-        self._arrays: Arrays = {}  # static buffers, and the results of the passes
-        with device.allocating():
-            buffers = Buffers(found, device.xp)
-        self._passes = [Pass(found, late, buffers, device) for late in (False, True)]
-        self._buffers = buffers
+    def __init__(self, program: Program, graph: Graph, device: CapturingDevice) -> None:
+        self._seeds, self._graph, self._device = program.seeds, graph, device
+        self._passes = both(graph, device)
+        self._places = {number: place for place, number in enumerate(program.inputs)}
+        self._host = HostSteps(program, graph.host)
+        self._arrays: dict[int, DeviceArray] = {}  # static buffers, and the results of the passes
         self._launch: list[Callable[[], None]] = []
 
     def described(self) -> list[str]:
@@ -119,42 +117,47 @@ class _Graphs:
     def forward(self, inputs: list[DeviceArray]) -> tuple[DeviceArray, ...]:
         self.give(inputs)
         self._launch[0]()
-        return self._results(self._recorded.outputs)
+        return self._results(self._graph.outputs)
 
     def backward(self, seeds: list[DeviceArray]) -> tuple[DeviceArray, ...]:
-        self._copy_in(dict(zip(self._recorded.seeds, seeds, strict=True)))
+        given = dict(zip(self._seeds, seeds, strict=True))
+        self._copy_in({n: given[n] for n in self._graph.inputs if n in given})
         self._launch[1]()
-        return self._results(self._recorded.gradients)
+        return self._results(self._graph.gradients)
 
     def capture(self) -> None:
         """Run each pass once, so that everything is compiled and allocated, and capture it."""
-        program = self._lowered.program
-        self._copy_in(program.constants)
-        kinds = {number: program.values[number] for number in program.seeds}
-        self._copy_in({number: np.ones(kind.shape, kind.dtype) for number, kind in kinds.items()})
-        made = self._arrays | self._buffers.arrays
+        graph, (first, second) = self._graph, self._passes
+        self._copy_in(graph.constants)
+        self._copy_in({n: np.ones(*graph.shapes[n]) for n in graph.inputs if n in self._seeds})
         with self._device.allocating():
-            for one in self._passes:
-                one.run(dict(made))
-                self._launch.append(self._device.capture(partial(one.run, made)))
-                self._launch[-1]()
-        self._arrays |= {number: made[number] for number in (*program.outputs, *program.gradients)}
+            first.run(dict(self._arrays))
+            made = dict(self._arrays)
+            launch = [self._device.capture(lambda: first.run(made))]
+            launch[0]()
+            made |= self._arrays
+            results = {operand.root: made[operand.root] for operand in graph.outputs}
+            second.run(dict(made))
+            launch.append(self._device.capture(lambda: second.run(made)))  # which drops what it has read
+            results |= {operand.root: made[operand.root] for operand in graph.gradients}
+        self._arrays |= results
+        self._launch = launch
 
     def give(self, inputs: list[DeviceArray]) -> None:
         """Check what the recording fixed, and copy the inputs to their buffers."""
-        found = self._lowered
-        known = found.program.constants | self._host.run(inputs)
-        for shape, index in found.bounds:
+        graph = self._graph
+        known = self._host.run(inputs)
+        for shape, index in graph.bounds:
             np.broadcast_to(np.False_, shape)[mapped(index, Ref, lambda ref: known[ref.number])]
-        given = dict(zip(self._recorded.inputs, inputs, strict=True)) | {n: known[n] for n in found.uploads}
-        self._copy_in({n: given[n] for n in found.program.inputs})
+        given = {n: inputs[self._places[n]] for n in graph.inputs if n in self._places}
+        self._copy_in(given | {n: known[n] for n in graph.uploads})
 
     def _copy_in(self, values: dict[int, DeviceArray]) -> None:
         for number in values.keys() - self._arrays.keys():
             with self._device.allocating():
-                kind = self._lowered.program.values[number]
-                self._arrays[number] = self._device.xp.empty(kind.shape, kind.dtype)
+                self._arrays[number] = self._device.xp.empty(*self._graph.shapes[number])
         self._device.copy_in([self._arrays[number] for number in values], [*values.values()])
 
-    def _results(self, numbers: list[int]) -> tuple[DeviceArray, ...]:
-        return tuple(self._device.copy_out([self._arrays[number] for number in numbers]))
+    def _results(self, operands: list[Operand]) -> tuple[DeviceArray, ...]:
+        xp, arrays = self._device.xp, self._arrays
+        return tuple(self._device.copy_out([o.of(xp, arrays[o.root]) for o in operands]))

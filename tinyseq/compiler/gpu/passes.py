@@ -1,20 +1,17 @@
-"""The run of one pass on a device: kernels and products are launched, and the library's functions called."""
+"""The run of one pass on a device: arrays are allocated, kernels and products launched, and arrays released."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol
 
-import numpy as np
-
 from tinyseq.backend import DeviceArray
-from tinyseq.compiler.fusion import Group, Item, Shape
+from tinyseq.compiler.fusion import Group
 from tinyseq.compiler.gpu.calls import captured
-from tinyseq.compiler.gpu.lowering import Lowered, Unsupported, is_product, sum_axes
-from tinyseq.compiler.gpu.source import Kernel, kernel_of
+from tinyseq.compiler.gpu.fusion import Schedule, operands_of, scheduled
+from tinyseq.compiler.gpu.moves import Operand, Shape
+from tinyseq.compiler.gpu.nodes import Call, Graph, Join, Node, Product, Sum, Unsupported
+from tinyseq.compiler.gpu.source import Accesses, Kernel, accesses, kernel_of
 from tinyseq.compiler.gpu.sums import SumKernel, pieces_of, sum_kernel
-from tinyseq.compiler.passes import layout, lifetimes
-from tinyseq.compiler.plan import GIVEN, NUMPY, POOL, Place
-from tinyseq.compiler.steps import Step, kind_of, taken
+from tinyseq.compiler.steps import mapped
 
 
 class Device(Protocol):
@@ -32,149 +29,130 @@ class Device(Protocol):
     def product(self, a: DeviceArray, b: DeviceArray, out: DeviceArray) -> None:
         """Write the matrix product of two arrays to a third one."""
 
-    def copy(self, array: DeviceArray, out: DeviceArray) -> None:
-        """Copy an array to another one of its shape."""
-
     def call(self, function: Callable[..., DeviceArray], *args: Any, **settings: Any) -> DeviceArray:
         """The result of one of the library's functions."""
-
-
-Arrays = dict[int, DeviceArray]
-
-
-class Buffers:
-    """The planned memory of a program on a device."""
-
-    def __init__(self, lowered: Lowered, xp: Any) -> None:
-        plan, values = lowered.plan, lowered.program.values
-        self._plan, self._xp = plan, xp
-        self._blocks = {
-            root: xp.empty(values[root].nbytes, np.uint8)
-            for root, kind in plan.kind.items()
-            if kind not in (POOL, GIVEN, NUMPY)
-        }
-        self._pool = xp.empty(plan.size, np.uint8)
-        made = [
-            step.out
-            for step in lowered.program.steps
-            if step.view is None and plan.kind_of(step.out) not in (GIVEN, NUMPY)
-        ]
-        self.arrays: Arrays = {
-            number: self.array(plan.places[number], values[number].dtype) for number in made if number in plan.places
-        }
-
-    def array(self, place: Place, dtype: Any) -> DeviceArray:
-        """The array at a place."""
-        block, start = self._blocks.get(place.root, self._pool), place.offset + self._plan.pool.get(place.root, 0)
-        first = block[start : start + dtype.itemsize].view(dtype)
-        return self._xp.lib.stride_tricks.as_strided(first, place.shape, place.strides)
 
 
 class Pass:
     """One pass, forward or backward.
 
     Attributes:
-        items: the steps and groups that it runs.
+        schedule: what it runs.
+        needed: roots that it leaves in memory for the caller or the other pass.
     """
 
-    def __init__(self, lowered: Lowered, late: bool, buffers: Buffers, device: Device) -> None:
-        self.items = lowered.items[late]
-        self._program, self._plan, self._buffers, self._device = lowered.program, lowered.plan, buffers, device
-        self._root = lifetimes(self._program).root
+    def __init__(self, graph: Graph, late: bool, needed: set[int], device: Device) -> None:
+        self.graph, self.needed, self.device = graph, needed, device
+        self.schedule: Schedule = scheduled(graph, late, needed)
+        self._accesses: list[Accesses | None] = [
+            accesses(graph, item) if isinstance(item, Group) else None for item in self.schedule.items
+        ]
         self._kernels: dict[tuple[str, Shape], Callable[[list[DeviceArray]], None]] = {}
-        self._of_groups: dict[tuple[int, ...], Kernel] = {}
-        later = [] if late else lowered.items[1]
-        kept = self._program.wanted() | {number for item in later for number in item.reads}
-        self._over = self._last_reads(kept)
-
-    def _last_reads(self, kept: set[int]) -> dict[int, list[int]]:
-        """For each item by its place, what the library's functions returned and nothing reads afterwards."""
-        last = {number: at for at, item in enumerate(self.items) for number in item.reads if number not in kept}
-        found: dict[int, list[int]] = {}
-        for number, at in last.items():
-            if self._plan.kind_of(number) == NUMPY:
-                found.setdefault(at, []).append(number)
-        return found
+        self._kernels_of: dict[int, Kernel] = {}
+        self._over = self._last_reads()
 
     def described(self) -> list[str]:
         """What is launched and how often, in the order of first launches."""
-        found = Counter(text for item in self.items for text in self._descriptions(item))
+        found: dict[str, int] = {}
+        for item in self.schedule.items:
+            if isinstance(item, Group):
+                names = ", ".join(node.formula.function.__name__ for node in item.steps)
+                text = f"one kernel over {item.shape}: {names}"
+            elif isinstance(item, Call):
+                text = getattr(item.step.function, "__name__", str(item.step.function))
+            elif isinstance(item, Join):
+                continue  # its parts have already been written to their places
+            else:
+                text = f"{'sum' if isinstance(item, Sum) else 'matmul'} over {item.shape}"
+            found[text] = found.get(text, 0) + 1
         return [f"  {count} x {text}" for text, count in found.items()]
 
-    def _descriptions(self, item: Item) -> Iterator[str]:
-        if isinstance(item, Group):
-            yield f"one kernel over {item.shape}: {', '.join(step.function.__name__ for step in item.steps)}"
-        elif item.out in self._plan.copies:
-            yield from (f"copy of {place.shape}" for _, place in self._plan.copies[item.out])
-        elif self._root[item.out] == item.out:
-            name = getattr(item.function, "__name__", str(item.function))
-            yield f"{name} over {self._program.values[item.out].shape}"
+    def _last_reads(self) -> list[list[int]]:
+        """For each item, the roots that nothing reads after it."""
+        last: dict[int, int] = {}
+        for place, item in enumerate(self.schedule.items):
+            for node in item.steps if isinstance(item, Group) else (item,):
+                for root in (node.out, *(operand.root for operand in operands_of(node))):
+                    last[root] = place
+        over: list[list[int]] = [[] for _ in self.schedule.items]
+        for root, place in last.items():
+            if root not in self.needed:
+                over[place].append(root)
+        return over
 
-    def run(self, arrays: Arrays) -> None:
-        """Run the pass on the arrays that are known, to which it adds what the library's functions return."""
-        for at, item in enumerate(self.items):
-            if isinstance(item, Group):
-                self._launch(item, arrays)
-            elif item.out in self._plan.copies:
-                dtype = self._program.values[item.out].dtype
-                for part, place in self._plan.copies[item.out]:
-                    self._device.copy(arrays[part], self._buffers.array(place, dtype))
-            elif is_product(self._program, item):
-                self._multiply(item, arrays)
-            elif (axes := sum_axes(self._program, item)) is not None:
-                self._sum(arrays[item.reads[0]], axes, arrays[item.out])
-            else:
+    def run(self, arrays: dict[int, DeviceArray]) -> None:
+        """Run the pass on the arrays of its roots; results are added, and arrays are released after their last use."""
+        for item, found, over in zip(self.schedule.items, self._accesses, self._over, strict=True):
+            if isinstance(item, Group) and found is not None:
+                self._launch(item, found, arrays)
+            elif isinstance(item, Call):
                 arrays[item.out] = self._called(item, arrays)
-            for number in self._over.get(at, ()):
-                arrays.pop(number, None)
+            elif isinstance(item, Sum):
+                self._sum(item, arrays)
+            elif isinstance(item, Product):
+                a, b = (self._read(operand, arrays) for operand in item.operands)
+                self.device.product(a, b, self._written(item.out, arrays))
+            for root in over:
+                arrays.pop(root, None)
 
-    def _launch(self, group: Group, arrays: Arrays) -> None:
-        xp, plan, values = self._device.xp, self._plan, self._program.values
-        ndim = len(group.shape)
-        used = [arrays[n] if arrays[n].ndim > ndim else xp.broadcast_to(arrays[n], group.shape) for n in group.reads]
-        writes = list[int]()
-        for number in group.writes:
-            stores = [self._buffers.array(place, values[number].dtype) for place in plan.stores.get(number, ())]
-            targets = [*([] if number in plan.silent else [arrays[number]]), *stores]
-            writes += [number] * len(targets)
-            used += targets
-        if group.writes not in self._of_groups:  # strides are the same in each run
-            self._of_groups[group.writes] = kernel_of(self._program, group, writes, used)
-        self._run(self._of_groups[group.writes], used)
+    def _launch(self, group: Group, found: Accesses, arrays: dict[int, DeviceArray]) -> None:
+        used = [self._read(operand, arrays) for operand in found.reads]
+        used += [self._written(out, arrays) for out in found.writes]
+        if id(group) not in self._kernels_of:  # strides are the same in each run
+            self._kernels_of[id(group)] = kernel_of(group, found, used)
+        self._run(self._kernels_of[id(group)], used)
 
-    def _multiply(self, step: Step, arrays: Arrays) -> None:
-        a, b = (arrays[number] for number in step.reads)
-        out = arrays[step.out]
-        if b.ndim == 1:
-            b, out = b[:, None], out[..., None]
-        if a.ndim == 1:
-            a, out = a[None], out[..., None, :]
-        self._device.product(a, b, out)
-
-    def _sum(self, array: DeviceArray, axes: list[int], out: DeviceArray) -> None:
-        kept = [axis for axis in range(array.ndim) if axis not in axes]
-        out = out.reshape([array.shape[axis] for axis in kept])  # without axes of length 1 that it keeps
-        order = layout(kind_of(out))
-        assert order is not None
-        out = out.transpose(order)
-        array = array.transpose([*(kept[axis] for axis in order), *axes])
-        pieces = pieces_of(array.shape, len(kept))
+    def _sum(self, item: Sum, arrays: dict[int, DeviceArray]) -> None:
+        array, kept = self._read(item.operands[0], arrays), len(item.shape)
+        pieces = pieces_of(array.shape, kept)
         if pieces > 1:
-            parts = self._device.xp.empty((*out.shape, pieces), out.dtype)
-            self._run(sum_kernel(array, len(kept), pieces), [array, parts])
+            parts = self.device.xp.empty((*item.shape, pieces), item.dtype)
+            self._run(sum_kernel(array, kept, pieces), [array, parts])
             array = parts
-        self._run(sum_kernel(array, len(kept), 1), [array, out])
+        self._run(sum_kernel(array, kept, 1), [array, self._written(item.out, arrays)])
 
     def _run(self, kernel: Kernel | SumKernel, arrays: list[DeviceArray]) -> None:
         key = kernel.source, arrays[0].shape
         if key not in self._kernels:
-            self._kernels[key] = self._device.kernel(kernel)
+            self._kernels[key] = self.device.kernel(kernel)
         self._kernels[key](arrays)
 
-    def _called(self, step: Step, arrays: Arrays) -> DeviceArray:
-        args, settings = taken(step.args, arrays), taken(step.settings, arrays)
-        value = self._program.values[step.out]
-        result = self._device.call(captured(step.function, self._device.xp), *args, **settings)
-        if tuple(result.shape) != value.shape:
-            raise Unsupported(f"{step} returns the shape {result.shape} on the device")
-        return result if result.dtype == value.dtype else self._device.call(self._device.xp.astype, result, value.dtype)
+    def _read(self, operand: Operand, arrays: dict[int, DeviceArray]) -> DeviceArray:
+        array = arrays[operand.root]
+        for move in operand.path:  # a reshape may copy if the array is a part of a join
+            array = self.device.call(move.view, self.device.xp, array)
+        return array
+
+    def _written(self, out: int, arrays: dict[int, DeviceArray]) -> DeviceArray:
+        """The array that a result is written to: its own, or a part of a join's."""
+        if out not in arrays:
+            home = self.schedule.homes.get(out)
+            if home is None:
+                shape, dtype = self.graph.shapes[out]
+                arrays[out] = self.device.xp.empty(shape, dtype)
+            else:
+                arrays[out] = Operand(home.join, home.path).of(self.device.xp, self._written(home.join, arrays))
+        return arrays[out]
+
+    def _called(self, call: Call, arrays: dict[int, DeviceArray]) -> DeviceArray:
+        args, settings = (
+            mapped(tree, Operand, lambda operand: self._read(operand, arrays))
+            for tree in (call.step.args, call.step.settings)
+        )
+        result = self.device.call(captured(call.step.function, self.device.xp), *args, **settings)
+        if tuple(result.shape) != call.shape:
+            raise Unsupported(f"{call.step} returns the shape {result.shape} on the device")
+        return result if result.dtype == call.dtype else self.device.call(self.device.xp.astype, result, call.dtype)
+
+
+def both(graph: Graph, device: Device) -> tuple[Pass, Pass]:
+    """The two passes of a graph."""
+    first: list[Node] = graph.passes[0]
+    made = {node.out for node in first}
+    late = {operand.root for node in graph.passes[1] for operand in operands_of(node)}
+    late |= {operand.root for operand in graph.gradients}
+    results = {operand.root for operand in graph.outputs}
+    return (
+        Pass(graph, False, results | (late & made), device),
+        Pass(graph, True, {operand.root for operand in graph.gradients}, device),
+    )

@@ -1,30 +1,63 @@
-"""CUDA source of a group of elementwise steps."""
+"""CUDA source of a group of elementwise nodes."""
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tinyseq.backend import DeviceArray
-from tinyseq.compiler.formulas import C_TYPES, CUDA, body, code_of
-from tinyseq.compiler.fusion import Group, Shape, computed, dot, merged
-from tinyseq.compiler.program import Program
+from tinyseq.compiler.formulas import C_TYPES
+from tinyseq.compiler.fusion import Group, merged
+from tinyseq.compiler.gpu.formulas import dot, literal
+from tinyseq.compiler.gpu.fusion import operands_of
+from tinyseq.compiler.gpu.moves import Operand, Shape
+from tinyseq.compiler.gpu.nodes import Graph
 
 _SHARE, _MOST_PARTS = 8, 32  # multiplications per thread, and threads per inner product
+
+
+class Accesses(NamedTuple):
+    """What a group reads and writes in memory.
+
+    Attributes:
+        reads: the different operands that are read.
+        places: for each operand that is read, by identity, its place in ``reads``.
+        writes: the results that are written.
+    """
+
+    reads: list[Operand]
+    places: dict[int, int]
+    writes: Sequence[int]
+
+
+def accesses(graph: Graph, group: Group) -> Accesses:
+    """What a group reads and writes in memory."""
+    own = {node.out for node in group.steps}
+    reads: list[Operand] = []
+    places: dict[int, int] = {}
+    seen: dict[Any, int] = {}
+    for node in group.steps:
+        for operand in operands_of(node):
+            if operand.root not in own:
+                place = seen.setdefault((operand.root, graph.layout(operand)), len(reads))
+                if place == len(reads):
+                    reads.append(operand)
+                places[id(operand)] = place
+    return Accesses(reads, places, group.writes)
 
 
 class Kernel(NamedTuple):
     """A kernel for a group; kernels with equal source do the same.
 
     Attributes:
-        source: in CUDA C++; it takes pointers to what the group reads, and then to where the results are written.
+        source: in CUDA C++.
         group: what it computes.
-        writes: the numbers of the results, in the order in which they are written.
+        accesses: what it reads and writes.
         parts: how many threads compute one element, each a part of an inner product.
     """
 
     source: str
     group: Group
-    writes: Sequence[int]
+    accesses: Accesses
     parts: int
 
     @property
@@ -36,43 +69,32 @@ class Kernel(NamedTuple):
         threads = 128 if size < 1 << 17 else 256
         return -(-size // threads), threads
 
-    def computed(self, arrays: Sequence[DeviceArray]) -> list[DeviceArray]:
-        """What the kernel writes, done with NumPy."""
-        found = computed(self.group, dict(zip(self.group.reads, arrays, strict=False)))
-        return [found[number] for number in self.writes]
 
-
-def kernel_of(program: Program, group: Group, writes: Sequence[int], arrays: Sequence[DeviceArray]) -> Kernel:
+def kernel_of(group: Group, found: Accesses, arrays: list[DeviceArray]) -> Kernel:
     """The kernel of a group.
 
     Args:
-        program: of the group's steps.
-        group: these steps.
-        writes: the results that are written, some of them to several places.
-        arrays: what the group reads, broadcast to its shape, and where the results are written. The kernel is valid for
-            their strides.
+        group: the nodes.
+        found: what the group reads and writes.
+        arrays: these arrays; the kernel is valid for their strides, and takes pointers in this order.
     """
-    inner = [step for step in group.steps if step.function is dot]
-    lengths = [program.values[step.reads[0]].shape[-1] for step in inner]
+    inner = [node for node in group.steps if node.formula.function is dot]
+    lengths = [arrays[found.places[id(node.operands[0])]].shape[-1] for node in inner]
     parts = min(_MOST_PARTS, max(1, 1 << (max(lengths) // _SHARE).bit_length() >> 1)) if inner else 0
-    return Kernel(_Source(program, group, writes, arrays, parts).text(), group, writes, parts)
+    return Kernel(_Source(group, found, arrays, parts).text(), group, found, parts)
 
 
 class _Source:
     """The source of one kernel: one thread per element, or with inner products a row of threads."""
 
-    def __init__(
-        self, program: Program, group: Group, writes: Sequence[int], arrays: Sequence[DeviceArray], parts: int
-    ) -> None:
-        self.program, self.group, self.writes, self.arrays, self.parts = program, group, writes, arrays, parts
+    def __init__(self, group: Group, found: Accesses, arrays: list[DeviceArray], parts: int) -> None:
+        self.group, self.found, self.arrays, self.parts = group, found, arrays, parts
         self.kinds = [C_TYPES[a.dtype.str[1:]] for a in arrays]
         strides = [tuple(stride // a.itemsize for stride in a.strides) for a in arrays]
         ndim = len(group.shape)
         self.along = [s[ndim:] for s in strides]  # the last axis of the operands of an inner product
         self.lengths = [a.shape[ndim:] for a in arrays]
-        leader = strides[len(group.reads)]  # adjacent threads write to adjacent places
-        order = sorted(range(ndim), key=lambda axis: -abs(leader[axis]))
-        shape, outer = merged([group.shape[axis] for axis in order], [[s[axis] for axis in order] for s in strides])
+        shape, outer = merged(group.shape, [s[:ndim] for s in strides])
         self.shape, self.size = shape, math.prod(shape)
         reach = [sum(abs(s) * (n - 1) for s, n in zip(p, shape, strict=True)) for p in outer]
         reach += [abs(s[0]) * n[0] for s, n in zip(self.along, self.lengths, strict=True) if s]
@@ -80,17 +102,28 @@ class _Source:
         self.places = [" + ".join(f"i{axis} * {s}" for axis, s in enumerate(p) if s) or "0" for p in outer]
 
     def text(self) -> str:
-        reads = len(self.group.reads)
+        reads = len(self.found.reads)
         heads = [f"{'const ' if i < reads else ''}{kind}* __restrict__ a{i}" for i, kind in enumerate(self.kinds)]
         lines = [f'extern "C" __global__ void fused({", ".join(heads)}) {{', *self._beginning()]
         read = "part == 0 ? {} : 0" if self.parts else "{}"  # before the inner products, to hide memory latency
-        names = {number: f"x{i}" for i, number in enumerate(self.group.reads)}
         for i, (kind, place) in enumerate(zip(self.kinds[:reads], self.places, strict=False)):
             if not self.along[i]:
                 lines.append(f"  const {kind} x{i} = {read.format(f'a{i}[{place}]')};")
-        names |= self._inner_products(lines)
-        lines += [f"  {line}" for line in body(self.program, self.group, CUDA, names)]
-        lines += [f"  a{i}[{self.places[i]}] = {names[out]};" for i, out in enumerate(self.writes, reads)]
+        made = self._inner_products(lines)
+        for number, node in enumerate(self.group.steps):
+            if node.out in made:
+                continue
+            words = []
+            for operand, code in zip(node.operands, node.formula.types, strict=True):
+                if isinstance(operand, Operand):
+                    word = made.get(operand.root) or f"x{self.found.places[id(operand)]}"
+                    words.append(f"({C_TYPES[code]}){word}")
+                else:
+                    words.append(literal(operand, code))
+            made[node.out] = f"t{number}"
+            lines.append(f"  const {C_TYPES[node.formula.result]} t{number} = {str(node.formula.cuda).format(*words)};")
+        for i, out in enumerate(self.found.writes, reads):
+            lines.append(f"  a{i}[{self.places[i]}] = {made[out]};")
         return "\n".join([*lines, "}", ""])
 
     def _beginning(self) -> list[str]:
@@ -112,24 +145,24 @@ class _Source:
 
     def _inner_products(self, lines: list[str]) -> dict[int, str]:
         """The names of inner products: each thread of a row sums part of each, and the first thread adds the parts."""
-        inner = [step for step in self.group.steps if step.function is dot]
+        inner = [node for node in self.group.steps if node.formula.function is dot]
         if not inner:
             return {}
-        kind, place = C_TYPES[code_of(self.program.values[inner[0].out].dtype)], self.group.reads.index
+        kind = C_TYPES[inner[0].formula.result]
         lines.append(f"  __shared__ {kind} sums[{len(inner)}][PARTS][32];")
-        lines += [f"  {kind} d{number} = 0;" for number in range(len(inner))]
+        lines += [f"  {kind} s{number} = 0;" for number in range(len(inner))]
         by_length: dict[int, list[tuple[int, int, int]]] = {}
-        for number, step in enumerate(inner):
-            one, two = map(place, step.reads)
+        for number, node in enumerate(inner):
+            one, two = (self.found.places[id(operand)] for operand in node.operands)
             by_length.setdefault(self.lengths[one][0], []).append((number, one, two))
         for length, sums in by_length.items():
             lines += self._loop(length, sums)
-        lines += [f"  sums[{number}][part][lane] = d{number};" for number in range(len(inner))]
+        lines += [f"  sums[{number}][part][lane] = s{number};" for number in range(len(inner))]
         lines.append("  __syncthreads();")
         lines.append(f"  if (part != 0 || mine >= {self.size}) return;")
         for number in range(len(inner)):
-            lines.append(f"  for (int p = 1; p < PARTS; ++p) d{number} += sums[{number}][p][lane];")
-        return {step.out: f"d{number}" for number, step in enumerate(inner)}
+            lines.append(f"  for (int p = 1; p < PARTS; ++p) s{number} += sums[{number}][p][lane];")
+        return {node.out: f"s{number}" for number, node in enumerate(inner)}
 
     def _loop(self, length: int, sums: list[tuple[int, int, int]]) -> list[str]:
         """A thread's share of some inner products, four numbers at a time if they are adjacent."""
@@ -153,7 +186,7 @@ class _Source:
         for number, *pair in sums:
             for q in range(step):
                 words = [f"w{array}.{'xyzw'[q]}" if array in wide else f"w{array}_{q}" for array in pair]
-                lines.append(f"    d{number} += {words[0]} * {words[1]};")
+                lines.append(f"    s{number} += {words[0]} * {words[1]};")
         return [*lines, "  }"]
 
     def _is_wide(self, array: int) -> bool:
