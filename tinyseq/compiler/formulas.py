@@ -1,19 +1,13 @@
-"""Elementwise functions of NumPy, each described once: its types, and one element of it for CUDA C++ and for Numba.
+"""Elementwise functions of NumPy, each described once: its types, and one element of it for CUDA C++ and for Numba."""
 
-`body` writes the elementwise steps of a loop in one of these two languages.
-"""
-
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinyseq.backend import EXTENSIONS
-from tinyseq.compiler.fusion import Group
-from tinyseq.compiler.program import Program
 from tinyseq.compiler.recording.arrays import Whole
-from tinyseq.compiler.steps import Ref, Step
 
 C_TYPES = {"f4": "float", "f8": "double", "b1": "bool", "i1": "signed char", "u1": "unsigned char", "i2": "short"}
 C_TYPES |= {"u2": "unsigned short", "i4": "int", "u4": "unsigned int", "i8": "long long", "u8": "unsigned long long"}
@@ -137,96 +131,3 @@ def code_of(kind: Any) -> str:
     found = np.dtype(kind)
     code = found.str[1:]
     return code if code in C_TYPES and found.isnative else ""
-
-
-class Language(NamedTuple):
-    """How a language writes what is around a formula.
-
-    Attributes:
-        formula: gives the text of a formula in it; None if it computes something else.
-        results: the codes of the types that its loops can compute.
-        conversion: of a value to a type: ``{0}`` is the type, ``{1}`` the value.
-        line: what gives a value a name: ``{0}`` is its type, ``{1}`` the name, ``{2}`` the formula.
-        name: the name of the type with some code.
-        number: a number of a type with some code, as a literal.
-    """
-
-    formula: Callable[[Formula], str | None]
-    results: Collection[str]
-    conversion: str
-    line: str
-    name: Callable[[str], str]
-    number: Callable[[Any, str], str]
-
-
-def form_of(program: Program, step: Step, language: Language) -> Formula | None:
-    """The formula of a step in a language, in which its loops can compute it; None if they cannot."""
-    value = program.values[step.out]
-    result = "" if type(value) is tuple else code_of(value.dtype)
-    if result not in language.results or step.settings:
-        return None
-    kinds = tuple([_kind(program, arg) for arg in step.args])
-    if step.function is np.astype:
-        return Formula(np.astype, (result,), result, "{0}", "{0}") if kinds[0] and result != "b1" else None
-    if any(kind is None for kind in kinds):  # by identity: the type float64 equals None
-        return None
-    found = formula_of(step.function, kinds)
-    return found if found is not None and language.formula(found) and found.result == result else None
-
-
-def _kind(program: Program, arg: Any) -> Any:
-    """The type of an operand as NumPy's promotion rules see it: Python numbers have no precision of their own."""
-    if type(arg) in (bool, int, float):
-        return type(arg)
-    found = program.values[arg.number] if type(arg) is Ref else arg
-    is_array = type(arg) is Ref or isinstance(arg, np.generic) or (isinstance(arg, np.ndarray) and not arg.ndim)
-    return found.dtype if is_array and type(found) is not tuple and code_of(found.dtype) else None
-
-
-def body(program: Program, group: Group, language: Language, names: dict[int, str]) -> list[str]:
-    """The lines that compute one element of each step of a group; ``names`` has what it reads, and gets the results."""
-    lines = []
-    for place, step in enumerate(group.steps):
-        if step.out in names:
-            continue
-        found = form_of(program, step, language)
-        assert found is not None
-        words = [_word(program, names, *each, language) for each in zip(step.args, found.types, strict=False)]
-        names[step.out] = f"s{place}"
-        text = str(language.formula(found)).format(*words)
-        lines.append(language.line.format(language.name(found.result), names[step.out], text))
-    return lines
-
-
-def _word(program: Program, names: dict[int, str], arg: Any, code: str, language: Language) -> str:
-    """An operand, converted to a type."""
-    if type(arg) is not Ref:
-        return language.number(np.asarray(arg).astype(code)[()], code)
-    name = names[arg.number]
-    same = code_of(program.values[arg.number].dtype) == code
-    return name if same else language.conversion.format(language.name(code), name)
-
-
-def _in_c(value: Any, code: str) -> str:
-    """A number in C++."""
-    if code == "b1":
-        return "true" if value else "false"
-    if code[0] == "f":
-        text = repr(float(value)) if np.isfinite(value) else "(0.0 / 0.0)" if value != value else "(1.0 / 0.0)"
-        return f"({C_TYPES[code]})({'-' if value == -np.inf else ''}{text})"
-    return f"({C_TYPES[code]})({int(value)}{'ULL' if code == 'u8' else 'LL'})"
-
-
-def _in_numba(value: Any, code: str) -> str:
-    """A number for Numba."""
-    text = repr(value.item()).replace("inf", "np.inf").replace("nan", "np.nan")
-    return f"{numpy_name(code)}({text})"
-
-
-def numpy_name(kind: Any) -> str:
-    """The name of a type, as Numba takes it."""
-    return "np.bool_" if np.dtype(kind) == np.bool_ else f"np.{np.dtype(kind).name}"
-
-
-CUDA = Language(lambda each: each.cuda, C_TYPES, "({0}){1}", "const {0} {1} = {2};", C_TYPES.__getitem__, _in_c)
-NUMBA = Language(lambda each: each.numba, ("f4", "f8", "b1"), "{0}({1})", "{1} = {2}", numpy_name, _in_numba)

@@ -74,27 +74,21 @@ Item = Step | Group
 Able = Callable[[Step], bool]  # whether an executor's kernels can compute a step
 
 
-def dot(x: Array, y: Array) -> Array:
-    """Inner products along the last axis, as a loop over the elements of a small product of matrices computes them."""
-    return np.asarray(np.sum(x * y, axis=-1))
-
-
-def elementwise(program: Program, step: Step, able: Able, least: int = 1) -> bool:
-    """Whether a loop over the elements of the result can compute a step; ``least`` is the fewest axes that it has."""
+def elementwise(program: Program, step: Step, able: Able) -> bool:
+    """Whether a loop over the elements of the result can compute a step."""
     value = program.values[step.out]
-    if type(value) is tuple or not (value.ndim >= least and value.size and step.fixed and able(step)):
+    if type(value) is tuple or not (value.ndim and value.size and step.fixed and able(step)):
         return False
     return all(type(program.values[number]) is not tuple for number in step.reads)
 
 
-def fuse(program: Program, able: Able, largest: int = LARGEST, least: int = 1) -> tuple[list[Item], list[Item]]:
+def fuse(program: Program, able: Able, largest: int = LARGEST) -> tuple[list[Item], list[Item]]:
     """The steps and groups of the forward pass, and those of the backward pass.
 
     Args:
         program: stays unchanged.
         able: whether the executor's kernels can compute a step.
         largest: the maximum number of steps in a group.
-        least: the fewest axes that a result in a group has.
     """
     root, wanted = lifetimes(program).root, program.wanted()
     late = wanted | {number for step in program.halves[1] for number in step.reads}
@@ -102,19 +96,12 @@ def fuse(program: Program, able: Able, largest: int = LARGEST, least: int = 1) -
     def about(step: Step) -> About:
         if root[step.out] != step.out:
             return About(None, whole=step.reads, is_view=True)
-        if not elementwise(program, step, able, least):
-            return About(None, whole=step.reads)
-        shape = program.values[step.out].shape
-        return About(shape, whole=step.reads) if step.function is dot else About(shape, each=step.reads)
+        if elementwise(program, step, able):
+            return About(program.values[step.out].shape, each=step.reads)
+        return About(None, whole=step.reads)
 
     first, second = program.halves
     return grouped(first, about, late, largest), grouped(second, about, wanted, largest)
-
-
-def put_in_order(program: Program, items: Iterable[Sequence[Item]]) -> None:
-    """Give a program's steps the order in which its items run."""
-    flat = [item.steps if isinstance(item, Group) else [item] for half in items for item in half]
-    program.steps = [step for steps in flat for step in steps]
 
 
 def grouped(steps: Sequence[M], about: Callable[[M], About], used: set[int], largest: int) -> list[M | Group]:
@@ -238,14 +225,14 @@ def push_views(program: Program, able: Able) -> None:
 
 def _pushed(new: "_Views", pushed: dict[int, Step], changed: set[int], step: Step) -> list[Step]:
     """The steps that replace one, if some steps are to be computed where their views are read."""
-    source = pushed.get(step.args[0].number) if is_movable(step) else None
+    source = pushed.get(step.args[0].number) if _is_view(step) else None
     if source is None:
         return [] if step.out in pushed else [step]
     changed.add(step.out)
     return new.steps(source, step)
 
 
-def is_movable(step: Step) -> bool:
+def _is_view(step: Step) -> bool:
     """Whether a step is a view that can also be taken of the operands; its index must not depend on the inputs."""
     return step.function in (operator.getitem, np.transpose) and type(step.args[0]) is Ref and len(step.reads) == 1
 
@@ -256,7 +243,7 @@ def _read_by_views(program: Program, able: Able) -> dict[int, Step]:
     found = {}
     for step in program.steps:
         views = readers.get(step.out, [])
-        if step.out in wanted or not views or any(v.view is None or not is_movable(v) for v in views):
+        if step.out in wanted or not views or any(v.view is None or not _is_view(v) for v in views):
             continue
         size = sum(program.values[view.out].size for view in views)
         if size <= program.values[step.out].size and elementwise(program, step, able):
@@ -287,22 +274,11 @@ class _Views:
             value = values[ref.number]
             if not value.ndim:
                 return ref
-            if source.function is dot:
-                return taken(view.function, ref, *_with_last_axis(view, len(shape)))
             whole = ref if value.shape == shape else taken(np.broadcast_to, ref, shape)
             return taken(view.function, whole, *view.args[1:])
 
         args = mapped(source.args, Ref, viewed)
         return [*steps, Step(view.out, source.function, args, source.settings)]
-
-
-def _with_last_axis(view: Step, ndim: int) -> tuple[Any, ...]:
-    """The arguments of the same view of arrays with one more axis at the end, which it leaves alone."""
-    if view.function is np.transpose:
-        axes = view.args[1] if len(view.args) > 1 else None
-        return ((*(range(ndim)[::-1] if axes is None else axes), ndim),)
-    index = view.args[1] if isinstance(view.args[1], tuple) else (view.args[1],)
-    return ((*index, slice(None)),)
 
 
 def lay_out_again(program: Program, changed: set[int], chosen: Callable[[Step], Kind | None] | None = None) -> None:
@@ -317,7 +293,7 @@ def lay_out_again(program: Program, changed: set[int], chosen: Callable[[Step], 
     outcomes = Outcomes()
     for place, step in enumerate(program.steps):
         before = program.values[step.out]
-        kind = chosen(step) if chosen is not None else before if step.function in (np.matmul, dot) else None
+        kind = chosen(step) if chosen is not None else before if step.function is np.matmul else None
         if kind is not None:
             changed |= {step.out} if kind != before else set()
             program.values[step.out] = kind

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.compiler.formulas import NUMBA, body, form_of
-from tinyseq.compiler.fusion import Group, Item, fuse, push_views, put_in_order
+from tinyseq.compiler.fusion import Group, Item, fuse, push_views
 from tinyseq.compiler.jit import cache, threads
-from tinyseq.compiler.jit.formulas import Operand, axes_of, kernel_numbers, kernel_source
+from tinyseq.compiler.jit.formulas import Operand, axes_of, body, form, kernel_numbers, kernel_source
 from tinyseq.compiler.jit.gathers import multiply_tables, rows_of
 from tinyseq.compiler.jit.joins import share_joins
 from tinyseq.compiler.jit.kernels import Kernel
@@ -203,8 +202,7 @@ class Executor(Runner):
         return self._copies(item) if item.out in self._plan.copies else [self._whole(item)]
 
     def _loop(self, group: Group) -> Work:
-        names = {number: f"r{place}" for place, number in enumerate(group.reads)}
-        lines = body(self.program, group, NUMBA, names)
+        lines, names = body(self.program, group)
         places, plan = [self._plan.places[number] for number in group.reads], self._plan
         targets = []
         for number in group.writes:
@@ -293,7 +291,7 @@ def kernels_of(program: Program) -> dict[int, Kernel]:
 
 def prepared(program: Program) -> tuple[list[Item], list[Item]]:
     """The program as steps and loops, in the order in which they run; the program's steps get that order, too."""
-    able = lambda step: form_of(program, step, NUMBA) is not None
+    able = lambda step: form(program, step) is not None
     multiply_tables(program)
     lay_out_in_rows(program)
     share_joins(program)
@@ -306,7 +304,8 @@ def prepared(program: Program) -> tuple[list[Item], list[Item]]:
     forward, backward = fuse(program, able)
     sums = {step.out for step in program.steps if sums_of(program, step)}  # over rows shared by several threads
     items = sunk(forward, products), sunk(backward, sums)
-    put_in_order(program, items)
+    flat = [item.steps if isinstance(item, Group) else [item] for half in items for item in half]
+    program.steps = [step for steps in flat for step in steps]
     return items
 
 

@@ -1,11 +1,78 @@
-"""The source of loops, and the numbers that it is called with."""
+"""What kernels can compute, and their source."""
 
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from tinyseq.compiler.formulas import numpy_name
-from tinyseq.compiler.fusion import Shape, merged
+import numpy as np
+
+from tinyseq.compiler.formulas import formula_of
+from tinyseq.compiler.fusion import Group, Shape, merged
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Ref, Step
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+_BOOL = np.dtype(np.bool_)
+
+
+class Form(NamedTuple):
+    """How a kernel computes a step: the types that its operands are converted to, and the code."""
+
+    takes: tuple[Any, ...]
+    code: str
+
+
+def form(program: Program, step: Step) -> Form | None:
+    """How kernels compute a step; None if they cannot."""
+    result = program.values[step.out]
+    if type(result) is tuple or result.dtype not in (*_FLOATS, _BOOL):
+        return None
+    if step.function is np.astype:
+        return Form((result.dtype,), "{0}") if result.dtype in _FLOATS and _kind(program, step.args[0]) else None
+    kinds = tuple([_kind(program, arg) for arg in step.args])
+    found = None if step.settings or None in kinds else formula_of(step.function, kinds)
+    if found is None or found.numba is None or found.result != result.dtype:
+        return None
+    return Form(tuple(map(np.dtype, found.types)), found.numba)
+
+
+def _kind(program: Program, arg: Any) -> Any:
+    """The type of an operand as NumPy's promotion rules see it: Python numbers have no precision of their own."""
+    if type(arg) is Ref:
+        value = program.values[arg.number]
+        kind = None if type(value) is tuple or not value.dtype.isnative else value.dtype
+        return kind if kind is not None and kind.kind in "fbiu" and kind.itemsize <= 8 and kind != np.float16 else None
+    if type(arg) in (int, float):
+        return type(arg)
+    number = isinstance(arg, np.generic) or (isinstance(arg, np.ndarray) and not arg.ndim)
+    return arg.dtype if number and arg.dtype in (*_FLOATS, _BOOL) else None
+
+
+def body(program: Program, group: Group) -> tuple[list[str], dict[int, str]]:
+    """The code of a group's steps for one element, and the name of each value; reads are named r0, r1, ..."""
+    names = {number: f"r{place}" for place, number in enumerate(group.reads)}
+    lines = []
+    for place, step in enumerate(group.steps):
+        found = form(program, step)
+        assert found is not None
+        words = [_word(program, names, arg, kind) for arg, kind in zip(step.args, found.takes, strict=False)]
+        names[step.out] = f"s{place}"
+        lines.append(f"s{place} = {found.code.format(*words)}")
+    return lines, names
+
+
+def _word(program: Program, names: dict[int, str], arg: Any, kind: Any) -> str:
+    """An operand, converted to a type."""
+    if type(arg) is Ref:
+        name = names[arg.number]
+        return name if program.values[arg.number].dtype == kind else f"np.{_name(kind)}({name})"
+    value = np.asarray(arg, kind)
+    text = repr(value.item()).replace("inf", "np.inf").replace("nan", "np.nan")
+    return f"np.{_name(kind)}({text})"
+
+
+def _name(kind: Any) -> str:
+    return "bool_" if kind == _BOOL else str(np.dtype(kind).name)
 
 
 class Operand(NamedTuple):
@@ -38,7 +105,7 @@ def kernel_source(lines: tuple[str, ...], reads: tuple[Operand, ...], writes: tu
         code.append(f"    a{index} = bases[args[{place}]] + args[{place + 1}]")
         code += [f"    a{index}_{axis} = args[{place + 2 + axis}]" for axis in outer]
         start = " + ".join([f"a{index}", *(f"i{axis} * a{index}_{axis}" for axis in outer)])
-        like = f"{numpy_name(operand.dtype)}(0)"
+        like = f"np.{_name(operand.dtype)}(0)"
         place += 1 + axes
         if operand.along == "strided":
             code.append(f"    e{index} = args[{place}]")
