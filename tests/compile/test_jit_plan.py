@@ -39,6 +39,14 @@ def test_random_programs(seed):
         close(found, wanted, 1e-10)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_elementwise_steps_of_one_shape_are_one_loop(dtype):
+    fast = ts.compile(lambda x, y: ts.where(x < y, ts.sqrt(x) * y - 2.0, ts.maximum(x, y)), executor="numba")
+    fast(ts.ones(3, dtype=dtype), ts.ones(3, dtype=dtype))
+    (loop,) = fast._newest.executor.items[0]
+    assert len(loop.steps) == 6
+
+
 @pytest.mark.parametrize("executor", ["numpy", "numba"])
 @settings(max_examples=60)
 @given(

@@ -30,7 +30,9 @@ def form(program: Program, step: Step) -> Form | None:
     if step.function is np.astype:
         return Form((result.dtype,), "{0}") if result.dtype in _FLOATS and _kind(program, step.args[0]) else None
     kinds = tuple([_kind(program, arg) for arg in step.args])
-    found = None if step.settings or None in kinds else formula_of(step.function, kinds)
+    if step.settings or any(kind is None for kind in kinds):  # by identity: the type float64 equals None
+        return None
+    found = formula_of(step.function, kinds)
     if found is None or found.numba is None or found.result != result.dtype:
         return None
     return Form(tuple(map(np.dtype, found.types)), found.numba)
