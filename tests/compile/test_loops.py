@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 import tinyseq as ts
 from tests.loops import LAYERS, SETTINGS, layer, normal
-from tinyseq.compiler import listing, loops
-from tinyseq.compiler.listing import Listing
-from tinyseq.compiler.loops import Folding
+from tinyseq.compiler.listing import lines as listing
+from tinyseq.compiler.listing import loops
+from tinyseq.compiler.listing.lines import Listing
+from tinyseq.compiler.listing.loops import Folding
 from tinyseq.compiler.steps import Ref, mapped
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from tinyseq.compiler.listing import Listing
-from tinyseq.compiler.loops import Folding
+from tinyseq.compiler.listing.lines import Listing
+from tinyseq.compiler.listing.loops import Folding
 from tinyseq.compiler.steps import Ref, Step, blank, kind_of
 
 _NONE: dict[str, Any] = {}  # shared: most steps have no settings

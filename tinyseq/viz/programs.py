@@ -9,8 +9,8 @@ import numpy as np
 
 from tinyseq.compiler.compiled import Compiled
 from tinyseq.compiler.fusion import Group, fuse
-from tinyseq.compiler.listing import Listing, at_turns
-from tinyseq.compiler.loops import Folding, Loop, Place, Row
+from tinyseq.compiler.listing.lines import Listing, at_turns
+from tinyseq.compiler.listing.loops import Folding, Loop, Place, Row
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Step, shown
 from tinyseq.viz.rendering.dark_theme import in_theme

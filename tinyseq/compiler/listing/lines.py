@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise, product
 from typing import Any
 
-from tinyseq.compiler.loops import Along, Folding, Loop, Row
+from tinyseq.compiler.listing.loops import Along, Folding, Loop, Row
 from tinyseq.compiler.steps import Ref, mapped
 
 FEW = 4  # values that are written out in a join

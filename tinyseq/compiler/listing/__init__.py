@@ -1,0 +1,1 @@
+"""Listings: programs in words, in which steps that repeat are written once, as a loop."""
