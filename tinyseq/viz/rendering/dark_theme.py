@@ -31,14 +31,17 @@ _NAMED = {"white": "#ffffff", "black": "#000000"}
 
 
 def theme_rules(svg: str) -> str:
-    """CSS rules that replace every colour of an SVG by its dark counterpart where the colour scheme is dark.
+    """CSS rules that replace every colour of an SVG by its dark counterpart inside an element of class ``dark``.
+
+    A light page is spared them, which are many, and other rules prevail over them, such as that of a chosen box.
 
     Example:
         >>> print(theme_rules('<path fill="#ffffff" stroke="none"/>'))
-        [fill="#ffffff"] { fill: light-dark(#ffffff, #141414); }
+        :where(.dark) [fill="#ffffff"] { fill: #141414; }
     """
     used = sorted(set(re.findall(r'\b(fill|stroke)="(#[0-9a-f]{6}|white|black)"', svg)))
-    return "\n".join(f'[{part}="{color}"] {{ {part}: {in_both(_NAMED.get(color, color))}; }}' for part, color in used)
+    dark = ((part, color, dark_color(_NAMED.get(color, color))) for part, color in used)
+    return "\n".join(f':where(.dark) [{part}="{color}"] {{ {part}: {turned}; }}' for part, color, turned in dark)
 
 
 def in_both(color: str) -> str:
