@@ -321,3 +321,24 @@ def test_numbers_of_numpy_widen_no_parameter(rule, arguments):
     optimizer.lr = np.float64(0.1)
     optimizer.step()
     assert w.dtype == np.float32
+
+
+@pytest.mark.parametrize("kind", [ts.optim.SGD, ts.optim.Adam, ts.optim.AdamW, ts.optim.Adagrad, ts.optim.RMSprop])
+@pytest.mark.parametrize("size", [4, 40_000])
+def test_float16_takes_the_steps_of_float32(kind, size):
+    """In float16, eps and the squares of small gradients are 0: Adam divided 0 by 0."""
+    start = np.linspace(-1, 1, size, dtype=np.float16)
+    gradients = [np.resize(np.array([0, 1e-5, 1e-3, 300], dtype=np.float16), size) * sign for sign in (1, -1, 1)]
+    half, single = (ts.tensor(start.astype(dtype), requires_grad=True) for dtype in ("float16", "float32"))
+    optimizers = [kind([leaf], lr=1e-3) for leaf in (half, single)]
+    for gradient in gradients:
+        before = half.numpy().astype("float32")
+        single.copy_(before)
+        for leaf, optimizer in zip((half, single), optimizers, strict=True):
+            leaf.grad = ts.tensor(gradient.astype(leaf.dtype))
+            optimizer.step()
+        np.testing.assert_array_equal(half.numpy(), single.numpy().astype("float16"))
+        assert half.dtype == np.float16
+        restored = kind([half], lr=1e-3)
+        restored.load_state_dict(optimizers[0].state_dict())
+        optimizers[0] = restored

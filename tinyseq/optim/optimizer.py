@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyseq.arguments import as_called, check_unmasked
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import Array, namespace_of, to_numpy
+from tinyseq.backend import Array, is_half, namespace_of, to_numpy
 from tinyseq.torch_names.lookup import missing
 from tinyseq.torch_names.names import OPTIMIZER
 from tinyseq.torch_names.settings import Explained
@@ -106,14 +106,15 @@ class Optimizer(metaclass=Explained):
         return gradient + self.weight_decay * value if self.weight_decay else gradient
 
     def step(self) -> None:
-        """Update every parameter that has a gradient."""
+        """Update every parameter that has a gradient; those of float16 are computed in float32, as are their states."""
         for parameter, state in zip(self.parameters, self.states, strict=True):
             if parameter.grad is not None:
-                value, gradient = parameter._array, parameter.grad._array
+                given = parameter._array
+                value, gradient = _exact(given), _exact(parameter.grad._array)
                 cut = type(value) is np.ndarray and value.size > PIECE and self._elementwise
                 updated = (self._in_pieces if cut else self._updated)(value, gradient, state)
                 # NumPy makes scalars of arrays without axes, and float64 of float32 times one of its own scalars.
-                parameter._assign(namespace_of(value).asarray(updated, dtype=value.dtype))
+                parameter._assign(namespace_of(value).asarray(updated, dtype=given.dtype))
 
     @property
     def _elementwise(self) -> bool:
@@ -193,6 +194,11 @@ class Optimizer(metaclass=Explained):
         self.states, self.lr = fresh, lr
 
 
+def _exact(array: Array) -> Array:
+    """The array, in float32 if it is of float16, in which squares of gradients and eps underflow."""
+    return array.astype("float32") if is_half(array) else array
+
+
 def _leaves(parameters: Iterable[Tensor]) -> list[Tensor]:
     """The parameters, each once; anything else is an error."""
     if isinstance(parameters, Tensor):
@@ -242,4 +248,4 @@ def _fitting(value: Any, parameter: Tensor, key: str) -> Array:
     found = xp.asarray(value, copy=True)  # the caller may change theirs
     if not xp.isdtype(found.dtype, "real floating"):
         raise ValueError(f"{key} holds {found.dtype} in the optimiser's state; real numbers are needed")
-    return found
+    return _exact(found)
