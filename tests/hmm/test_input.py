@@ -443,12 +443,25 @@ def test_what_sequences_end_with_is_taken_from_the_transitions():
         (None, "ab", "'a' is not a symbol of this model; ids run from 0 to 1; give the model its symbols to read text"),
         (["the", "cat"], "the cat", r"if it is a letter of a text, make a list of words with .split\(\)"),
         (["a", "b"], "c", r"'c' is not a symbol of this model; the symbols are 'a', 'b'$"),
+        (["a", "b"], ["a", np.nan], "position 1: nan .*; write None for a missing observation"),
+        (["a", "b"], ["a", b"b"], r"position 1: b'b' .*; text is read by \.decode\(\)"),
     ],
 )
 def test_an_unknown_symbol_says_what_to_do(symbols, x, cure):
     model = HMM([0.5, 0.5], np.full((2, 2), 0.5), np.full((2, 2), 0.5), symbols=symbols)
     with pytest.raises(ValueError, match=cure):
         model.viterbi(x)
+
+
+@pytest.mark.parametrize("kind", [float, "object"])
+def test_what_is_missing_is_no_unknown_symbol(kind):
+    """NaN, or NA of pandas, was read as the symbol that stands for unknown ones."""
+    model = HMM([1.0], [[1.0]], [[0.75, 0.25]], symbols=["a", "?"], unknown="?")
+    marks = [np.nan, np.float32("nan")] if kind is float else [oracle("pandas").NA, oracle("pandas").NaT]
+    for mark in marks:
+        with pytest.raises(ValueError, match=r"position 1: .*; write None for a missing observation"):
+            model.log_likelihood(["a", mark])
+    assert np.exp(model.log_likelihood(["a", None, "b"])) == pytest.approx(0.75 * 0.25)
 
 
 def test_a_transposed_table_of_emissions_is_told_by_its_shape():

@@ -86,7 +86,7 @@ class Labels(Sequence[Any]):
         if isinstance(item, int | np.integer) and not isinstance(item, BOOLEAN) and not self.numeric:
             if 0 <= item < len(self):
                 return int(item)
-        elif unknown is not None:
+        elif unknown is not None and not _is_missing(item):
             return unknown
         raise self._unknown(item, position)
 
@@ -107,7 +107,19 @@ class Labels(Sequence[Any]):
     def _cure(self, item: Any) -> str:
         if isinstance(item, float) and item.is_integer() and not self.named:
             return "; convert them with .astype(int)"
+        if self.kind == "symbol" and _is_missing(item):
+            return "; write None for a missing observation"
+        if isinstance(item, bytes):
+            return "; text is read by .decode()"
         if isinstance(item, str) and not self.named:
             return f"; give the model its {self.kind}s to read text"
         letters = isinstance(item, str) and len(item) == 1 and max(len(str(name)) for name in self.names) > 1
         return "; if it is a letter of a text, make a list of words with .split()" if letters else ""
+
+
+def _is_missing(item: Any) -> bool:
+    """Whether a table marks a missing value like this: NaN, or NA and NaT of pandas."""
+    return (isinstance(item, float | np.floating) and bool(item != item)) or type(item).__name__ in (
+        "NAType",
+        "NaTType",
+    )
