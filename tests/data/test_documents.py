@@ -65,3 +65,9 @@ def test_too_few_documents_are_refused():
         ts.data.split_documents(treebank([3, 3], None))
     with pytest.raises(ValueError, match=r"held_out=0.9 leaves no document to train on; there are 2"):
         ts.data.split_documents(treebank([1, 1]), 0.9)
+
+
+@pytest.mark.parametrize("split", [ts.data.documents, ts.data.split_documents])
+def test_what_is_no_sentence_of_a_treebank_is_named(split):
+    with pytest.raises(TypeError, match=r"sentences\[0\] must be a ConlluSentence, got 'g'; ts\.data"):
+        split("gum.conllu")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from tinyseq.arguments import shown
 from tinyseq.data.corpora import Split
 from tinyseq.data.treebanks.conllu import ConlluSentence
 from tinyseq.random import Rng, as_generator
@@ -18,6 +19,9 @@ def documents(sentences: Iterable[ConlluSentence]) -> list[list[ConlluSentence]]
     Returns:
         For each document, its sentences.
 
+    Raises:
+        TypeError: an item is no such sentence.
+
     Example:
         >>> from tinyseq.data import conllu_sentences
         >>> rest = "cats\\t_\\tNOUN\\t_\\t_\\t0\\troot\\t_\\t_\\n\\n"
@@ -26,7 +30,12 @@ def documents(sentences: Iterable[ConlluSentence]) -> list[list[ConlluSentence]]
         [2, 1]
     """
     found: list[list[ConlluSentence]] = []
-    for sentence in sentences:
+    for i, sentence in enumerate(sentences):
+        if not isinstance(sentence, ConlluSentence):
+            raise TypeError(
+                f"sentences[{i}] must be a ConlluSentence, got {shown(sentence)}; "
+                "ts.data.conllu_sentences(path) reads them"
+            )
         if not found or any(comment[1:].split()[:1] == ["newdoc"] for comment in sentence.comments):
             found.append([])
         found[-1].append(sentence)
