@@ -10,7 +10,7 @@ from geometry import faults
 import tinyseq as ts
 from tinyseq.nn.recurrent.cells import RecurrentCell
 from tinyseq.nn.recurrent.layers import Recurrent
-from tinyseq.nn.recurrent.registry import CELLS
+from tinyseq.nn.recurrent.registry import CELLS, cell
 from tinyseq.structure.record import record
 from tinyseq.viz import graph
 from tinyseq.viz.computation.labels import SheetLabels
@@ -274,3 +274,32 @@ def test_a_cell_by_hand_may_begin_with_the_same_zeros_as_h(steps):
             h = ts.sigmoid(sums["o"]) * ts.tanh(c)
     states = {text for kind, text in first_column(ts.sum(h)) if kind != "input"}
     assert states == {"h₋₁ = 0", "c₋₁ = 0", "+ → c₀", "× → h₀"}
+
+
+def two_states(z, h, c, weight_hh):
+    i, f, g, o = ts.split(z + weight_hh @ h, 4)
+    c = ts.sigmoid(f) * c + ts.sigmoid(i) * ts.tanh(g)
+    return ts.sigmoid(o) * ts.tanh(c), c
+
+
+def one_state(z, h, weight_hh):
+    i, f, g, o = ts.split(z + weight_hh @ h, 4)
+    return ts.sigmoid(o) * ts.tanh(ts.sigmoid(f) * h + ts.sigmoid(i) * ts.tanh(g))
+
+
+@pytest.mark.parametrize("gates", [4, "ifgo", "abde"])
+@pytest.mark.parametrize(("step", "letters"), [(two_states, {"h", "c"}), (one_state, {"h"})])
+def test_a_declared_cell_has_as_many_states_as_it_says_whatever_its_gates_are_called(monkeypatch, step, letters, gates):
+    monkeypatch.setattr("tinyseq.nn.recurrent.registry.CELLS", dict(CELLS))
+    cell("of_this_test", gates=gates)(step)
+    content = sheet(record(sum(ts.sum(part) for part in final_states("of_this_test", len(letters)))))
+    states = {name for names in content.states.values() for name in names}
+    assert states == letters
+
+
+def final_states(name, count):
+    """The states after a step that takes the same array for all of them."""
+    same = ts.tensor(np.full((1, 1, 5), 0.5))
+    layer = Recurrent(name, 4, 5, dtype="float64")
+    _, after = layer(ts.tensor(np.ones((1, 1, 4))), (same,) * count if count > 1 else same)
+    return after if count > 1 else (after,)

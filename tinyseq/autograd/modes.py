@@ -16,20 +16,22 @@ Value = TypeVar("Value")
 
 
 class Gates(NamedTuple):
-    """The gates stacked in the result of a recurrent step: their names in order, and the rows of each.
+    """The gates stacked in the result of a recurrent step: their names in order, which may have none, and the rows of
+    each; and how many states the step carries.
 
     Drawings and `tinyseq.inspect` read it where such rows are split.
     """
 
     names: tuple[str, ...]
     rows: int
+    states: int
 
 
 class Label(NamedTuple):
     """Where an op was recorded: the path of modules around it, and the time step (None outside of loops).
 
     ``line`` is the user's line of code, known only under `detect_anomaly`; ``gates`` are those of the recurrent cell
-    around the op, if they have names. ``block`` is the time when the innermost block of `step` began.
+    around the op. ``block`` is the time when the innermost block of `step` began.
     """
 
     scope: tuple[str, ...] = ()
@@ -253,8 +255,8 @@ class stacked_gates(_Relabelled[Gates | None]):
 
     __slots__ = ()
 
-    def __init__(self, names: tuple[str, ...], rows: int) -> None:
-        super().__init__(Gates(names, rows) if names else None)
+    def __init__(self, names: tuple[str, ...], rows: int, states: int) -> None:
+        super().__init__(Gates(names, rows, states))
 
     def relabel(self, label: Label) -> Label:
         return Label(label.scope, label.step, None, self.value, label.block)

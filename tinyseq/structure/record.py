@@ -45,6 +45,7 @@ class Vertex:
         parents: where each argument comes from; None for a constant.
         attrs: the op's settings.
         gates: the names of the gates whose rows are stacked in its value, in order, if a cell has named them.
+        states: how many states the recurrent cell around it carries; 0 outside of one.
         made_of: the vertices that its arguments come from, except for constants.
         kind, operator: what sort of op it is, and the operator of Python that it is, as its record says.
     """
@@ -62,6 +63,7 @@ class Vertex:
     label: str = ""
     gates: tuple[str, ...] = ()
     block: int = 0
+    states: int = 0
     made_of: tuple[int, ...] = field(init=False)
     kind: str = field(init=False)
     operator: str = field(init=False)
@@ -292,7 +294,8 @@ def _vertices(
         shapes = tuple(shape) if op.outputs else (shape,)
         gates = () if made.gates is None or op.outputs else _gates(made.gates, shape)
         step, scope, dtype, attrs = made.step, made.scope, item.dtype, item.attrs
-        yield Vertex(number, op.name, "", op, step, scope, shapes, dtype, tuple(parents), attrs, "", gates, made.block)
+        cell = gates, made.block, made.gates.states if made.gates else 0
+        yield Vertex(number, op.name, "", op, step, scope, shapes, dtype, tuple(parents), attrs, "", *cell)
 
 
 def _edges(node: Node, sources: Mapping[tuple[Node, int], Node]) -> list[Parent | None]:

@@ -233,7 +233,7 @@ def _is_block(part: Parent | None) -> TypeGuard[Output]:
 
 def _block_behind(node: Node) -> Output | None:
     """The one block of rows that a nonlinearity is computed from in its step, as through a layer norm."""
-    if node.label.gates is None:
+    if node.label.gates is None or not node.label.gates.names:
         return None
 
     def behind(part: Parent | None) -> Iterable[Parent | None]:

@@ -78,7 +78,7 @@ class RecurrentCell(Module):
                     f"state {name} must have shape {shape} ({'H' if single else 'B, H'}), got {part.shape}"
                 )
         columns = [expand_dims(part, 1) if single else transpose(part) for part in (x, *parts)]
-        with stacked_gates(self.cell.gates, self.hidden_size):
+        with stacked_gates(self.cell.gates, self.hidden_size, len(self.cell.states)):
             z, bias_hh = self.weight_ih @ columns[0], None
             if self.bias:
                 bias_hh = expand_dims(self.bias_hh, 1)

@@ -177,7 +177,7 @@ class Recurrent(Module):
         backward = suffix.endswith("_reverse")
         weight_ih, weight_hh = getattr(self, f"weight_ih_{suffix}"), getattr(self, f"weight_hh_{suffix}")
         bias_hh = expand_dims(getattr(self, f"bias_hh_{suffix}"), 1) if self.bias else None
-        with scope(suffix), stacked_gates(self.cell.gates, self.hidden_size):
+        with scope(suffix), stacked_gates(self.cell.gates, self.hidden_size, len(self.cell.states)):
             z = weight_ih @ x
             if bias_hh is not None:
                 z = z + self.cell.input_bias(expand_dims(getattr(self, f"bias_ih_{suffix}"), 1), bias_hh)

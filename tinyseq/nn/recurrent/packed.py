@@ -83,7 +83,8 @@ def run_packed(recurrent: Recurrent, x: Tensor, sizes: Sequence[int]) -> tuple[T
 
 def _forward(recurrent: Recurrent, x: Tensor, sizes: Sequence[int], suffix: str) -> tuple[Tensor, Tensor]:
     """The outputs (H, N) and final hidden states (H, B) of a layer that reads forwards: sequences end one by one."""
-    with scope(suffix), stacked_gates(recurrent.cell.gates, recurrent.hidden_size):
+    cell = recurrent.cell
+    with scope(suffix), stacked_gates(cell.gates, recurrent.hidden_size, len(cell.states)):
         zs, weight_hh, bias_hh = _inputs(recurrent, x, sizes, suffix)
         states, hs, ends = _zeros(recurrent, sizes[0]), [], []
         for t, size in enumerate(sizes):
@@ -100,7 +101,8 @@ def _forward(recurrent: Recurrent, x: Tensor, sizes: Sequence[int], suffix: str)
 
 def _backward(recurrent: Recurrent, x: Tensor, sizes: Sequence[int], suffix: str) -> tuple[Tensor, Tensor]:
     """The same of a layer that reads backwards: sequences begin one by one."""
-    with scope(suffix), stacked_gates(recurrent.cell.gates, recurrent.hidden_size):
+    cell = recurrent.cell
+    with scope(suffix), stacked_gates(cell.gates, recurrent.hidden_size, len(cell.states)):
         zs, weight_hh, bias_hh = _inputs(recurrent, x, sizes, suffix)
         states, hs = _zeros(recurrent, sizes[-1]), []
         for t in range(len(sizes) - 1, -1, -1):

@@ -15,7 +15,6 @@ import numpy as np
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER
 from tinyseq.backend import to_numpy
-from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.structure.paths import grouped, reached
 from tinyseq.structure.record import Scope, Shape, Vertex
 from tinyseq.structure.states import is_multiplied, letter_of
@@ -103,8 +102,6 @@ class _Step:
         """Find the other uses of a hidden state, the cell beside it, and the ops that compute both."""
         shape, inside = group[0].shape, self._inside(group, scope)
         ends = self._ends(inside, shape) or self._ends(self._inside(group, None), shape)
-        gates = next((v.gates for v in self.ops if v.gates and v.scope == scope), None)
-        count = max((len(cell.states) for cell in CELLS.values() if cell.gates == gates), default=1)
         hidden, beside = dict.fromkeys(one.place for one in group if self._products(one)), dict[Place, int | None]()
         for one in self.given:
             place, same = one.place, any(one.identity == other.identity for other in group)
@@ -113,7 +110,7 @@ class _Step:
                 continue
             total = self._sum_after(place[0], inside)
             if scope is not None:
-                elsewhere = count == 2
+                elsewhere = self.vertices[group[0].place[0]].states > 1
             else:
                 scaled = self.vertices[place[0]].operator == "*"
                 weighted = any(self._products(other) for other in self.given if other.identity == one.identity)
