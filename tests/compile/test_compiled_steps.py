@@ -566,3 +566,32 @@ def test_cross_entropy_computes_exponentials_once_and_not_at_all_if_its_result_i
         calls.clear()
         fast(np.ones((5, 3)), np.zeros(5, int), used).backward()
         assert len(calls) == used
+
+
+def test_a_method_compiled_in_its_class_is_refused_with_the_cure():
+    class Scale(ts.nn.Module):
+        def __init__(self, factor):
+            self.factor = ts.nn.Parameter(factor)
+
+        @ts.compile
+        def forward(self, x):
+            return x * self.factor
+
+        @staticmethod
+        @ts.compile
+        def doubled(x):
+            return 2 * x
+
+    model = Scale([3.0])
+    with pytest.raises(TypeError, match=r"Scale.forward is compiled in the class.*fast = ts.compile\(model.forward\)"):
+        model(ts.tensor([1.0]))
+    assert model.doubled(ts.tensor([1.0])).tolist() == [2.0] == Scale.doubled(ts.tensor([1.0])).tolist()
+
+    class Cured(Scale):
+        def forward(self, x):
+            return x * self.factor
+
+    first, second = Cured([3.0]), Cured([4.0])
+    for model in (first, second):
+        fast = ts.compile(model.forward)
+        assert fast(ts.tensor([2.0])).tolist() == [2 * model.factor.item()]

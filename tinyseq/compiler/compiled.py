@@ -1,8 +1,9 @@
 """`compile`: record a function's calls once, and replay them."""
 
+import inspect
 import warnings
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 import numpy as np
 
@@ -155,6 +156,17 @@ class Compiled(Wrapper, Generic[P, R]):
                 "numbers? Use ts.where instead of `if`"
             ) from (error.__cause__ or error)
         return result
+
+    def __get__(self, instance: object, owner: type | None = None) -> Self:
+        """Refuse to be a method: a recording is of one object, and would be replayed for all of them."""
+        if instance is None or not inspect.isfunction(self.function):
+            return self
+        name, kind = self.function.__name__, type(instance).__name__
+        raise TypeError(
+            f"{kind}.{name} is compiled in the class, where there is no object to record. Remove ts.compile there, "
+            f"and compile the method of an object: fast = ts.compile(model.{name}), where model is a {kind}. If it is "
+            "a function without self, make it a staticmethod of the class"
+        )
 
     def on_arrays(self, *args: object) -> Callable[[list[Array]], tuple[Array, ...]]:
         """A recording without a gradient as a function of plain arrays, for inner loops that call it very often.
