@@ -326,3 +326,19 @@ def test_an_error_in_what_is_imported_later_is_not_taken_for_a_missing_name(monk
     monkeypatch.setattr(lookup, "import_module", broken)
     with pytest.raises(AttributeError, match=r"^inside of tinyseq\.exercises$"):
         ts.exercises  # noqa: B018
+
+
+def test_a_name_that_one_module_explains_is_explained_by_every_module():
+    told: dict[str, set[str]] = {}
+    for table in lookup.MODULES.values():
+        for name, cure in table.items():
+            told.setdefault(name, set()).add(cure)
+    for _, module in lookup.public_modules(ts):
+        for name in (name for name, cures in told.items() if len(cures) == 1):
+            if not hasattr(module, name):
+                with pytest.raises(AttributeError, match="; use "):
+                    getattr(module, name)
+    with pytest.raises(AttributeError, match=r"use ts\.tagging\.RNNTagger$"):
+        ts.BiLSTMTagger  # noqa: B018
+    with pytest.raises(AttributeError, match=r"use ts\.data\.conllu, .*ts\.data\.two_column"):
+        ts.tagging.read_conll  # noqa: B018

@@ -2,7 +2,8 @@
 
 A name is looked up in this order: the table of its owner (`TENSOR`, `HMM`, `MODULES`, ...); how it is written here
 (`WRITTEN`); where else the library has it, under the same name or one that differs in case and underscores
-(``nn.LogSigmoid`` is ``ts.log_sigmoid``); why it is not here (`REASONS`); NumPy, which has it without a gradient.
+(``nn.LogSigmoid`` is ``ts.log_sigmoid``); for a module, the tables of the others; why it is not here (`REASONS`);
+NumPy, which has it without a gradient.
 """
 
 import difflib
@@ -138,6 +139,15 @@ def _absent(module: ModuleType, place: str, later: Collection[str]) -> Callable[
     def absent(name: str) -> Any:
         if (full := f"{module.__name__}.{name}") in later:
             return import_module(full)
-        raise missing(f"module {module.__name__!r}", name, MODULES.get(place, {}))
+        raise missing(f"module {module.__name__!r}", name, _cures(place, name))
 
     return absent
+
+
+def _cures(place: str, name: str) -> dict[str, str]:
+    """The table of a module or, where neither it nor the library has the name, what all other tables say of it."""
+    own = MODULES.get(place, {})
+    if written(name, own) is not None:
+        return own
+    others = {table[name] for table in MODULES.values() if name in table}
+    return {name: others.pop()} if len(others) == 1 else own

@@ -75,6 +75,9 @@ LM = {
     "MLPLM": "ts.lm.WindowLM",
 }
 TAGGING = {
+    **dict.fromkeys(
+        ("read_conll", "load_conll"), "ts.data.conllu, ts.data.conll2003 or ts.data.two_column, by the file's columns"
+    ),
     **dict.fromkeys(("LSTMTagger", "GRUTagger", "BiLSTMTagger", "NeuralTagger", "CRFTagger"), "ts.tagging.RNNTagger"),
     **dict.fromkeys(("UnigramTagger", "DefaultTagger"), "ts.tagging.MostFrequentTag"),
     **dict.fromkeys(
