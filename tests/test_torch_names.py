@@ -293,6 +293,7 @@ def test_keyword_arguments_are_explained_wherever_they_are_given():
         (lambda: ts.nn.Dropout(0.1, inplace=True), "'inplace'; values never change"),
         (lambda: ts.optim.Adam([x], foreach=True), "'foreach'; leave it out"),
         (lambda: ts.nn.mse_loss(x, x, size_average=True), "'size_average'; use reduction="),
+        (lambda: ts.viz.cell("lstm", theme="dark"), r"'theme'; draw it in `with ts\.viz\.defaults\(theme=\"dark\"\)"),
     ]:
         with pytest.raises(TypeError, match=message):
             call()

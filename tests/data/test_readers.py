@@ -182,6 +182,7 @@ ROW = "\t".join("_" * 7)  # LEMMA to MISC, less the tags
 MALFORMED = [
     (conllu, "# c\n1 cats cat NOUN\n", 2, "1 column in '1 cats cat NOUN'; expected ten columns"),
     (conllu, f"1\ta\t_\tX\tX\t{ROW}\n", 1, "12 columns in "),
+    (conllu, "cats\tNOUN\n", 1, "and five more; format two-column (ts.data.two_column) has a word and its tag"),
     (conllu, CONLLU.replace("\n3\tmar", "\n4\tmar"), 7, "word number '4'; expected 3 or a blank line first"),
     (conllu, CONLLU.replace("\n\n# sent_id = 2", ""), 8, "word number '1'; expected 4 or a blank line first"),
     (conllu, CONLLU.replace("\n1\tvamos", "\nx\tvamos"), 4, "word number 'x'; expected 1"),

@@ -74,6 +74,7 @@ SETTINGS = {
     "size_average": 'use reduction="mean", "sum" or "none"',
     "sparse": "gradients are dense",
     "target": "pass it by position",
+    **dict.fromkeys(("dark", "dark_mode", "theme"), 'draw it in `with ts.viz.defaults(theme="dark"):`'),
     "threshold_mode": "the threshold is relative",
     "value": "use constant_values=",
     "weight": 'multiply the losses of reduction="none" by it',

@@ -250,7 +250,10 @@ def rows(block: Lines) -> Iterator[tuple[int, list[str]]]:
         if " " in line:
             columns = [column.strip(BLANKS) for column in columns]
         if len(columns) != len(COLUMNS):
-            raise Malformed(number, f"{len(columns)} column{'s' * (len(columns) != 1)} in {show(line)}")
+            cure = (
+                f"{LINE}; format two-column (ts.data.two_column) has a word and its tag" if len(columns) == 2 else None
+            )
+            raise Malformed(number, f"{len(columns)} column{'s' * (len(columns) != 1)} in {show(line)}", cure)
         identifier = columns[0]
         if identifier == str(count + 1):
             count, empty = count + 1, 0
