@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import zoo_students  # noqa: F401  (it adds its networks to the zoo)
 from browser import PROGRAM, chromium
+from played import Played
 from zoo import read_and_write
 
 import tinyseq as ts
@@ -67,6 +68,12 @@ def char_loss():
 def lstm_page(char_loss):
     """Four steps of an LSTM, with gradients."""
     return graph(char_loss(steps=4, kind=ts.nn.LSTM), gradients=True)
+
+
+@pytest.fixture(scope="module")
+def played(request):
+    """A network of the zoo in a view, and its play, for tests that only look: `each_network` and its kin name it."""
+    return Played(*request.param)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A network, what is shown of it, and its play, without a browser; and the networks that a browser is shown."""
 
+import pytest
 from zoo import ZOO
 
 from tinyseq.autograd.backward import trace_backward
@@ -42,6 +43,7 @@ class Played:
     """A network, what is shown of it, and its play."""
 
     def __init__(self, network, view="unrolled"):
+        self.network, self.view = network, view
         self.loss = ZOO[network].loss() if isinstance(network, str) else network
         self.content = VIEWS[view](record(self.loss, gradients=True))
         self.labels = SheetLabels(self.content)
@@ -85,3 +87,18 @@ class Played:
                 yield act, told, *(min(len(some), 3) for some in (event.boxes, event.parts, event.additions))
                 yield from (("from a step", part.origin.startswith("t = ")) for part in event.parts)
                 yield from (("of a step", addition.step.startswith("t = ")) for addition in event.additions)
+
+
+# The tests of a file that ask for the same network in the same view share one: pytest runs them one after another,
+# as `played` in conftest.py is made once for each entry of this list, and the list of the unrolled ones begins it.
+_ALL = [(name, view) for view in VIEWS for name in ZOO]
+_UNROLLED = _ALL[: len(ZOO)]
+
+
+def _with_plays(plays):
+    ids = [f"{name}-{view}" for name, view in plays]
+    return pytest.mark.parametrize("played", plays, ids=ids, indirect=True, scope="module")
+
+
+each_network = _with_plays(_UNROLLED)
+each_network_in_every_view = _with_plays(_ALL)

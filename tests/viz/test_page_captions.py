@@ -4,17 +4,15 @@ import re
 
 import numpy as np
 import pytest
-from played import VIEWS, Played
-from zoo import ZOO
+from played import Played, each_network, each_network_in_every_view
 
 import tinyseq as ts
 
 NUMBER = re.compile(r"-?\d[\d.]*(?:e[+-]?\d+)?")
 
 
-@pytest.mark.parametrize("name", ZOO)
-def test_the_numbers_of_the_captions_are_those_of_the_computation(name):
-    played = Played(name)
+@each_network
+def test_the_numbers_of_the_captions_are_those_of_the_computation(played):
     gradients, told = played.gradients(), 0
     for events, values in ((played.forward, None), (played.backward, gradients)):
         for event in events:
@@ -78,11 +76,10 @@ def is_near(found, number, text):
     return abs(found - number) <= 0.02 * abs(number) + 0.005 * min(size, 3)
 
 
-@pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("name", ZOO)
-def test_what_captions_compute_comes_out(name, view):
+@each_network_in_every_view
+def test_what_captions_compute_comes_out(played):
     """Forward with numbers in place of names, backward by a rule with the numbers given beside it."""
-    played, checked = Played(name, view), {"forward": 0, "backward": 0}
+    checked = {"forward": 0, "backward": 0}
     for act, events in (("forward", played.forward), ("backward", played.backward)):
         for event in events:
             result = NUMBER.search(event.result)
@@ -100,13 +97,11 @@ def test_what_captions_compute_comes_out(name, view):
                     event.result,
                 )
                 checked[act] += 1
-    assert view == "closed" or sum(checked.values()), checked
+    assert played.view == "closed" or sum(checked.values()), checked
 
 
-@pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("name", ZOO)
-def test_captions_have_names_and_numbers_for_all_and_signs_as_in_mathematics(name, view):
-    played = Played(name, view)
+@each_network_in_every_view
+def test_captions_have_names_and_numbers_for_all_and_signs_as_in_mathematics(played):
     texts = [
         text
         for event in played.forward + played.backward
