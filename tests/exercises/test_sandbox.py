@@ -16,7 +16,7 @@ from tinyseq.exercises.sandbox import environment
 RIGHT = "def vjp_of_tanh(y, g):\n    return g * (1 - y * y)\n"
 AFTER = "\ndef vjp_of_broadcast_add(g):\n    return g, g.sum(0)\n"
 IN_CALL = "def vjp_of_tanh(y, g):\n    {}\n"
-SHORT = Limits(seconds=3.0)
+SHORT = Limits(seconds=1.5)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def marked(tmp_path):
 FAILING = {
     "sys.exit": ("import sys; sys.exit(0)", "error", "line 2: the submission calls exit() or sys.exit()"),
     "os._exit": ("import os; os._exit(0)", "error", "the process ended with exit status 0"),
-    "infinite loop": ("while True: pass", "too slow", "it did not finish within 3 seconds"),
+    "infinite loop": ("while True: pass", "too slow", "it did not finish within 1.5 seconds"),
     "sleep": ("import time; time.sleep(60)", "too slow", "it did not finish within"),
     "catches everything": (
         "while True:\n        try:\n            while True: pass\n        except BaseException: pass", "too slow", "",
@@ -222,7 +222,7 @@ def test_nothing_is_left_running(marked):
 def test_the_file_itself_may_not_hang_either(marked):
     verdicts, _ = marked("while True: pass\n" + RIGHT + AFTER)
     assert {verdict.status for verdict in verdicts.values()} == {"too slow"}
-    assert verdicts["vjp_of_tanh"].message == "before any function was called: it did not finish within 3 seconds"
+    assert verdicts["vjp_of_tanh"].message == "before any function was called: it did not finish within 1.5 seconds"
 
 
 def test_no_text_of_a_submission_controls_a_terminal_or_fills_the_report(marked):
