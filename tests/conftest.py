@@ -90,6 +90,16 @@ def pytest_collection():
         gc.freeze()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item, nextitem):
+    """What a file's tests leave behind, such as caches, lives to the end: no later test's search goes through it."""
+    done = yield
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
+    return done
+
+
 def pytest_runtest_logreport(report):
     if report.when == "call" and report.passed:
         PASSED.append(report.nodeid)
