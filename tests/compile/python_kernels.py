@@ -10,9 +10,7 @@ FUNCTIONS = {}
 
 
 def pointer(address, like):
-    kinds = {"bool": ctypes.c_bool, "float32": ctypes.c_float, "float64": ctypes.c_double, "int64": ctypes.c_int64}
-    kinds["int32"] = ctypes.c_int32
-    return ctypes.cast(int(address), ctypes.POINTER(kinds[like.dtype.name])), type(like)
+    return ctypes.cast(int(address), ctypes.POINTER(np.ctypeslib.as_ctypes_type(like.dtype))), type(like)
 
 
 def load(source, index):

@@ -146,6 +146,7 @@ def rule_sent(op: Op, i: int, arguments: Sequence[Part], result: Part, shape: Sh
 
     Example:
         >>> from tinyseq.autograd.declare import OPS
+        >>> from tinyseq.autograd.formula import Name, text
         >>> text(rule_sent(OPS["tanh"], 0, [Name("a", "a")], Name("h", "h"), (5,), (5,)))
         '∇h (1 - h²)'
     """
