@@ -7,7 +7,7 @@ import pytest
 from zoo import data, weight
 
 import tinyseq as ts
-from tinyseq.structure.grouping import steps_taken
+from tinyseq.structure.parts import steps_taken
 from tinyseq.structure.record import record
 from tinyseq.structure.timewise import Track
 from tinyseq.viz.computation.sheet import sheet

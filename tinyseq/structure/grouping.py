@@ -12,20 +12,15 @@ from collections.abc import Collection, Hashable, Iterator, Sequence
 from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import chain
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER, TAKING_APART
-from tinyseq.autograd.declare import OPS
-from tinyseq.backend import namespace_of
 from tinyseq.structure.loops import Timeline
+from tinyseq.structure.parts import Taken, part_of, rows_of, steps_taken
 from tinyseq.structure.paths import grouped
-from tinyseq.structure.record import Record, Shape, Source, Vertex, origin, part_text
-from tinyseq.structure.timewise import Track
+from tinyseq.structure.record import Record, Source, Vertex, origin
 
 REARRANGING = LOOKED_THROUGH | TAKING_APART | PUTTING_TOGETHER
-Taken = tuple[Vertex, int]  # an op that rearranges values or takes a part, and which of its outputs is used
 
 
 class End(NamedTuple):
@@ -135,7 +130,7 @@ class Grouping:
             elif track and vertex.kind == "unstacking":
                 step = track.steps[output]
             elif vertex.kind in TAKING_APART and (track or not self._is_sequence(parent)):
-                part, rows = part_of(vertex, output) + part, _rows_of(vertex, output, rows)
+                part, rows = part_of(vertex, output) + part, rows_of(vertex, output, rows)
             taken += [] if track else [(vertex, output)]
             source = parent
         if source is None:
@@ -361,49 +356,3 @@ def _is_alike(one: Vertex, other: Vertex) -> bool:
 def _scales(vertex: Vertex) -> bool:
     """Whether an op multiplies its only argument by a constant, or divides it by one."""
     return vertex.operator == "*" or (vertex.operator == "/" and vertex.parents[0] is not None)
-
-
-def steps_taken(track: Track, shape: Shape, taken: Sequence[Taken]) -> tuple[int, ...]:
-    """The time steps of those parts of a sequence that are left when rearrangements have taken parts of it.
-
-    The ops themselves tell: they are applied to an array of this shape that holds each value's step. In memory it
-    has one number for each step, as long as the ops turn axes and take slices.
-
-    Args:
-        track: the time axis of the sequence.
-        shape: its shape.
-        taken: the ops, and which output of each is used, last first.
-    """
-    if not taken or not math.prod(shape):
-        return track.steps
-    places = np.arange(len(track.steps), dtype=np.min_scalar_type(len(track.steps)))
-    left: Any = np.broadcast_to(places.reshape(-1, *[1] * (len(shape) - track.axis - 1)), shape)
-    for vertex, output in reversed(taken):
-        if vertex.operator == "[]":
-            left = left[vertex.index]  # the op would copy it
-            continue
-        op = OPS[vertex.op]
-        made = op.forward(namespace_of(left), left, **vertex.attrs)
-        left = made[output] if op.outputs else made
-    left = np.asarray(left)
-    alike = tuple(slice(1) if stride == 0 else slice(None) for stride in left.strides)
-    return tuple(track.steps[place] for place in np.unique(left[alike]).tolist())
-
-
-def part_of(vertex: Vertex, output: int) -> str:
-    """Which part of a value a `split`, an `unbind` or an index takes."""
-    if vertex.operator != "[]":
-        return f"[{output}]" if vertex.kind == "unstacking" else f" {output + 1}/{len(vertex.shapes)}"
-    if all(not isinstance(part, int | slice) or part == slice(None) for part in vertex.index):
-        return ""  # it only adds axes of length 1
-    return part_text(vertex.index)
-
-
-def _rows_of(vertex: Vertex, output: int, rows: tuple[int, int] | None) -> tuple[int, int] | None:
-    """The rows of a value (rows, columns) in an output of its `split`, or in a range of rows of that output."""
-    lengths, axis = [shape[-2] for shape in vertex.shapes if len(shape) > 1], vertex.attrs.get("axis")
-    if not lengths or axis is None or axis % len(vertex.shape) != len(vertex.shape) - 2 or vertex.kind != "part":
-        return None
-    first = sum(lengths[:output])
-    low, high = rows or (0, lengths[output])
-    return first + low, first + high

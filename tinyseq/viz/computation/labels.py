@@ -5,7 +5,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 
 from tinyseq.autograd.axes import PUTTING_TOGETHER
-from tinyseq.structure.grouping import part_of
+from tinyseq.structure.parts import part_of
 from tinyseq.structure.record import Shape, Vertex
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column, phase_names
