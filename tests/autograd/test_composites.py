@@ -11,7 +11,8 @@ import tinyseq as ts
 from tinyseq.autograd.declare import FUNCTIONS, OPS
 from tinyseq.backend import namespace_of
 from tinyseq.testing import gradcheck, gradgradcheck
-from tinyseq.testing.calls import an_index, numbers, shapes
+from tinyseq.testing.calls import numbers
+from tinyseq.testing.calls.axes import an_index, shapes
 from tinyseq.testing.properties import FIRST_ORDER, Trial, check_short_floats
 from tinyseq.testing.subject import Subject
 

@@ -9,18 +9,8 @@ from tinyseq.autograd.declare import FUNCTIONS, NONZERO, OPS, POSITIVE, Domain, 
 from tinyseq.backend import NUMPY
 from tinyseq.testing import ContractError
 from tinyseq.testing.battery import check_op
-from tinyseq.testing.calls import (
-    FAMILIES,
-    LAYOUTS,
-    MARGIN,
-    Call,
-    arranged,
-    calls_of,
-    common_domain,
-    distinct,
-    family,
-    within,
-)
+from tinyseq.testing.calls import FAMILIES, Call, calls_of, family
+from tinyseq.testing.calls.values import LAYOUTS, MARGIN, arranged, common_domain, distinct, within
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from tinyseq.autograd.declare import Accuracy, Op
 from tinyseq.backend import NUMPY
-from tinyseq.testing.calls import Call, calls_of, domains_of
+from tinyseq.testing.calls import Call, calls_of
+from tinyseq.testing.calls.values import domains_of
 from tinyseq.testing.numerical import Values
 from tinyseq.testing.properties import ContractError
 

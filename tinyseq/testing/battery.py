@@ -8,7 +8,8 @@ import numpy as np
 from tinyseq.autograd.declare import FUNCTIONS, Op, apply
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import NUMPY, Namespace, namespace_of, to_numpy
-from tinyseq.testing.calls import Call, common_domain, distinct, within
+from tinyseq.testing.calls import Call
+from tinyseq.testing.calls.values import common_domain, distinct, within
 from tinyseq.testing.numerical import Values
 from tinyseq.testing.properties import (
     EPS,

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from tinyseq.autograd.declare import REAL, Domain
 from tinyseq.autograd.graph import Shape
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.testing.calls import distinct, within
+from tinyseq.testing.calls.values import distinct, within
 
 
 @st.composite
