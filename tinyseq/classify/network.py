@@ -7,15 +7,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyseq.arguments import dropped, shown, whole
-from tinyseq.autograd.modes import no_grad
-from tinyseq.autograd.ops.elementwise.choice import where
-from tinyseq.autograd.ops.moves.parts import concatenate
-from tinyseq.autograd.ops.reduce import max as largest
-from tinyseq.autograd.ops.stable import log_softmax
-from tinyseq.autograd.tensor import Tensor, constant_like
 from tinyseq.classify.classifier import (
     Classifier,
     Floats,
@@ -28,28 +21,20 @@ from tinyseq.classify.classifier import (
     learnt,
     units_of,
 )
-from tinyseq.compiler import compiled_if
-from tinyseq.data.batches import bucketed, padded
+from tinyseq.classify.encoder import UNKNOWN, Ids, Network
+from tinyseq.classify.text_task import TextTask
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import check_sizes, kept_settings
-from tinyseq.nn import Dropout, Embedding, Linear, Module, cross_entropy
 from tinyseq.nn.checks import check_device, check_flags
-from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import cell_named
 from tinyseq.optim import Adam
 from tinyseq.torch_names.settings import explained
-from tinyseq.train import Callback, Checkpoint, Loss, Report, Validation, train, warm_up_cosine
-from tinyseq.train.bucketed import BucketedTask
+from tinyseq.train import Callback, Checkpoint, Report, Validation, train, warm_up_cosine
 from tinyseq.train.progress import run
 from tinyseq.train.validation import keeping_best
 
 POOLINGS = ("last", "mean", "max")
-UNKNOWN = ""  # stands for every unknown word, and for the words of an empty text
-_BEGINNING = 0.1  # standard deviation of untrained vectors; with larger ones, networks memorise rare words as noise
-_STEPS = 16  # batches of a compiled run are padded to a multiple of it, so that there are few recordings
-
-Ids = NDArray[np.int64]
 
 
 class RNNClassifier(Classifier):
@@ -293,96 +278,6 @@ class RNNClassifier(Classifier):
         model._network = Network(words, classes, model.settings)
         model._network.load_state_dict(arrays)
         return model
-
-
-class Network(Module):
-    """Maps texts to scores of classes.
-
-    Args:
-        words, classes: the vocabularies; `UNKNOWN` is the first word.
-        settings: the arguments of `RNNClassifier`.
-    """
-
-    def __init__(self, words: Vocabulary[str], classes: Vocabulary[Label], settings: Mapping[str, Any]) -> None:
-        self.words, self.classes = words, classes
-        self.pooling, self.units, self.skip = settings["pooling"], settings["units"], settings["skip"]
-        size, hidden, directions = settings["embedding_size"], settings["hidden_size"], 1 + settings["bidirectional"]
-        self.directions = directions
-        self.word_vectors = Embedding(len(words), size)
-        self.word_vectors.weight.copy_(_BEGINNING * self.word_vectors.weight.numpy())
-        self.dropout = Dropout(settings["dropout"])
-        options = {name: settings[name] for name in ("dropout", "bidirectional")}
-        self.recurrent = Recurrent(settings["cell"], size, hidden, settings["num_layers"], **options)
-        self.output = Linear(directions * hidden + self.skip * size, len(classes))
-
-    def encode(self, text: Text) -> Ids:
-        """The ids of a text's words, 0 for unknown ones; an empty text is one unknown word."""
-        return self.words.encode(units_of(text, self.units) or [UNKNOWN])
-
-    def forward(self, texts: Sequence[Ids]) -> Tensor:
-        """Scores (B, K) of the classes of B texts, each the ids of its words."""
-        return self.scores(*padded(texts))
-
-    def scores(self, words: Ids, lengths: Ids) -> Tensor:
-        """Scores (B, K) of the classes; words are (T, B), padded."""
-        vectors = self.dropout(self.word_vectors(words))
-        states, final = self.recurrent(vectors, lengths=lengths)
-        if self.pooling == "last":
-            h = final[0] if isinstance(final, tuple) else final
-            pooled = concatenate([h[i] for i in range(-self.directions, 0)], axis=1)
-        else:
-            pooled = self._over_time(concatenate([states, vectors], axis=2) if self.skip else states, lengths)
-        return self.output(self.dropout(pooled))
-
-    def _over_time(self, x: Tensor, lengths: Ids) -> Tensor:
-        """The mean or the maximum (B, H) of the real steps of x (T, B, H)."""
-        real = constant_like(x, (np.arange(len(x))[:, None] < lengths)[:, :, None])
-        if self.pooling == "mean":
-            return where(real, x, 0.0).sum(axis=0) * constant_like(x, 1 / lengths[:, None])
-        return largest(where(real, x, -np.inf), axis=0)
-
-    def log_proba(self, texts: Sequence[Ids]) -> Floats:
-        """log P(class | text) (N, K), in batches of similar length."""
-        found = np.empty((len(texts), len(self.classes)))
-        with no_grad(), self.evaluating():
-            for chosen in bucketed([len(ids) for ids in texts], 256):
-                scores = self([texts[i] for i in chosen]).astype("float64")
-                found[chosen] = log_softmax(scores, axis=-1).numpy()
-        return found
-
-
-class TextTask(BucketedTask):
-    """The training task: batches of texts."""
-
-    def __init__(
-        self,
-        network: Network,
-        texts: Sequence[Text],
-        labels: Sequence[Label],
-        counts: Mapping[str, int],
-        batch: int,
-        compile: bool | str = False,
-    ) -> None:
-        self.network = network
-        self._compiled = compiled_if(compile, partial(_mean_loss, network)) if compile is not False else None
-        self.texts, self.labels = [network.encode(text) for text in texts], network.classes.encode(labels)
-        super().__init__([len(ids) for ids in self.texts], batch, [counts.get(word, 0) for word in network.words])
-
-    def __call__(self, step: int) -> Loss:
-        """The loss of a batch; see `tinyseq.train.Task`."""
-        chosen = self.chosen(step)
-        words, lengths = padded(self.with_unknown([self.texts[i] for i in chosen]))
-        if self._compiled is None:
-            loss = _mean_loss(self.network, words, lengths, self.labels[chosen])
-        else:
-            words = np.pad(words, ((0, -len(words) % _STEPS), (0, 0)))
-            loss = self._compiled(words, lengths, self.labels[chosen])
-        return Loss(loss, len(chosen), self.place(step, "texts"))
-
-
-def _mean_loss(network: Network, words: Ids, lengths: Ids, labels: Ids) -> Tensor:
-    """The mean of -log P(label) over the texts of a padded batch."""
-    return cross_entropy(network.scores(words, lengths), labels)
 
 
 def _held_out(network: Network, given: tuple[Iterable[Text], Iterable[Label]]) -> tuple[list[Ids], Ids]:
