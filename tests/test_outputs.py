@@ -101,9 +101,9 @@ def tinyseq(folder, monkeypatch):
     from tinyseq.commands.main import app
 
     places = {
-        "language": ["RNNLM", "WindowLM"],
-        "tagging": ["HMMTagger"],
-        "classification": ["NaiveBayes", "RNNClassifier"],
+        "models.language": ["RNNLM", "WindowLM"],
+        "models.tagging": ["HMMTagger"],
+        "models.classification": ["NaiveBayes", "RNNClassifier"],
     }
     for place, works in (places | {"demo": ["spell_hello", "decode"], "draw": ["character_loss"]}).items():
         for work in works:

@@ -14,7 +14,7 @@ from rich.table import Table
 
 import tinyseq as ts
 from tinyseq.commands.common import Seed, console, plainly
-from tinyseq.commands.tagging import describe
+from tinyseq.commands.models.tagging import describe
 from tinyseq.data.corpora import CATS, HELLO, python_docs, python_source
 from tinyseq.data.pysource import tokens
 from tinyseq.io import atomic_write, check_output

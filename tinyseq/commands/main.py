@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 import tinyseq as ts
-from tinyseq.commands import classification, language, tagging
 from tinyseq.commands.book import figures, notebooks
 from tinyseq.commands.demo import demo
 from tinyseq.commands.draw import draw
 from tinyseq.commands.exercises import check
 from tinyseq.commands.info import doctor
+from tinyseq.commands.models import classification, language, tagging
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Sequence models that you can read and see.")
 EXAMPLES: dict[Callable[..., None], str] = {

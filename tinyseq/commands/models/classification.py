@@ -11,7 +11,7 @@ import tinyseq as ts
 from tinyseq.classify import Classifier, NaiveBayes, RNNClassifier
 from tinyseq.classify.network import POOLINGS
 from tinyseq.commands import common
-from tinyseq.commands.runs import Options, Run
+from tinyseq.commands.models.runs import Options, Run
 from tinyseq.data import labelled, table
 from tinyseq.nn.checks import check_device
 from tinyseq.nn.recurrent.registry import CELLS

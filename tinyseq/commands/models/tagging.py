@@ -10,8 +10,8 @@ import typer
 
 import tinyseq as ts
 from tinyseq.commands import common
-from tinyseq.commands.runs import Options, Run
-from tinyseq.commands.streaming import file_of, tag_files
+from tinyseq.commands.models.runs import Options, Run
+from tinyseq.commands.models.streaming import file_of, tag_files
 from tinyseq.data import ConlluSentence, conllu_sentences, noun_phrase_tags
 from tinyseq.data.readers import READERS, Reader, Sentence
 from tinyseq.data.treebanks.conllu import TAGS

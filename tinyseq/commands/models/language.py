@@ -12,7 +12,7 @@ import typer
 
 import tinyseq as ts
 from tinyseq.commands import common
-from tinyseq.commands.runs import Options, Run
+from tinyseq.commands.models.runs import Options, Run
 from tinyseq.data import plain_text
 from tinyseq.lm import RNNLM, LanguageModel, NgramLM, WindowLM, word_vocabulary
 from tinyseq.lm.model import first_impossible

@@ -1,0 +1,1 @@
+"""Commands that train, use and evaluate models: language models, taggers and classifiers."""
