@@ -6,10 +6,10 @@ from zoo import ZOO
 from tinyseq.autograd.backward import trace_backward
 from tinyseq.backend import to_numpy
 from tinyseq.structure.record import record
-from tinyseq.viz.computation.flat import flat_sheet
 from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.modules import closed
-from tinyseq.viz.computation.sheet import sheet
+from tinyseq.viz.content.flat import flat_sheet
+from tinyseq.viz.content.sheet import sheet
 from tinyseq.viz.page.playback import Playback
 
 VIEWS = {

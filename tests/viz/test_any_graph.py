@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import tinyseq as ts
 from tinyseq.structure.record import record
 from tinyseq.viz import graph
-from tinyseq.viz.computation.sheet import sheet
+from tinyseq.viz.content.sheet import sheet
 
 OPS = ("tanh", "add", "multiply", "matmul", "sum", "constant", "pick", "stack", "unbind", "split", "softmax", "reshape")
 

@@ -8,8 +8,8 @@ from tinyseq.autograd.graph import readable
 from tinyseq.inspect.flow import gradient_flow
 from tinyseq.structure.record import record
 from tinyseq.structure.states import by_prefix, loops
-from tinyseq.viz.computation.sheet import sheet
-from tinyseq.viz.computation.values import Values
+from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.values import Values
 
 # Inspection names what each step hands on by itself.
 BY_STEP = {"nested_loops", "clockwork", "losses_of_one_element", "embedding_handed_on"}

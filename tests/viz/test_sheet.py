@@ -5,9 +5,9 @@ import pytest
 
 import tinyseq as ts
 from tinyseq.structure.record import record
-from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.computation.labels import SheetLabels
-from tinyseq.viz.computation.sheet import sheet
+from tinyseq.viz.content.columns import Column
+from tinyseq.viz.content.sheet import sheet
 
 
 def texts(content, kind):

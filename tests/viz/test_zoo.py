@@ -15,10 +15,10 @@ from tinyseq.nn.recurrent import registry
 from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.structure.record import record
-from tinyseq.viz.computation.flat import flat_sheet
 from tinyseq.viz.computation.labels import SheetLabels
-from tinyseq.viz.computation.sheet import sheet
-from tinyseq.viz.computation.values import Values
+from tinyseq.viz.content.flat import flat_sheet
+from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.values import Values
 
 
 def test_there_are_thirty_networks_and_more_than_forty_drawings():

@@ -1,1 +1,1 @@
-"""Drawings of recorded computations: which boxes are shown, what is written on them, and where they belong."""
+"""Drawings of recorded computations: what is written on their boxes and arrows, and how they are painted."""

@@ -11,13 +11,13 @@ from tinyseq.autograd.calls.tensors import one_tensor
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.structure.record import Record, record
 from tinyseq.torch_names.settings import explained
-from tinyseq.viz.computation.boxes import Sheet, View
-from tinyseq.viz.computation.columns import FEW_COLUMNS
-from tinyseq.viz.computation.flat import flat_sheet
 from tinyseq.viz.computation.modules import closed, scope_of
 from tinyseq.viz.computation.painter import Painter
-from tinyseq.viz.computation.repeats import most_alike
-from tinyseq.viz.computation.sheet import sheet
+from tinyseq.viz.content.boxes import Sheet, View
+from tinyseq.viz.content.columns import FEW_COLUMNS
+from tinyseq.viz.content.flat import flat_sheet
+from tinyseq.viz.content.repeats import most_alike
+from tinyseq.viz.content.sheet import sheet
 from tinyseq.viz.page.playback import Playback
 from tinyseq.viz.page.story import Story, details, packed_values
 from tinyseq.viz.rendering.canvas import Canvas, readable

@@ -7,8 +7,6 @@ from functools import cached_property
 from tinyseq.autograd.axes import PUTTING_TOGETHER
 from tinyseq.structure.parts import part_of
 from tinyseq.structure.record import Shape, Vertex
-from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Sheet
-from tinyseq.viz.computation.columns import Column, phase_names
 from tinyseq.viz.computation.names import (
     at_any_step,
     combined,
@@ -22,7 +20,9 @@ from tinyseq.viz.computation.names import (
     value_text,
 )
 from tinyseq.viz.computation.symbols import Symbols
-from tinyseq.viz.computation.values import Values, identity
+from tinyseq.viz.content.boxes import Argument, Arrow, Box, Sheet
+from tinyseq.viz.content.columns import Column, phase_names
+from tinyseq.viz.content.values import Values, identity
 from tinyseq.viz.rendering.settings import current
 from tinyseq.viz.rendering.style import Text, number, shape_text, small, subscript
 

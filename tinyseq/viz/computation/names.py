@@ -9,7 +9,7 @@ from tinyseq.autograd.graph import Node
 from tinyseq.structure.paths import grouped, reached
 from tinyseq.structure.record import Vertex
 from tinyseq.structure.states import differing, gates_of, shared
-from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
+from tinyseq.viz.content.boxes import Arrow, Box, Sheet
 from tinyseq.viz.rendering.style import SUBSCRIPTS, SUPERSCRIPTS, clean, number, subscript, superscript
 
 MOST_PRIMES = 2  # more cannot be told apart at a glance

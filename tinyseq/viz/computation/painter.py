@@ -5,10 +5,10 @@ from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
-from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.modules import FRAME_MARGIN, NESTING, open_frames
+from tinyseq.viz.content.boxes import Arrow, Box, Sheet
+from tinyseq.viz.content.columns import Column
 from tinyseq.viz.layout.curves import Point, outline, passed, passes, pieces
 from tinyseq.viz.layout.free_space import Room
 from tinyseq.viz.layout.grid import Grid, pattern_of

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tinyseq.viz.computation.boxes import Argument, Box, Sheet
-from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.computation.names import at_any_step, later
-from tinyseq.viz.computation.values import Values, is_shifted
+from tinyseq.viz.content.boxes import Argument, Box, Sheet
+from tinyseq.viz.content.columns import Column
+from tinyseq.viz.content.values import Values, is_shifted
 from tinyseq.viz.layout.rows import Slot
 from tinyseq.viz.rendering.style import clean, subscript
 

@@ -14,9 +14,9 @@ from tinyseq.autograd.formula import SPACE, Applied, Name, Part, Parts, Scripted
 from tinyseq.inspect.explain import rule_sent
 from tinyseq.structure.paths import reached
 from tinyseq.structure.record import Shape, Source
-from tinyseq.viz.computation.boxes import Argument, Arrow, Box
 from tinyseq.viz.computation.labels import NAMED, SIGNS, SheetLabels
 from tinyseq.viz.computation.names import combined, later, value_text
+from tinyseq.viz.content.boxes import Argument, Arrow, Box
 from tinyseq.viz.page.order import needs_of, reversed_of
 from tinyseq.viz.rendering.style import subscript
 

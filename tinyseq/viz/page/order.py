@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterator, Mapping
 
 from tinyseq.structure.paths import grouped
-from tinyseq.viz.computation.boxes import Box, Sheet
-from tinyseq.viz.computation.columns import Column
+from tinyseq.viz.content.boxes import Box, Sheet
+from tinyseq.viz.content.columns import Column
 
 
 def forward_order(content: Sheet) -> list[Box]:

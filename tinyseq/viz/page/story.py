@@ -9,9 +9,9 @@ import numpy as np
 from tinyseq.backend import Array
 from tinyseq.structure.paths import add, size_of
 from tinyseq.structure.record import Vertex
-from tinyseq.viz.computation.boxes import Sheet
 from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.names import leaf_name, told_apart, value_text
+from tinyseq.viz.content.boxes import Sheet
 from tinyseq.viz.page.packing import MOST_VALUES, blocks, strip
 from tinyseq.viz.rendering.style import clean, number, shape_text
 

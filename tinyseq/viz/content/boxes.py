@@ -9,7 +9,7 @@ from tinyseq.structure.grouping import End, Grouping
 from tinyseq.structure.loops import Timeline
 from tinyseq.structure.paths import grouped
 from tinyseq.structure.record import Record, Source
-from tinyseq.viz.computation.columns import Column, Zone
+from tinyseq.viz.content.columns import Column, Zone
 
 Kind = Literal["op", "state", "input", "initial", "elided", "result", "parameter"]
 View = Literal["unrolled", "folded", "flat"]

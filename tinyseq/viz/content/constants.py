@@ -13,10 +13,10 @@ import numpy as np
 
 from tinyseq.structure.paths import reached
 from tinyseq.structure.record import Shape
-from tinyseq.viz.computation.boxes import Argument, Box, Role, Sheet
-from tinyseq.viz.computation.columns import Column, Zone
-from tinyseq.viz.computation.states import running_totals
-from tinyseq.viz.computation.values import MOST_COMPARED, Identity, Values, identity, is_shifted
+from tinyseq.viz.content.boxes import Argument, Box, Role, Sheet
+from tinyseq.viz.content.columns import Column, Zone
+from tinyseq.viz.content.states import running_totals
+from tinyseq.viz.content.values import MOST_COMPARED, Identity, Values, identity, is_shifted
 
 
 class StatesRead(NamedTuple):

@@ -18,9 +18,9 @@ from tinyseq.backend import to_numpy
 from tinyseq.structure.paths import grouped, reached
 from tinyseq.structure.record import Scope, Shape, Vertex
 from tinyseq.structure.states import is_multiplied, letter_of
-from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.names import told_apart
-from tinyseq.viz.computation.values import identity
+from tinyseq.viz.content.boxes import Box, Sheet
+from tinyseq.viz.content.values import identity
 from tinyseq.viz.layout.rows import Slot
 from tinyseq.viz.rendering.style import superscript
 

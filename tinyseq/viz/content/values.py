@@ -12,7 +12,7 @@ from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.backend import Array, host_array, namespace_of, to_numpy
 from tinyseq.structure.paths import size_of
 from tinyseq.structure.record import Shape, Source
-from tinyseq.viz.computation.boxes import Argument, Box, Sheet
+from tinyseq.viz.content.boxes import Argument, Box, Sheet
 
 MOST_COMPARED = 16  # steps, to see what a constant has in common with others
 

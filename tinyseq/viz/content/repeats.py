@@ -11,7 +11,7 @@ from tinyseq.autograd.axes import LOOKED_THROUGH, TAKING_APART
 from tinyseq.structure.loops import Timeline
 from tinyseq.structure.paths import grouped, reached
 from tinyseq.structure.record import Vertex, origin
-from tinyseq.viz.computation.columns import FEW_COLUMNS, MOST_COLUMNS, first_and_last, typical_columns
+from tinyseq.viz.content.columns import FEW_COLUMNS, MOST_COLUMNS, first_and_last, typical_columns
 
 Kind = Hashable  # of a loop
 

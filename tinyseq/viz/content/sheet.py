@@ -13,12 +13,12 @@ from tinyseq.structure.grouping import End, Grouping, arguments_of
 from tinyseq.structure.loops import Timeline
 from tinyseq.structure.paths import grouped, reached
 from tinyseq.structure.record import Record, Vertex
-from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Role, Sheet
-from tinyseq.viz.computation.columns import Column, Zone, columns, typical_columns, zones
-from tinyseq.viz.computation.constants import Constants, others_than_states
-from tinyseq.viz.computation.repeats import counts, left_out
-from tinyseq.viz.computation.states import distinct, name_states, recurrent, states_of_single_steps
-from tinyseq.viz.computation.values import identity
+from tinyseq.viz.content.boxes import Argument, Arrow, Box, Kind, Role, Sheet
+from tinyseq.viz.content.columns import Column, Zone, columns, typical_columns, zones
+from tinyseq.viz.content.constants import Constants, others_than_states
+from tinyseq.viz.content.repeats import counts, left_out
+from tinyseq.viz.content.states import distinct, name_states, recurrent, states_of_single_steps
+from tinyseq.viz.content.values import identity
 
 Use = tuple[int, int | None]  # a vertex, and a step or None outside the columns
 

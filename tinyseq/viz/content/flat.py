@@ -7,9 +7,9 @@ from tinyseq.autograd.axes import PUTTING_TOGETHER
 from tinyseq.structure.grouping import End, Grouping
 from tinyseq.structure.loops import Timeline
 from tinyseq.structure.record import Record, Vertex
-from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
-from tinyseq.viz.computation.columns import Column
-from tinyseq.viz.computation.values import identity
+from tinyseq.viz.content.boxes import Argument, Arrow, Box, Kind, Sheet
+from tinyseq.viz.content.columns import Column
+from tinyseq.viz.content.values import identity
 
 
 def flat_sheet(record: Record) -> Sheet:

@@ -1,0 +1,1 @@
+"""Sheets: which boxes and arrows a drawing of a computation shows, without coordinates and colours."""
