@@ -144,6 +144,12 @@ def test_a_report_in_a_notebook_escapes_what_it_shows():
         (1.0, np.ones(1), "expected the number 1, got an array of shape (1,)"),
         (np.ones(2), [1, 1], None),
         (np.ones(2), ["a", "b"], "expected an array of shape (2,), got a list: ['a', 'b']"),
+        (np.ones((0, 2)), [], None),
+        (np.ones((0, 2)), np.ones(0), "expected an array of shape (0, 2), got an array of shape (0,)"),
+        (np.ones((1, 0)), [], "expected an array of shape (1, 0), got an array of shape (0,)"),
+        (1.0, 1.00001, "expected 1, got 1.00001"),
+        (1.0, 1.0000001, None),
+        (np.array([5.0, 1.0]), np.array([5.0, 1.000002]), "at [1]: expected 1.0, got 1.000002"),
         (np.ones((2, 1)), [[1], [1, 2]], "expected an array of shape (2, 1), got a list: [[1], [1, 2]]"),
         (float("nan"), float("nan"), None),
         (-np.inf, -np.inf, None),
@@ -267,10 +273,12 @@ def test_what_several_exercises_need_stands_in_a_sheet_once(tmp_path):
         assert [text.count(piece) for piece in ("import numpy as np", "def sigmoid(", "def gru_step(")] == [1, 1, 1]
 
 
-def test_a_solved_sheet_gets_all_points(tmp_path):
+@pytest.mark.parametrize("suffix", ["py", "ipynb"])
+def test_the_answer_key_gets_all_points(suffix, tmp_path):
     """All solutions in one file, in one process: names do not get in each other's way."""
-    (tmp_path / "all.py").write_text("\n\n".join(exercise.solution for exercise in EXERCISES.values()), "utf-8")
-    report = check_file(tmp_path / "all.py")
+    file = tmp_path / f"key.{suffix}"
+    assert run("--sheet", "all", "--solutions", "--out", file).exit_code == 0
+    report = check_file(file)
     assert [verdict for verdict in report if verdict.status != "right"] == []
     assert report.points == len(EXERCISES)
 
@@ -282,6 +290,7 @@ def test_a_solved_sheet_gets_all_points(tmp_path):
         (["a.py", "--list"], "give a file or a folder to mark, or --list, or --sheet"),
         (["--list", "--out", "x.py"], "--out does not apply here"),
         (["--list", "--csv", "x.csv"], "--csv does not apply here"),
+        (["a.py", "--solutions"], "--solutions does not apply here"),
         (["--sheet", "3"], "--sheet needs --out"),
         (["--sheet", "99", "--out", "x.py"], "there is no chapter '99'; choose one of"),
         (["--sheet", "3", "--out", "x.txt"], "--out must be a .py or .ipynb file, got 'x.txt'"),

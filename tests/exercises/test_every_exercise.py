@@ -37,6 +37,28 @@ def test_the_solution_passes_as_it_is_shown(exercise):
     assert mark(exercise, exercise.tried(made(exercise.solution, exercise.name))) == (exercise.name, "right", "")
 
 
+FORMS = {
+    "tensors": lambda x: ts.tensor(x) if isinstance(x, np.ndarray) else x,
+    "lists": lambda x: x.tolist() if isinstance(x, np.ndarray) else x,
+    "rows in a list": lambda x: list(x) if np.ndim(x) and isinstance(x, np.ndarray) else x,
+    "objects": lambda x: x.astype(object) if np.size(x) and isinstance(x, np.ndarray) else x,
+    "numbers of NumPy": lambda x: np.asarray(x)[()] if isinstance(x, int | float) else x,
+}
+
+
+def in_form(value, change):
+    """A result with each array or number in it changed to another form."""
+    if isinstance(value, list | tuple):
+        return type(value)(in_form(item, change) for item in value)
+    return change(value)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_right_answer_in_another_form_is_right(exercise, form):
+    outcomes = exercise.tried(lambda *arguments: in_form(exercise.function(*arguments), FORMS[form]))
+    assert mark(exercise, outcomes) == (exercise.name, "right", "")
+
+
 def test_every_mistake_is_recognised_as_itself(exercise):
     assert 6 <= len(exercise.mistakes) <= 9
     for mistake in exercise.mistakes:

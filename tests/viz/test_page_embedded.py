@@ -133,7 +133,7 @@ def test_the_page_of_the_demo_is_as_dark_as_the_pages_in_it_and_as_wide_as_its_w
 ):
     path = tmp_path / "index.html"
     page = lstm_page.page()
-    path.write_text(index_page(page, page, b"", {"before": "the " * 100}), encoding="utf-8")
+    path.write_text(index_page(page, page, b"", {"before": "the " * 50 + "x" * 100}), encoding="utf-8")
     browser.prefer(color_scheme=scheme, reduced_motion="reduce")
     for width in (1280, 390):
         browser.size(width, 800)

@@ -201,7 +201,7 @@ def index_page(unrolled: ts.viz.Page, trellis: ts.viz.Page, loss: bytes, samples
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }}
 code {{ font-size: 0.9em; white-space: nowrap; }}
 figure {{ margin: 1rem 0 2rem; overflow-x: auto; }} img {{ max-width: 100%; height: auto; }}
-pre {{ white-space: pre-wrap; padding: 0.8rem; border-radius: 6px; }}
+pre {{ white-space: pre-wrap; overflow-wrap: anywhere; padding: 0.8rem; border-radius: 6px; }}
 pre {{ background: color-mix(in srgb, CanvasText 6%, Canvas); }}
 </style></head><body>
 <h1>What the models learnt</h1>

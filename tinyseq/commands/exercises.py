@@ -34,6 +34,9 @@ def check(
     sheet: Annotated[
         str | None, typer.Option(metavar="CHAPTER", help="Write a problem sheet for a chapter, or for all.")
     ] = None,
+    solutions: Annotated[
+        bool, typer.Option("--solutions", help="Write the sheet with solutions, for teachers.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="File for the problem sheet: .py or .ipynb.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Table of marks for a folder.")] = None,
     chapter: Annotated[
@@ -47,7 +50,9 @@ def check(
     """
     if sum([path is not None, show, sheet is not None]) != 1:
         raise ValueError("give a file or a folder to mark, or --list, or --sheet; `tinyseq check --help` explains them")
-    for option, value, needs in (("--out", out, sheet), ("--csv", csv, path), ("--chapter", chapter, path)):
+    key = solutions or None
+    needed = (("--solutions", key, sheet), ("--out", out, sheet), ("--csv", csv, path), ("--chapter", chapter, path))
+    for option, value, needs in needed:
         if value is not None and needs is None:
             raise ValueError(f"{option} does not apply here; `tinyseq check --help` explains it")
     if show:
@@ -58,7 +63,7 @@ def check(
         if out is None:
             raise ValueError("--sheet needs --out, the file to write, such as --out sheet.py or sheet.ipynb")
         chosen = of_chapter(sheet)
-        write_sheet(chosen, check_output(out, "--out"))
+        write_sheet(chosen, check_output(out, "--out"), solutions=solutions)
         console.print(f"saved {out} with {counted(len(chosen), 'exercise')}")
         return
     assert path is not None

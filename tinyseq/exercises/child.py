@@ -65,6 +65,8 @@ def encode(value: Any, depth: int = 0) -> Any:
         value = value.detach().numpy()
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
+        value = _within(value).tolist()
     if isinstance(value, Code):
         return {"code": str(value)}
     if isinstance(value, int) and value.bit_length() > LONGEST_INTEGER:

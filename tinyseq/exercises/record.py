@@ -102,22 +102,23 @@ class Exercise:
         pieces = [source_of(function) for function in self.given]
         used = {
             node.id
-            for piece in (*pieces, self._body)
+            for piece in (*pieces, self.body)
             for node in ast.walk(ast.parse(piece))
             if isinstance(node, ast.Name)
         }
         return (*imports(self.function, used), *pieces)
 
     @cached_property
-    def _body(self) -> str:
+    def body(self) -> str:
+        """The solution without the preamble."""
         return source_of(self.function)
 
     @cached_property
     def stub(self) -> str:
         """The starting code without the preamble: signature, docstring and dots."""
-        (definition,) = ast.parse(self._body).body
+        (definition,) = ast.parse(self.body).body
         assert isinstance(definition, ast.FunctionDef)
-        return "\n".join([*self._body.splitlines()[: definition.body[0].end_lineno], "    ...\n"])
+        return "\n".join([*self.body.splitlines()[: definition.body[0].end_lineno], "    ...\n"])
 
     @cached_property
     def starter(self) -> str:
@@ -127,7 +128,7 @@ class Exercise:
     @cached_property
     def solution(self) -> str:
         """A function that passes, from the imports on."""
-        return joined(self.preamble, self._body)
+        return joined(self.preamble, self.body)
 
     @cached_property
     def mistakes(self) -> tuple[Mistake, ...]:
@@ -139,9 +140,9 @@ class Exercise:
         return tuple(Mistake(message, joined(self.preamble, self._edited(pairs))) for message, *pairs in self.edits)
 
     def _edited(self, pairs: Sequence[str]) -> str:
-        (definition,) = ast.parse(self._body).body
+        (definition,) = ast.parse(self.body).body
         assert isinstance(definition, ast.FunctionDef)
-        lines = self._body.splitlines(keepends=True)
+        lines = self.body.splitlines(keepends=True)
         end = definition.body[0].end_lineno or 0  # of the docstring
         head, code = "".join(lines[:end]), "".join(lines[end:])
         for old, new in zip(pairs[::2], pairs[1::2], strict=True):

@@ -1,4 +1,4 @@
-"""Problem sheets: the tasks and the starting code of exercises, as a Python file or a notebook."""
+"""Problem sheets: the tasks and the starting code of exercises, or their solutions, as a Python file or a notebook."""
 
 import textwrap
 from collections.abc import Sequence
@@ -9,14 +9,16 @@ from tinyseq.io.files import atomic_write
 from tinyseq.io.notebooks import notebook_text
 
 HOW = "Write the functions, then run `tinyseq check FILE`. Do not rename them, nor modify their arguments in place."
+KEY = "Solutions. Other ways to write the functions are right, too, if `tinyseq check FILE` says so."
 
 
-def write_sheet(exercises: Sequence[Exercise], path: str | Path) -> None:
+def write_sheet(exercises: Sequence[Exercise], path: str | Path, *, solutions: bool = False) -> None:
     """Write a problem sheet.
 
     Args:
         exercises: the exercises of the sheet.
         path: the file, ``.py`` or ``.ipynb``.
+        solutions: write the answer key: the same sheet with solutions in place of the starting code.
 
     Raises:
         ValueError: another kind of file.
@@ -33,7 +35,8 @@ def write_sheet(exercises: Sequence[Exercise], path: str | Path) -> None:
     texts = {".py": python_sheet, ".ipynb": notebook_sheet}
     if path.suffix not in texts:
         raise ValueError(f"--out must be a .py or .ipynb file, got {path.name!r}")
-    text = texts[path.suffix](exercises)
+    codes = [(exercise.body if solutions else exercise.stub).strip() for exercise in exercises]
+    text = texts[path.suffix](KEY if solutions else HOW, exercises, codes)
     atomic_write(path, lambda temporary: temporary.write_text(text, "utf-8"))
 
 
@@ -50,22 +53,22 @@ def heading(exercise: Exercise) -> str:
     return f"## {exercise.title} (chapter {exercise.chapter})\n\n{exercise.task}"
 
 
-def python_sheet(exercises: Sequence[Exercise]) -> str:
+def python_sheet(head: str, exercises: Sequence[Exercise], codes: Sequence[str]) -> str:
     """A Python file, whose tasks are comments; editors see a cell in each."""
     imported, given = shared(exercises)
-    parts = [f"# {HOW}\n\n" + "\n".join(imported), *given]
-    for exercise in exercises:
+    parts = [f"# {head}\n\n" + "\n".join(imported), *given]
+    for exercise, code in zip(exercises, codes, strict=True):
         task = textwrap.indent(heading(exercise), "# ", lambda line: True).replace("# \n", "#\n")
-        parts.append(f"# %%\n{task}\n\n\n{exercise.stub.strip()}")
+        parts.append(f"# %%\n{task}\n\n\n{code}")
     return "\n\n\n".join(parts) + "\n"
 
 
-def notebook_sheet(exercises: Sequence[Exercise]) -> str:
+def notebook_sheet(head: str, exercises: Sequence[Exercise], codes: Sequence[str]) -> str:
     """A notebook: for each exercise the task, a cell to write in, and a cell that checks it."""
     imported, given = shared(exercises)
     first = "\n\n\n".join(["\n".join([*imported, "", "from tinyseq import exercises"]), *given])
-    cells = [("markdown", HOW), ("code", first)]
-    for exercise in exercises:
+    cells = [("markdown", head), ("code", first)]
+    for exercise, code in zip(exercises, codes, strict=True):
         check = f"exercises.check({exercise.name})"
-        cells += [("markdown", heading(exercise)), ("code", exercise.stub.strip()), ("code", check)]
+        cells += [("markdown", heading(exercise)), ("code", code), ("code", check)]
     return notebook_text(cells)
