@@ -13,8 +13,16 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tinyseq"
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 FILES = sorted(PACKAGE.rglob("*.py"))
-MOST_FILES = 15  # of one idea
-MOST_LINES = 450
+MOST_FILES = 12  # in a folder, `__init__.py` among them
+MOST_LINES = 400
+EXCEPTIONS = {  # files and folders that are larger, until they are smaller
+    "autograd",
+    "compiler",
+    "compiler/jit",
+    "hmm/model/hmm.py",
+    "viz/computation",
+    "viz/computation/sheet.py",
+}
 
 
 def row(init: Path) -> str:
@@ -27,15 +35,17 @@ def test_every_folder_has_its_row_with_its_own_sentence():
     assert re.findall(r"^\| `tinyseq/.*/` \| .* \|$", CONTRIBUTING, re.MULTILINE) == [row(init) for init in folders]
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(PACKAGE).as_posix())
-def test_every_file_lies_in_a_folder_of_the_table_and_is_short_enough_to_read(file):
-    assert (file.parent / "__init__.py").exists()
-    assert len(file.read_text("utf-8").splitlines()) <= MOST_LINES
+def test_every_file_lies_in_a_folder_of_the_table():
+    assert [str(file) for file in FILES if not (file.parent / "__init__.py").exists()] == []
 
 
-@pytest.mark.parametrize("folder", sorted({file.parent for file in FILES}), ids=lambda folder: folder.name)
-def test_a_folder_holds_few_enough_files_to_see_at_once(folder):
-    assert len([file for file in folder.glob("*.py") if file.name != "__init__.py"]) <= MOST_FILES
+def test_a_file_is_short_enough_to_read_and_a_folder_holds_few_enough_files_to_see_at_once():
+    files = Counter({file.relative_to(PACKAGE).as_posix(): len(file.read_text("utf-8").splitlines()) for file in FILES})
+    folders = Counter(file.parent.relative_to(PACKAGE).as_posix() for file in FILES)
+    larger = {name: count for name, count in files.items() if count > MOST_LINES}
+    larger |= {name: count for name, count in folders.items() if count > MOST_FILES}
+    assert {name: count for name, count in larger.items() if name not in EXCEPTIONS} == {}
+    assert sorted(EXCEPTIONS - larger.keys()) == [], "these are small enough now, and no longer exceptions"
 
 
 def test_the_engine_the_cells_and_the_chain_are_read_in_an_evening():
