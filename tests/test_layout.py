@@ -20,8 +20,7 @@ EXCEPTIONS = {  # files and folders that are larger, until they are smaller
     "compiler",
     "compiler/jit",
     "hmm/model/hmm.py",
-    "viz/computation",
-    "viz/computation/sheet.py",
+    "viz/content/sheet.py",
 }
 
 
