@@ -1,5 +1,7 @@
 """Emissions that are real vectors."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,25 @@ def test_variances_do_not_collapse():
         fitted = start.fit_em([0.0, 0.0, 1.0, 1.0, 0.0], max_steps=50)
     assert fitted.model.emissions.covariances.min() >= 1e-3
     assert np.isfinite(fitted.log_likelihoods).all()
+
+
+def test_steps_tell_once_of_a_collapse_with_the_first_model_that_has_it():
+    start = HMM([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]], Gaussian([0.0, 1.0], [1.0, 1.0], floor=1e-3), states="ab")
+    data = [0.0, 0.0, 1.0, 1.0, 0.0]
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        at = [(len(told), bool(step.model.emissions.covariances.min() <= 1e-3)) for step in start.fit_em_steps(data)]
+    assert at[-1] == (1, True)
+    assert [number for number, _ in at] == [int(any(narrow for _, narrow in at[: i + 1])) for i in range(len(at))]
+    assert "kept at its floor" in str(told[0].message)
+    assert told[0].filename == __file__
+    with pytest.warns(UserWarning, match="kept at its floor"):
+        collapsed = start.fit_em(data).model
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert next(collapsed.fit_em_steps(data)).step == 0  # the user's own model
+        assert collapsed.fit_em(data, max_steps=0).log_likelihoods
+        assert list(collapsed.fit_em_steps(data, learn="transition"))
 
 
 def test_gradients_reach_means_and_variances():

@@ -145,6 +145,11 @@ class Climb:
                 self.converged = third - second <= second - first <= self.tolerance
             yield EMReport(len(self.curve) - 1, self.curve[-1], self.start)
 
+    def warn_if_narrow(self) -> bool:
+        """Warn about states that have collapsed onto a few observations; returns whether there are any."""
+        moved = len(self.curve) > 1 and not self.learn.isdisjoint({"emission", "covariances", "scales"})
+        return moved and warn_of_narrow(self.model, self.data.rows)
+
     def pause(self) -> None:
         """Free the posteriors, which take as much memory as the data."""
         if not self.converged:
@@ -267,8 +272,7 @@ def baum_welch(
         if stops(callbacks, report):
             break
     best = max((climb for climb in climbs if climb.objectives), key=lambda climb: climb.objectives[-1])
-    if max_steps and not climb.learn.isdisjoint({"emission", "covariances", "scales"}):
-        warn_of_narrow(best.model, climb.data.rows)
+    best.warn_if_narrow()
     ends = [climb.objectives[-1] if climb.objectives else -np.inf for climb in climbs]
     return Fitted(best.model, best.curve, best.converged, ends, best.objectives)
 
@@ -305,10 +309,15 @@ def fit_em_steps(
         2 -3.26 [0.79 0.21]
     """
     last = whole("max_steps", max_steps, 0)
-    climb = _climb(hmm.parameters, sequences, states, tolerance, learn, priors)
-    return (
-        EMStep(report.step, report.log_likelihood, hmm.from_parameters(climb.model)) for report in climb.go_on(last)
-    )
+    return _with_models(hmm, _climb(hmm.parameters, sequences, states, tolerance, learn, priors), last)
+
+
+def _with_models(hmm: H, climb: Climb, last: int) -> Iterator[EMStep[H]]:
+    """The steps of a climb; a state that collapses is told once, with the first model in which it has."""
+    told = False
+    for report in climb.go_on(last):
+        told = told or climb.warn_if_narrow()
+        yield EMStep(report.step, report.log_likelihood, hmm.from_parameters(climb.model))
 
 
 def _climb(

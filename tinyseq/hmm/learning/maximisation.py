@@ -54,8 +54,8 @@ def _conditional(counts: Array, before: Array, going_on: Array, still: Array) ->
     return shares(counts, old) * still[:, None]
 
 
-def warn_of_narrow(model: Parameters, rows: Rows) -> None:
-    """Warn about states that have collapsed onto a few observations."""
+def warn_of_narrow(model: Parameters, rows: Rows) -> bool:
+    """Warn about states that have collapsed onto a few observations; returns whether there are any."""
     narrow = model.emissions.narrow(rows.data)
     if narrow:
         names = ", ".join(repr(model.states[k]) for k in narrow)
@@ -64,3 +64,4 @@ def warn_of_narrow(model: Parameters, rows: Rows) -> None:
             " (nearly) equal; use fewer states, or pass another minimum variance as floor=",
             stacklevel=1 + frames_inside(),
         )
+    return bool(narrow)
