@@ -95,29 +95,34 @@ def test_what_an_error_names_exists(place):
     assert found or place == "torch.optim.Optimizer"
 
 
+def leads(path, value):
+    """Whether a path of attributes, such as ``.emissions.means``, starts from a value."""
+    for part in path.split(".")[1:]:
+        if not hasattr(value, part):
+            return False
+        value = getattr(value, part)
+    return True
+
+
 def test_what_the_tables_name_exists():
     """Also cures that no name of PyTorch leads to; ``model`` is an HMM."""
-    model = {
-        name: ts.hmm.HMM([1.0], [[1.0]], emission, symbols=None)
-        for name, emission in (
-            ("table", [[1.0]]),
-            ("means", ts.hmm.Gaussian([[0.0]], [[[1.0]]])),
-            ("rates", ts.hmm.Poisson([[1.0]])),
-        )
-    }
+    normal = ts.hmm.Gaussian([[0.0]], [[[1.0]]])
+    mixed = ts.hmm.GaussianMixture([[1.0]], [[[0.0]]], [[[1.0]]])
+    models = [ts.hmm.HMM([1.0], [[1.0]], kind) for kind in ([[1.0]], normal, mixed, ts.hmm.Poisson([[1.0]]))]
     tables = {"HMM": other_names.HMM, "MODULE": names.MODULE, "WRITTEN": names.WRITTEN, **lookup.MODULES}
+    tables |= {"CRF": other_names.CRF, "ESTIMATOR": other_names.ESTIMATOR}
+    estimators = [
+        ts.hmm.HMMEstimator().fit([[0, 1]]),
+        ts.hmm.HMMEstimator(1, emission="diag", n_iter=1).fit([[[0.0], [1.0]]]),
+    ]
+    starts = {"ts": [ts], "crf": [ts.nn.CRF(2)], "model": models, "estimator": estimators}
     found = 0
     for table, cures in tables.items():
         for cure in cures.values():
-            for owner, path in re.findall(r"\b(ts|model)((?:\.[A-Za-z_]\w*)+)", cure):
+            for owner, path in re.findall(r"\b(ts|model|crf|estimator)((?:\.[A-Za-z_]\w*)+)", cure):
                 if owner == "model" and table != "HMM":
                     continue
-                kind = next((kind for kind in ("means", "rates") if kind in path), "table")
-                value = ts if owner == "ts" else model["means" if "covariances" in path else kind]
-                for part in path.split(".")[1:]:
-                    if isinstance(value, type) and part in ("states", "model", "log_likelihoods"):
-                        break
-                    value = getattr(value, part)
+                assert any(leads(path, start) for start in starts[owner]), cure
                 found += 1
     assert found > 150
 
@@ -232,7 +237,9 @@ def test_no_habit_is_a_name_that_exists():
     owners += [
         (lookup.MODULES[place], module) for place, module in lookup.public_modules(ts) if place in lookup.MODULES
     ]
-    assert len(owners) == 12 + len(lookup.MODULES)
+    owners += [(other_names.CRF, ts.nn.CRF(2)), (other_names.ESTIMATOR, ts.hmm.HMMEstimator().fit([[0, 1]]))]
+    owners += [(other_names.NGRAMS, ts.lm.NgramLM(2))]
+    assert len(owners) == 15 + len(lookup.MODULES)
     for table, owner in owners:
         assert [name for name in table if hasattr(owner, name)] == []
     operators = [name for name in names.WRITTEN if hasattr(ts, name)]

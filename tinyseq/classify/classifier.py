@@ -1,9 +1,9 @@
 """The base class of classifiers: one label for a text."""
 
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,8 @@ from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io import SavedModel
 from tinyseq.io.names import kept_name
 from tinyseq.nn.checks import check_device
-from tinyseq.torch_names.lookup import missing
 from tinyseq.torch_names.other_names import CLASSIFIER
+from tinyseq.torch_names.owners import HintedABC, no_attribute
 
 Learnt = TypeVar("Learnt")
 Label = str | int
@@ -74,7 +74,7 @@ class Evaluation(NamedTuple):
         return cls(float(right.sum() / len(gold)), float(f1.mean()), confusion, classes.symbols)
 
 
-class Classifier(SavedModel, ABC):
+class Classifier(SavedModel, metaclass=HintedABC):
     """The base class of classifiers, with the methods of scikit-learn's.
 
     A subclass defines `classes`, `fit` and `log_proba`. With `saved` and `restored` (see `tinyseq.io.SavedModel`) it
@@ -91,12 +91,13 @@ class Classifier(SavedModel, ABC):
         array(['even', 'odd'], dtype='<U4')
     """
 
+    _other_names: ClassVar[dict[str, str]] = CLASSIFIER
     settings: dict[str, Any]  # the constructor's arguments
 
     if not TYPE_CHECKING:  # for type checkers a missing name stays an error
 
         def __getattr__(self, name: str) -> NoReturn:
-            raise missing(f"{type(self).__name__!r} object", name, CLASSIFIER, owned=self)
+            raise no_attribute(self, name)
 
     @property
     @abstractmethod

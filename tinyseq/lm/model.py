@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,8 @@ from tinyseq.lm.perplexity import perplexity
 from tinyseq.lm.sampling import Choice
 from tinyseq.lm.words import END, joined, words_of
 from tinyseq.random import Rng, as_generator
-from tinyseq.torch_names.lookup import missing
 from tinyseq.torch_names.other_names import LANGUAGE_MODEL
+from tinyseq.torch_names.owners import Hinted, no_attribute
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
@@ -49,7 +49,7 @@ class TextScore(NamedTuple):
     unknown: float = 0.0
 
 
-class LanguageModel(SavedModel):
+class LanguageModel(SavedModel, metaclass=Hinted):
     """The base of the language models.
 
     A subclass defines `vocabulary`, `log_probs`, `symbols_of` and `reader`.
@@ -67,6 +67,7 @@ class LanguageModel(SavedModel):
         True
     """
 
+    _other_names: ClassVar[dict[str, str]] = LANGUAGE_MODEL
     words: bool = False
 
     if TYPE_CHECKING:  # an attribute of networks, which checkpoints compare; a property of n-gram models
@@ -78,7 +79,7 @@ class LanguageModel(SavedModel):
     if not TYPE_CHECKING:  # for type checkers a missing name stays an error
 
         def __getattr__(self, name: str) -> NoReturn:
-            raise missing(f"{type(self).__name__!r} object", name, LANGUAGE_MODEL, owned=self)
+            raise no_attribute(self, name)
 
     def log_probs(self, text: Text) -> Floats:
         """log P of every symbol that `symbols_of` lists, given those before it, in nats (N,)."""

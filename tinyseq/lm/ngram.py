@@ -10,7 +10,7 @@ to the shorter history. Together they sum to one, so P does too. An unseen histo
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any, Generic, NamedTuple, Self, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from tinyseq.lm.model import Floats, LanguageModel, Read, Text
 from tinyseq.lm.smoothing import SMOOTHINGS, Shares, absolute_discount, additive, discounts, witten_bell
 from tinyseq.lm.words import END, check_word_vocabulary, sentences_of, word_vocabulary
 from tinyseq.nn.checks import check_flags
+from tinyseq.torch_names.other_names import NGRAMS
 from tinyseq.torch_names.settings import explained
 
 Symbol = TypeVar("Symbol", bound=Hashable)
@@ -78,6 +79,8 @@ class NgramLM(LanguageModel, Generic[Symbol]):
         >>> model.prob("books", history), model.prob("exams", history), model.prob("laptops", history)
         (0.4, 0.1, 0.0)
     """
+
+    _other_names: ClassVar[dict[str, str]] = NGRAMS
 
     @explained
     @refuses_order

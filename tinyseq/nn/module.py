@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -16,8 +16,8 @@ from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import on_host, target_type, to_device, to_numpy
 from tinyseq.html_tables import TableCell, html_table
 from tinyseq.nn.parameter import Parameter
-from tinyseq.torch_names.lookup import missing
 from tinyseq.torch_names.names import MODULE
+from tinyseq.torch_names.owners import no_attribute
 from tinyseq.torch_names.settings import Explained
 
 State = dict[str, np.ndarray[Any, np.dtype[Any]]]
@@ -46,6 +46,7 @@ class Module(metaclass=Explained):
     """
 
     training = True
+    _other_names: ClassVar[dict[str, str]] = MODULE
     _name: str | None = None  # the attribute that holds this module in its parent
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -74,7 +75,7 @@ class Module(metaclass=Explained):
     if not TYPE_CHECKING:  # for type checkers a missing name stays an error
 
         def __getattr__(self, name: str) -> NoReturn:
-            raise missing(f"{type(self).__name__!r} object", name, MODULE, owned=self)
+            raise no_attribute(self, name)
 
     def _check_replacement(self, name: str, old: Any, value: Any) -> None:
         """Refuse an assignment that would silently remove a parameter or a module from the model."""

@@ -9,8 +9,8 @@ import numpy as np
 from tinyseq.arguments import as_called, check_unmasked
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, is_half, namespace_of, to_numpy
-from tinyseq.torch_names.lookup import missing
 from tinyseq.torch_names.names import OPTIMIZER
+from tinyseq.torch_names.owners import no_attribute
 from tinyseq.torch_names.settings import Explained
 
 Trials = tuple[Mapping[str, object], ...]
@@ -65,6 +65,7 @@ class Optimizer(metaclass=Explained):
         [0.5, -1.5]
     """
 
+    _other_names: ClassVar[dict[str, str]] = OPTIMIZER
     trials: ClassVar[Trials] = ({"lr": 0.05},)
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, weight_decay: float = 0.0) -> None:
@@ -79,7 +80,7 @@ class Optimizer(metaclass=Explained):
     if not TYPE_CHECKING:  # for type checkers a missing name stays an error
 
         def __getattr__(self, name: str) -> NoReturn:
-            raise missing(f"{type(self).__name__!r} object", name, OPTIMIZER, owned=self)
+            raise no_attribute(self, name)
 
     def remembered(self) -> set[str] | None:
         """The names of the entries that `update` keeps in a parameter's state; None if unknown."""

@@ -1,9 +1,9 @@
 """The base class of taggers: one label per word of a sentence."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, NoReturn, ParamSpec, Self, TypeVar
 
 from tinyseq import arguments
 from tinyseq.data.readers import Sentence, Tag, Word
@@ -11,8 +11,8 @@ from tinyseq.data.treebanks.chunks import Scheme
 from tinyseq.io import SavedModel
 from tinyseq.nn.checks import check_device
 from tinyseq.tagging.analysis import Analysis, analysis
-from tinyseq.torch_names.lookup import missing
 from tinyseq.torch_names.other_names import TAGGER
+from tinyseq.torch_names.owners import HintedABC, no_attribute
 
 Learnt = TypeVar("Learnt")
 P = ParamSpec("P")
@@ -38,7 +38,7 @@ class Accuracy(NamedTuple):
     unknown: float
 
 
-class Tagger(SavedModel, ABC):
+class Tagger(SavedModel, metaclass=HintedABC):
     """The base class of taggers.
 
     A subclass defines `known`, `fit` and `tag_many`. With `saved` and `restored` (see `tinyseq.io.SavedModel`) it can
@@ -55,10 +55,12 @@ class Tagger(SavedModel, ABC):
         ['A', 'CAT']
     """
 
+    _other_names: ClassVar[dict[str, str]] = TAGGER
+
     if not TYPE_CHECKING:  # for type checkers a missing name stays an error
 
         def __getattr__(self, name: str) -> NoReturn:
-            raise missing(f"{type(self).__name__!r} object", name, TAGGER, owned=self)
+            raise no_attribute(self, name)
 
     @property
     @abstractmethod

@@ -10,7 +10,7 @@ import difflib
 import functools
 import re
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -37,7 +37,7 @@ MODULES = {
 }
 
 
-def missing(owner: str, name: str, cures: dict[str, str], owned: object = None) -> AttributeError:
+def missing(owner: str, name: str, cures: Mapping[str, str], owned: object = None) -> AttributeError:
     """The error for an attribute that is not there.
 
     Args:
@@ -53,7 +53,7 @@ def missing(owner: str, name: str, cures: dict[str, str], owned: object = None) 
     return AttributeError(f"{owner} has no attribute {name!r}{ending}", name=name, obj=owned)
 
 
-def _ending(name: str, cures: dict[str, str]) -> str:
+def _ending(name: str, cures: Mapping[str, str]) -> str:
     if name.startswith("_"):
         return ""
     found = written(name, cures)
@@ -70,7 +70,7 @@ def _ending(name: str, cures: dict[str, str]) -> str:
     return f"; the nearest name is {near}" if near else ""
 
 
-def written(name: str, cures: dict[str, str]) -> str | None:
+def written(name: str, cures: Mapping[str, str]) -> str | None:
     """How a PyTorch function is written here, or None if there is no counterpart."""
     known = cures.get(name) or WRITTEN.get(name)
     if known is not None:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any, ParamSpec, TypeVar
 
+from tinyseq.torch_names.owners import Hinted
+
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
@@ -119,8 +121,8 @@ def explained(function: Callable[Parameters, Result]) -> Callable[Parameters, Re
     return call
 
 
-class Explained(type):
-    """A metaclass whose constructor errors explain unknown keyword arguments."""
+class Explained(Hinted):
+    """A metaclass whose constructor errors also explain unknown keyword arguments."""
 
     @property
     def __signature__(cls) -> inspect.Signature:

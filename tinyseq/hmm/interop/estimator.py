@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Collection, Hashable, Sequence
-from typing import Any, NoReturn, Self, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from tinyseq.hmm.learning.maximisation import warn_of_narrow
 from tinyseq.hmm.model.hmm import HMM
 from tinyseq.hmm.model.labels import Items
 from tinyseq.hmm.observations import Observations
+from tinyseq.torch_names.other_names import ESTIMATOR
+from tinyseq.torch_names.owners import Hinted, no_attribute
 
 
 class Settings(TypedDict, total=False):
@@ -39,7 +41,7 @@ class Settings(TypedDict, total=False):
     random_state: int | None
 
 
-class HMMEstimator:
+class HMMEstimator(metaclass=Hinted):
     """A hidden Markov model with scikit-learn's interface.
 
     One sample is one *sequence*: X is a list of sequences, and y, if given, the list of their state sequences. So
@@ -76,6 +78,8 @@ class HMMEstimator:
         ([['DT', 'NN']], 1.0)
     """
 
+    _other_names: ClassVar[dict[str, str]] = ESTIMATOR
+
     @refuses_order
     def __init__(
         self,
@@ -109,6 +113,11 @@ class HMMEstimator:
         self.learn = learn
         self.priors = priors
         self.random_state = random_state
+
+    if not TYPE_CHECKING:  # for type checkers a missing name stays an error
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise no_attribute(self, name)
 
     def fit(
         self,

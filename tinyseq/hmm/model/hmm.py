@@ -1,7 +1,7 @@
 """The hidden Markov model: its parameters, with inference, learning and conversion as methods."""
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,12 +19,12 @@ from tinyseq.hmm.model.probabilities import Table
 from tinyseq.hmm.queries import criteria, decoding, durations, filtering, likelihood, long_run, posterior, simulation
 from tinyseq.io import SavedModel
 from tinyseq.io.arrays import Arrays
-from tinyseq.torch_names.lookup import missing
 from tinyseq.torch_names.other_names import HMM as NAMES
+from tinyseq.torch_names.owners import Hinted, no_attribute
 from tinyseq.torch_names.settings import explained
 
 
-class HMM(SavedModel):
+class HMM(SavedModel, metaclass=Hinted):
     """A hidden Markov model of any n-gram order.
 
     P(states, observations) = prod_t P(s_t | s_{t-n+1}, ..., s_{t-1}) P(o_t | s_t). With n = 2 (bigrams of
@@ -67,6 +67,8 @@ class HMM(SavedModel):
                [0.135, 0.601, 0.264],
                [0.732, 0.098, 0.17 ]])
     """
+
+    _other_names: ClassVar[dict[str, str]] = NAMES
 
     @explained
     def __init__(
@@ -376,7 +378,7 @@ class HMM(SavedModel):
     if not TYPE_CHECKING:  # for type checkers a missing name stays an error
 
         def __getattr__(self, name: str) -> NoReturn:
-            raise missing(f"{type(self).__name__!r} object", name, NAMES, owned=self)
+            raise no_attribute(self, name)
 
     def _repr_html_(self) -> str:
         return notebook.model(self)

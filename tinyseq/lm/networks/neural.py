@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -29,9 +29,6 @@ from tinyseq.nn.checks import State, check_device, check_flags
 from tinyseq.optim import AdamW
 from tinyseq.optim.optimizer import not_negative
 from tinyseq.optim.schedules import Schedule
-from tinyseq.torch_names.lookup import missing
-from tinyseq.torch_names.names import MODULE
-from tinyseq.torch_names.other_names import LANGUAGE_MODEL
 from tinyseq.torch_names.settings import explained
 from tinyseq.train import Callback, Checkpoint, Report, Validation, train, warm_up_cosine
 from tinyseq.train.progress import run
@@ -55,11 +52,6 @@ class NeuralLM(Module, LanguageModel):
         self.words = bool(settings["words"])
         if self.words:
             check_word_vocabulary(self.vocabulary)
-
-    if not TYPE_CHECKING:  # for type checkers a missing name stays an error
-
-        def __getattr__(self, name: str) -> NoReturn:
-            raise missing(f"{type(self).__name__!r} object", name, MODULE | LANGUAGE_MODEL, owned=self)
 
     def forward(self, ids: TensorLike, state: TensorLike | None = None) -> tuple[Tensor, State]:
         """Scores of the next symbol after each one.

@@ -7,7 +7,7 @@ the best sequence's score is the sequence.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +28,7 @@ from tinyseq.nn import init
 from tinyseq.nn.chains.chunk_rules import Pair
 from tinyseq.nn.checks import as_ids, as_lengths, as_numbers, check_flags, check_ids
 from tinyseq.nn.module import Module
+from tinyseq.torch_names.other_names import CRF as NAMES
 
 Tables = tuple[Tensor, Tensor, Tensor]
 Mask = ArrayLike | None  # True where a step is real
@@ -66,6 +67,8 @@ class CRF(Module):
         >>> crf.decode(scores)
         [0, 0]
     """
+
+    _other_names: ClassVar[dict[str, str]] = NAMES
 
     def __init__(
         self,

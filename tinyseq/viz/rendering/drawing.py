@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from tinyseq.arguments import whole
 from tinyseq.io import atomic_write, check_output
-from tinyseq.torch_names.lookup import missing
 from tinyseq.torch_names.other_names import DRAWING
+from tinyseq.torch_names.owners import Hinted, no_attribute
 from tinyseq.viz.page.embedded import LEAST_HEIGHT, Page
 from tinyseq.viz.page.html import page
 from tinyseq.viz.rendering.graphviz import render, render_svg
@@ -27,7 +27,7 @@ CELL = 900  # pixels: the width of a notebook's cell, to which pictures shrink
 Told = tuple["Drawing", Mapping[str, Any]]  # a picture for a page, and its story
 
 
-class Drawing:
+class Drawing(metaclass=Hinted):
     """A picture that can be shown in a notebook, saved, or read as DOT text.
 
     Args:
@@ -43,6 +43,8 @@ class Drawing:
         >>> print(drawing.dot)
         digraph { a -> b }
     """
+
+    _other_names: ClassVar[dict[str, str]] = DRAWING
 
     def __init__(
         self,
@@ -63,7 +65,7 @@ class Drawing:
     if not TYPE_CHECKING:  # for type checkers a missing name stays an error
 
         def __getattr__(self, name: str) -> NoReturn:
-            raise missing(f"{type(self).__name__!r} object", name, DRAWING, owned=self)
+            raise no_attribute(self, name)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Drawing":
         other = Drawing(self.dot, self.title, self._tell, self._svg)  # drawings are immutable
