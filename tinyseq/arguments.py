@@ -1,7 +1,7 @@
 """Argument checks that every module uses: whole numbers are whole, and a list of words is not a string."""
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from inspect import signature
 from typing import Any, ParamSpec, TypeVar
@@ -69,6 +69,30 @@ def number(name: str, value: Any) -> float:
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, got {shown(value)}")
     return float(value)
+
+
+def text(name: str, value: Any) -> str:
+    """A title or a label, which must be a string.
+
+    Example:
+        >>> text("title", 1)
+        Traceback (most recent call last):
+        TypeError: title must be a string, got 1
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, got {shown(value)}")
+    return value
+
+
+def is_list(value: object) -> bool:
+    """Whether a value holds items in an order: a list, a string, an array that is no single number.
+
+    Example:
+        >>> is_list("abc"), is_list(np.ones(3)), is_list(np.ones(())), is_list({1, 2}), is_list({"a": 1})
+        (True, True, False, False, False)
+    """
+    listed = hasattr(value, "__len__") and hasattr(value, "__getitem__") and not isinstance(value, Mapping)
+    return listed and getattr(value, "shape", None) != ()
 
 
 def dropped(name: str, value: Any) -> float:

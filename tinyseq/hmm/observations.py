@@ -1,12 +1,13 @@
 """Convert the user's sequences to the arrays that the passes take, and results back."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from copy import copy
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import numpy as np
 
+from tinyseq.arguments import is_list
 from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.tensor import Tensor, constant, constant_like
 from tinyseq.backend import Array, host_array, is_array, library_of, namespace_of, on_host
@@ -47,13 +48,7 @@ class Observations:
 
     def __init__(self, model: Parameters, x: Any, states: Any = None, name: str = "x") -> None:
         self.model = model
-        if (
-            not hasattr(x, "__len__")
-            or not hasattr(x, "__getitem__")
-            or isinstance(x, Mapping)
-            or getattr(x, "shape", None) == ()
-        ):
-            raise TypeError(f"{name} must be a list or an array, of symbols or of sequences, got {type(x).__name__}")
+        check_sequence(x, name)
         taken = partial(_array, on_device=isinstance(model.emissions, Given))
         x = [taken(part) for part in x] if isinstance(x, list | tuple) else taken(x)
         self.one = model.emissions.is_one(x)
@@ -240,6 +235,12 @@ class Observations:
             words = [self.model.emissions.describe(datum) for datum in data]
             allowed = None if self.allowed is None else self.rows.split(self.allowed)[number]
             raise explain(self.arcs, self.scores, self.batch, number, words, self.model.states, allowed)
+
+
+def check_sequence(x: object, name: str) -> None:
+    """Raise a TypeError for what cannot hold observations, such as a number or a generator."""
+    if not is_list(x):
+        raise TypeError(f"{name} must be a list or an array, of symbols or of sequences, got {type(x).__name__}")
 
 
 def _listed(x: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tinyseq.arguments import text
 from tinyseq.compiler.compiled import Compiled
 from tinyseq.compiler.fusion import Group, fuse
 from tinyseq.compiler.listing.lines import Listing, at_turns
@@ -76,6 +77,7 @@ def program(
     found = compiled.program if isinstance(compiled, Compiled) else compiled
     if not isinstance(found, Program):
         raise TypeError(f"program draws what ts.compile returned, got {type(found).__name__}")
+    title = text("title", title)
     picture = _Picture(found)
     if len(picture.boxes) > MOST_BOXES:
         raise ValueError(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import text
 from tinyseq.autograd.modes import step
 from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.tensor import Tensor, tensor
@@ -73,7 +74,8 @@ def cell(
             f"cell needs x and the previous state to call {name} with, as in "
             f"cell({name}, x, h); got {len(inputs)} inputs"
         )
-    content = one_step(_recorded(function, *inputs), name if title is None else title or " ")
+    heading = name if title is None else text("title", title) or " "
+    content = one_step(_recorded(function, *inputs), heading)
     with defaults(values=values, legend=legend, font_size=font_size, size=size) as chosen:
         paint = partial(Painter, content, values=bool(chosen.values), legend=bool(chosen.legend))
         return readable([lambda: paint().painted()], lambda: (paint().painted().drawing(), {}))

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple, get_args
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import is_list, shown, text, whole
 from tinyseq.autograd.calls.tensors import one_tensor
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.structure.record import Record, record
@@ -86,14 +86,21 @@ def graph(
         4
     """
     one_tensor(loss, "loss")
-    if view not in get_args(View):
+    if not isinstance(view, str) or view not in get_args(View):
         raise ValueError(f'view must be "unrolled", "folded" or "flat", got {view!r}')
+    title = text("title", title)
+    if not is_list(inputs):
+        raise TypeError(f"inputs must be a list, what each time step reads; got {shown(inputs)}")
+    if not isinstance(names, Mapping | None) or not all(
+        isinstance(tensor, Tensor) for tensor in (names or {}).values()
+    ):
+        raise TypeError(f'names must be a mapping from names to tensors, as {{"W": w}}; got {shown(names)}')
     settings = defaults(gradients=gradients, values=values, legend=legend, font_size=font_size, size=size)
     with settings as chosen, _without_collection():
-        shown = chosen.legend is not False
-        paint = partial(Painter, values=bool(chosen.values), title=title, legend=shown, inputs=inputs)
+        legend = chosen.legend is not False
+        paint = partial(Painter, values=bool(chosen.values), title=title, legend=legend, inputs=inputs)
         coloured, most = bool(chosen.gradients), None if depth is None else whole("depth", depth, 0)
-        request = _Request(loss, view, _wanted(steps), most, coloured, names, shown, paint)
+        request = _Request(loss, view, _wanted(steps), most, coloured, names, legend, paint)
         return readable(request.attempts(), request.told)
 
 
@@ -198,7 +205,7 @@ def _wanted(steps: int | Iterable[int] | None) -> list[int] | None:
     """The time steps to draw; None for the default ones."""
     if steps is None:
         return None
-    if isinstance(steps, Iterable) and not isinstance(steps, str):
+    if isinstance(steps, Iterable) and not isinstance(steps, str | bytes) and getattr(steps, "shape", None) != ():
         return [whole("steps", step, None) for step in steps]
     return [*range(whole("steps", steps) - 1), -1]
 

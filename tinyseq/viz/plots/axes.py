@@ -1,6 +1,6 @@
 """Common parts of plots: axes in one style, safe labels, and checks of arguments."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinyseq.arguments import is_list, number, shown, text
 from tinyseq.backend import on_host
 from tinyseq.viz.rendering.settings import current, in_type
 from tinyseq.viz.rendering.style import ACCENT, DISTINCT, GRID, INK, MUTED, RAMP, clean
@@ -43,6 +44,7 @@ def new_axes(title: str, x: str, y: str, *, grid: bool = True, width: float = 6.
         >>> _ = axes.plot([0, 1, 2], [0, 1, 4])
         >>> figure = finished(axes)  # as the last line of a cell, it is shown
     """
+    title = text("title", title)
     axes = _new_figure(width, height).add_subplot()
     _style(axes, title, x, y)
     axes.spines[["top", "right"]].set_visible(not grid)
@@ -66,6 +68,7 @@ def new_panels(title: str, x: str, names: Sequence[str], *, width: float, height
         >>> _ = loss.plot([2.0, 1.0]), norm.plot([0.5, 0.4])
         >>> figure = finished(loss)
     """
+    title = text("title", title)
     figure = _new_figure(width, height)
     panels = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
     for i, (axes, name) in enumerate(zip(panels, names, strict=True)):
@@ -149,9 +152,24 @@ def check_result(name: str, value: object, kinds: type | tuple[type, ...], sourc
         raise TypeError(f"{name} must be what {source} returns, got {type(value).__name__}")
 
 
+def numbers(values: ArrayLike, name: str) -> Floats:
+    """An array of numbers, from wherever it is."""
+    try:
+        return np.asarray(on_host(values), dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be an array of numbers, got {shown(values)}") from None
+
+
+def named_numbers(values: Mapping[str, float] | None, name: str) -> dict[str, float]:
+    """Places in a plot by their names."""
+    if not isinstance(values, Mapping | None):
+        raise TypeError(f'{name} must be a mapping from names to numbers, as {{"a": 1.5}}; got {shown(values)}')
+    return {key: number(f"{name}[{key!r}]", value) for key, value in (values or {}).items()}
+
+
 def series(x: ArrayLike, y: ArrayLike, name: str) -> tuple[Floats, Floats]:
     """Two sequences of numbers of equal length, not empty."""
-    at, values = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    at, values = numbers(x, f"the steps of {name}"), numbers(y, name)
     if at.ndim != 1 or at.shape != values.shape:
         raise ValueError(
             f"{name}: steps and values must be two sequences of equal length, got shapes {at.shape} and {values.shape}"
@@ -163,7 +181,7 @@ def series(x: ArrayLike, y: ArrayLike, name: str) -> tuple[Floats, Floats]:
 
 def table(values: ArrayLike, name: str, sides: str, square: bool = False) -> Floats:
     """A table of numbers, not empty; `sides` names its rows and columns."""
-    found = np.asarray(on_host(values), dtype=np.float64)
+    found = numbers(values, name)
     if found.ndim != 2 or not found.size or (square and found.shape[0] != found.shape[1]):
         form = "be a square table" if square else "have shape"
         raise ValueError(f"{name} must {form} ({sides}), got shape {found.shape}")
@@ -183,6 +201,8 @@ def labels(names: Sequence[object] | None, count: int, argument: str) -> list[st
     """Names as text; indices if there are no names."""
     if names is None:
         return [str(i) for i in range(count)]
+    if not is_list(names):
+        raise TypeError(f"{argument} must be a list of {count} names, got {shown(names)}")
     if len(names) != count:
         raise ValueError(f"{argument} must have {count} names, got {len(names)}")
     return [BLANKS.get(name) or literal(clean(name, limit=24)) for name in map(str, names)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tinyseq.arguments import shown, text
 from tinyseq.hmm import Durations
 from tinyseq.inspect import GradientFlow, JacobianNorms
 from tinyseq.tagging import CurvePoint
@@ -18,6 +19,7 @@ from tinyseq.viz.plots.axes import (
     legend_name,
     literal,
     look,
+    named_numbers,
     new_axes,
     note,
     series,
@@ -67,7 +69,7 @@ def loss_curve(
         ['training', 'held out']
     """
     x, y = series(range(np.size(steps)), steps, "losses") if train is None else series(steps, train, "train")
-    axes = new_axes(title, "training step", f"cross entropy ({clean(unit)})")
+    axes = new_axes(title, "training step", f"cross entropy ({clean(text('unit', unit))})")
     window = len(y) // 40
     if window > 1:
         axes.plot(x, y, color=TRAIN, alpha=0.25, linewidth=0.8)
@@ -75,15 +77,17 @@ def loss_curve(
     else:
         axes.plot(x, y, color=TRAIN, linewidth=1.8, marker="o", markersize=3.5 * (len(y) <= 40), label="training")
     if validation is not None:
+        if not isinstance(validation, tuple | list) or len(validation) != 2:
+            raise TypeError(f"validation must be a pair, steps and losses; got {shown(validation)}")
         at, losses = series(*validation, "validation")
         axes.plot(at, losses, color=VALIDATION, linewidth=1.8, marker="o", markersize=4.5, label="held out")
-    given, close = baselines or {}, 0.06 * np.ptp(axes.get_ylim())
+    given, close = named_numbers(baselines, "baselines"), 0.06 * np.ptp(axes.get_ylim())
     for name, loss in given.items():
         axes.axhline(loss, color=MUTED, linewidth=1.2, linestyle=(0, (5, 3)))
         below = any(0 < other - loss < close for other in given.values())
         shift, va = ((-4, -3), "top") if below else ((-4, 3), "bottom")
         note(axes, literal(clean(name)), (1, loss), shift, xycoords=axes.get_yaxis_transform(), ha="right", va=va)
-    for name, step in (marks or {}).items():
+    for name, step in named_numbers(marks, "marks").items():
         axes.axvline(step, color=MUTED, linewidth=0.8, linestyle=":")
         late = step > x.mean()  # a falling curve leaves space below it on the left, above it on the right
         shift, ha, va = ((-3, -3), "right", "top") if late else ((3, 3), "left", "bottom")
@@ -113,6 +117,8 @@ def learning_curve(points: Sequence[CurvePoint], *, title: str = "Accuracy by si
         >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
         ['all words', 'known words', 'unknown words']
     """
+    if not isinstance(points, list | tuple):
+        check_result("points", points, list, "ts.tagging.learning_curve")
     if not points:
         raise ValueError("points must hold at least one point, got none")
     for point in points:
@@ -242,7 +248,7 @@ def _logarithmic(
     axes: "Axes", steps: ArrayLike, values: ArrayLike, name: str, color: str, marker: str, style: str = "-"
 ) -> None:
     """A curve over time steps on a logarithmic scale."""
-    x, y = series(steps, values, name)
+    x, y = series(steps, values, f"norms of {name}")
     y = np.where(y > 0, y, np.nan)  # a gap, as zero has no logarithm
     axes.set_yscale("log")
     size = 3.5 if len(y) <= 60 and style == "-" else 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import is_list, shown, whole
 from tinyseq.hmm.results import Posterior
 from tinyseq.inspect import LagTable
 from tinyseq.viz.plots.axes import (
@@ -21,6 +21,7 @@ from tinyseq.viz.plots.axes import (
     new_axes,
     new_panels,
     note,
+    numbers,
     table,
     write_names,
     write_symbols,
@@ -254,7 +255,7 @@ def gates(
 
 def _of_sequence(values: ArrayLike, name: str, sequence: int) -> Floats:
     """A gate's values (T, H) for one sequence of a batch."""
-    value = np.asarray(values, dtype=np.float64)
+    value = numbers(values, f"the values of gate {clean(name)!r}")
     if value.ndim not in (2, 3) or not value.size:
         raise ValueError(f"the gate {clean(name)!r} must have values (T, H) or (T, H, B), got {value.shape}")
     if value.ndim == 2:
@@ -296,6 +297,8 @@ def alignment(
 
 
 def _truth_strip(axes: "Axes", truth: Sequence[int], length: int, count: int) -> None:
+    if not is_list(truth):
+        raise TypeError(f"truth must be a list of {length} state indices, got {shown(truth)}")
     indices = np.array([whole("truth", state, None) for state in truth], dtype=int)
     if indices.shape != (length,) or indices.min() < 0 or indices.max() >= count:
         raise ValueError(f"truth must contain {length} state indices below {count}, got shape {indices.shape}")

@@ -77,7 +77,7 @@ def defaults(
         >>> 'fill="#141414"' in drawing.svg()
         True
     """
-    if theme not in (None, "light", "dark"):
+    if not isinstance(theme, str | None) or theme not in (None, "light", "dark"):
         raise ValueError(f'theme must be "light" or "dark", got {theme!r}')
     for name, flag in {"values": values, "gradients": gradients, "legend": legend}.items():
         if flag is not None and not isinstance(flag, bool):
