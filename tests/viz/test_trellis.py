@@ -131,13 +131,13 @@ def test_what_is_said_of_a_cell_is_an_equation_that_holds(semiring, length, cats
     assert ("ln P(I like cats" in last or "best end" in last) if logs else "ln" not in last
 
 
-def test_scores_beyond_all_bounds_are_shown_as_logs():
+def test_scores_beyond_all_bounds_are_shown_as_they_are():
     hmm = HMM.from_logs([800.0, 0.0], [[0.0, -3.0], [1.0, 2.0]], [[0.0, -np.inf], [1.0, 1.0]], symbols="ab")
     dot = trellis(hmm, "aa").dot
     assert cells(dot)["t1_s0"][:2] == ["0", "800"]
-    assert "0 → 0, log probability 800" in dot
+    assert "0 → 0, score 800" in dot
     (forward, *_) = trellis(hmm, "aa")._tell()[1]["acts"]
-    assert forward["events"][0]["text"] == "score(0, 1) = ln P(a | 0) + ln P(0) = ln 1 + 800 = 800"
+    assert forward["events"][0]["text"] == "score(0, 1) = emission[1, 0] + start[0] = 0 + 800 = 800"
 
 
 def test_scores_of_another_model_are_numbered():

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tinyseq.arguments import text
 from tinyseq.hmm.model.hmm import HMM
 from tinyseq.torch_names.settings import explained
 from tinyseq.viz.hmm.lattice import Floats, check_model, floats
@@ -92,6 +93,7 @@ def automaton(
         >>> automaton(HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]]))
         Drawing('2 states')
     """
+    title = text("title", title)
     check_model(hmm, "as in automaton(hmm)")
     transition = floats(hmm.transition)
     if hmm.n != 2 or transition.ndim != 2:

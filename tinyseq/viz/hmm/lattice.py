@@ -16,6 +16,8 @@ from tinyseq.hmm.inference.chain import messages
 from tinyseq.hmm.inference.semirings import LOG, MAX, Semiring
 from tinyseq.hmm.model.hmm import HMM
 from tinyseq.hmm.model.probabilities import plain
+from tinyseq.nn.chains.crf import CRF
+from tinyseq.nn.checks import as_numbers
 from tinyseq.structure.paths import grouped
 from tinyseq.viz.rendering.style import clean, number
 
@@ -24,6 +26,7 @@ MOST_CELLS = 600
 
 
 History = tuple[int, ...]
+Kind = Literal["probability", "density", "score"]
 
 
 class Sum(NamedTuple):
@@ -54,6 +57,17 @@ SUMS = {
 }
 
 
+def sum_named(semiring: str) -> Sum:
+    """What is computed in a semiring.
+
+    Raises:
+        ValueError: it is unknown.
+    """
+    if not isinstance(semiring, str) or semiring not in SUMS:
+        raise ValueError(f'semiring must be "max" or "log", got {semiring!r}')
+    return SUMS[semiring]
+
+
 @dataclass(eq=False)
 class Cell:
     """A step, and the history of states up to it. All scores are natural logs; -inf means impossible.
@@ -61,7 +75,7 @@ class Cell:
     Attributes:
         t, row: its place.
         history: the last n - 1 states, oldest first; with n = 2, one state. It is shorter at the first steps.
-        name, newest: the names of its states, and that of the newest one.
+        names, name, newest: the names of its states, the same as one text, and that of the newest one.
         score: the message after the observation.
         emission: log P(o_t | s_t), where s_t is the newest state.
         before: log P(s_t | history) for each cell of the step before whose history it continues.
@@ -71,12 +85,19 @@ class Cell:
     t: int
     row: int
     history: History
-    name: str
-    newest: str
+    names: tuple[str, ...]
     score: float
     emission: float
     before: dict["Cell", float] = field(default_factory=dict)
     arriving: float = -math.inf
+
+    @property
+    def name(self) -> str:
+        return " ".join(self.names)
+
+    @property
+    def newest(self) -> str:
+        return self.names[-1]
 
     @cached_property
     def incoming(self) -> dict["Cell", float]:
@@ -114,7 +135,8 @@ class Lattice(NamedTuple):
         n: the length of the n-grams of states.
         states: their names.
         symbols: the observations.
-        density: whether the emissions are densities, which may exceed 1, rather than probabilities.
+        kind: what the numbers are: probabilities; densities of observations, which may exceed 1; or scores that are
+            neither, as those of a CRF.
     """
 
     columns: list[list[Cell]]
@@ -128,7 +150,7 @@ class Lattice(NamedTuple):
     n: int
     states: list[str]
     symbols: list[str]
-    density: bool
+    kind: Kind
 
     @property
     def semiring(self) -> str:
@@ -165,8 +187,6 @@ def lattice(
     Raises:
         ValueError: the semiring is unknown, x is empty or several sequences, or there are more than 600 cells.
     """
-    if semiring not in SUMS:
-        raise ValueError(f'semiring must be "max" or "log", got {semiring!r}')
     if not hmm.emissions.is_one(x):
         raise ValueError("a trellis shows one sequence, got several; pass one of them: trellis(hmm, sequences[0])")
     rows = hmm.emissions.read([x])
@@ -174,7 +194,7 @@ def lattice(
     if not length:
         raise ValueError("there is nothing to draw: the sequence is empty")
     _check_size(length, len(hmm.states) if hmm.n == 2 else 1)
-    over_paths = SUMS[semiring]
+    over_paths = sum_named(semiring)
     scores, emission, steps, end = _forward(hmm, rows.data, length, over_paths.semiring)
     total = over_paths.of(scores[-1] if end is None else scores[-1] + end)
     scores = [score.reshape(score.shape[-min(t, hmm.n - 1) :]) for t, score in enumerate(scores, 1)]
@@ -189,9 +209,8 @@ def lattice(
         before = columns[-1] if columns else []
         columns.append([])
         for row, history in homes.items():
-            *known, newest = (names[state] for state in history)
             found = float(scores[t][history]), float(emission[t, history[-1]])
-            cell = Cell(t, row, history, " ".join([*known, newest]), newest, *found)
+            cell = Cell(t, row, history, tuple(names[state] for state in history), *found)
             columns[t].append(cell)
             tails = (tail for tail in before if history[:-1] == tail.history[len(tail.history) + 1 - len(history) :])
             cell.before = {tail: float(steps[t][(*tail.history, history[-1])]) for tail in tails}
@@ -206,7 +225,17 @@ def lattice(
     else:
         symbols = [_shown(hmm, item, datum) for item, datum in zip(x, rows.data, strict=True)]
     numbers, said = (total, left_out, impossible, hmm.n), (names, symbols)
-    return Lattice(columns, len(histories), over_paths, start, stop, *numbers, *said, hmm.emissions.density)
+    return Lattice(columns, len(histories), over_paths, start, stop, *numbers, *said, _kind(hmm))
+
+
+def _kind(hmm: HMM) -> Kind:
+    """What the numbers of a model are."""
+    model = hmm.parameters
+    try:
+        model.replaced(model.tables, model.transition, model.emissions, model.end)  # refuses what is no probability
+    except ValueError:
+        return "score"
+    return "density" if model.emissions.density else "probability"
 
 
 def _forward(
@@ -275,9 +304,29 @@ def posteriors(hmm: HMM, x: Any, grid: Lattice) -> dict[Cell, float]:
     return dict(zip(grid.cells, np.exp(values - likelihood).tolist(), strict=True))
 
 
+def of_crf(crf: CRF, scores: Any) -> tuple[HMM, Floats]:
+    """A CRF as a model over given scores, and the scores of one sequence (T, K).
+
+    Raises:
+        ValueError: the scores have another shape.
+        TypeError: they are no numbers.
+    """
+    scores = as_numbers(scores, crf.start, "x")
+    if scores.ndim != 2:
+        raise ValueError(
+            f"x must be the scores of one sequence, (T, {crf.num_tags}), got shape {scores.shape}; of a batch "
+            "(T, B, K), scores[:, 0] are those of the first"
+        )
+    with no_grad():
+        start, transition, end = (plain(table) for table in crf.tables())
+    return HMM.from_logs(start, transition, None, end=end), floats(scores)
+
+
 def check_model(hmm: object, cure: str) -> None:
     """Raise a TypeError for what is no hidden Markov model, with what to do."""
     if not isinstance(hmm, HMM):
+        if isinstance(hmm, CRF):
+            cure = "ts.viz.trellis(crf, scores) draws a CRF"
         if hasattr(hmm, "tag"):
             cure = "ts.hmm.HMM.from_labelled(sentences) makes one of what a tagger has learnt from"
         raise TypeError(f"hmm must be a ts.hmm.HMM, got {type(hmm).__name__}; {cure}")

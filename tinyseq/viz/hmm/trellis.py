@@ -3,15 +3,19 @@
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import text, whole
+from tinyseq.autograd.tensor import TensorLike
 from tinyseq.backend import on_host
 from tinyseq.hmm.model.hmm import HMM
+from tinyseq.hmm.observations import check_sequence
 from tinyseq.hmm.queries.forms import One
+from tinyseq.nn.chains.crf import CRF
+from tinyseq.nn.checks import check_flags
 from tinyseq.torch_names.settings import explained
-from tinyseq.viz.hmm.lattice import Cell, Lattice, check_model, lattice, posteriors
-from tinyseq.viz.hmm.recurrence import Recurrence, exponential, total_text
+from tinyseq.viz.hmm.lattice import Cell, Lattice, check_model, lattice, of_crf, posteriors, sum_named
+from tinyseq.viz.hmm.recurrence import Recurrence, ScoreRecurrence
 from tinyseq.viz.layout.curves import Point, between, straight
 from tinyseq.viz.page.story import Act, Event, Story
 from tinyseq.viz.rendering.canvas import Canvas
@@ -57,8 +61,8 @@ class Path(NamedTuple):
 
 @explained
 def trellis(
-    hmm: HMM,
-    x: One,
+    hmm: HMM | CRF,
+    x: One | TensorLike,
     semiring: Literal["max", "log"] = "max",
     k: int = 1,
     posterior: bool = False,
@@ -80,9 +84,13 @@ def trellis(
     In the max semiring the best arc into each cell is dark and the best path is bold; in the log semiring the thickness
     of an arc is its share of the sum. Impossible cells are grey, and arcs of probability 0 are left out.
 
+    Scores that are no probabilities, such as those of a CRF, are shown as they are: they are added up along a path, and
+    ln Z, the logarithm of a sum over all paths, makes them probabilities.
+
     Args:
-        hmm: the model, with any n.
-        x: one sequence of observations.
+        hmm: the model, with any n: an HMM, or a `tinyseq.nn.CRF`. `HMM.from_logs` makes a model of any chain of scores;
+            with ``None`` for the emission, and names for the states, it also draws a CRF with its labels.
+        x: one sequence of observations; for a CRF, the scores of the network (T, K).
         semiring: ``"max"`` (Viterbi) or ``"log"`` (forward).
         k: in the max semiring, mark the k best paths, each in a different colour.
         posterior: shade the cells by P(state at t | x).
@@ -99,7 +107,7 @@ def trellis(
         The drawing.
 
     Raises:
-        TypeError: k is not an integer.
+        TypeError: ``hmm`` is no model, ``x`` is no sequence, or a setting has another type.
         ValueError: the semiring is unknown, the sequence is empty, the trellis has more than 600 cells, or a setting
             is out of range.
         ImpossibleSequenceError: no path is possible.
@@ -109,9 +117,19 @@ def trellis(
         >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]], states="LH", symbols="ab")
         >>> trellis(hmm, "abb")
         Drawing('Viterbi, in the max semiring: a b b')
+        >>> import tinyseq as ts
+        >>> crf = ts.nn.CRF(2, forbidden=[(0, 1)])
+        >>> trellis(crf, ts.tensor([[2.0, 0.0], [0.0, 1.0]]), semiring="log")
+        Drawing('Forward, in the log semiring: o1 o2')
     """
-    k = whole("k", k)
+    k, title = whole("k", k), text("title", title)
+    sum_named(semiring)
+    check_flags(posterior=posterior, candidates=candidates)
+    if isinstance(hmm, CRF):
+        hmm, x = of_crf(hmm, x)
     check_model(hmm, "the model comes first: trellis(hmm, x)")
+    check_sequence(x, "x")
+    one = cast(One, x)
     with defaults(values=values) as chosen:
         blank = chosen.values is False
     for name, wanted in (("candidates=True", candidates), (f"k={k}", k > 1)):
@@ -119,8 +137,8 @@ def trellis(
             given = "values=False" if values is False else "values=False from ts.viz.defaults"
             got = f"semiring={semiring!r}" if semiring != "max" else given
             raise ValueError(f"{name} needs the max semiring and its values, got {got}")
-    if semiring == "max" and hmm.emissions.is_one(x) and len(x):
-        decodings = [hmm.viterbi(x)] if k == 1 else hmm.kbest(x, k)
+    if semiring == "max" and hmm.emissions.is_one(one) and len(one):
+        decodings = [hmm.viterbi(one)] if k == 1 else hmm.kbest(one, k)
     else:
         decodings = []
     ways = [hmm.states.ids(on_host(found.path)).tolist() for found in decodings]
@@ -148,7 +166,7 @@ class _Painter:
     candidates: bool
 
     def __post_init__(self) -> None:
-        self.texts = Recurrence(self.grid)
+        self.texts = (ScoreRecurrence if self.grid.kind == "score" else Recurrence)(self.grid)
         self.steps, self.count = len(self.grid.columns), self.grid.rows
         self.labelled = self.count * len(self.grid.states) * self.steps <= MOST_LABELLED
         self.cells = {cell: self._cell_lines(cell) for cell in self.grid.cells}
@@ -184,7 +202,7 @@ class _Painter:
         details, forward = dict[str, dict[str, str]](), list[Event]()
         for cell in self.cells:
             facts = {"": f"{cell.name} at t = {cell.t + 1}", "score": self.texts.score(cell.score)}
-            facts[self.texts.emission(cell)] = number(exponential(cell.emission))
+            facts[self.texts.emission(cell)] = self.texts.value(cell.emission)
             if self.shade:
                 facts["posterior"] = number(self.shade[cell], 6)
             details[_name(cell)] = facts
@@ -222,7 +240,7 @@ class _Painter:
         if self.candidates and cell.t:
             lines += [small(told)._replace(struck=lost) for told, lost in self.texts.candidates(cell)]
         if self.count <= 9 and (self.steps <= MOST_EXPLAINED or not self.filled):
-            lines.append(small(f"{self.texts.emission(cell)} = {number(exponential(cell.emission))}"))
+            lines.append(small(f"{self.texts.emission(cell)} = {self.texts.value(cell.emission)}"))
         if self.shade:
             lines.append(small(f"posterior {number(self.shade[cell])}"))
         return lines
@@ -288,7 +306,7 @@ class _Painter:
 
     def _arc(self, tail: Cell, head: Cell, color: str, width: float) -> None:
         way, ends = self._between(tail, head), (self._tail(tail), _name(head))
-        self.canvas.edges.append(Edge(*ends, straight(*way), color, width, tooltip=_words(tail, head)))
+        self.canvas.edges.append(Edge(*ends, straight(*way), color, width, tooltip=self.texts.arc(tail, head)))
         self._probability("_".join(("p", *ends)), way, head.before[tail], 0.24)
 
     def _tail(self, cell: Cell) -> str:
@@ -302,7 +320,7 @@ class _Painter:
     def _probability(self, name: str, way: tuple[Point, Point], log_probability: float, fraction: float) -> None:
         """A number on an arc, at a distance from those of its neighbours, if the trellis has room for them."""
         if self.labelled:
-            chip = chip_on_line(name, number(exponential(log_probability)))
+            chip = chip_on_line(name, self.texts.value(log_probability))
             self.canvas.nodes.append(chip._replace(center=between(*way, fraction)))
 
     def _mark_paths(self) -> None:
@@ -312,7 +330,7 @@ class _Painter:
                 # If paths share an arc, the best one covers it, and the others alternate on either side.
                 place = sum((tail, head) in pairwise(other.cells) for other in self.paths[:rank])
                 way = straight(*self._between(tail, head, 4.0 * ((place + 1) // 2) * (-1) ** place))
-                ends, told = (self._tail(tail), _name(head)), _words(tail, head)
+                ends, told = (self._tail(tail), _name(head)), self.texts.arc(tail, head)
                 self.canvas.edges.append(Edge(*ends, way, path.color, width, tooltip=told, kind=kind))
 
     def _caption(self, heading: str) -> None:
@@ -339,7 +357,7 @@ class _Painter:
 
     def _results(self) -> list[list[Text]]:
         if self.grid.semiring == "log":
-            total = total_text(self.grid.total, self.texts.name) if self.filled else ""
+            total = self.texts.total(self.grid.total) if self.filled else ""
             return [[Text(f"sum over all paths: {total}", bold=True)]]
         if not self.filled:
             return [[Text("best path:", color=ACCENT, bold=True)]]
@@ -349,7 +367,7 @@ class _Painter:
         """A path in words; after a sample of its colour, in which words would be pale, if it is not the best one."""
         words = " → ".join(cell.newest for cell in path.cells)
         words = words if len(words) <= 100 else f"{self.steps} states"
-        told = f"{words}, {total_text(path.log_prob, self.texts.name)}"
+        told = f"{words}, {self.texts.total(path.log_prob)}"
         if rank == 0:
             return [Text(f"best path: {told}", color=path.color, bold=True)]
         return [Text("→", color=path.color, bold=True), Text(f"number {rank + 1}: {told}", beside=True)]
@@ -358,8 +376,3 @@ class _Painter:
 def _name(cell: Cell) -> str:
     """The name of a cell's box."""
     return f"t{cell.t + 1}_s{cell.row}"
-
-
-def _words(tail: Cell, head: Cell) -> str:
-    """The tooltip of an arc."""
-    return f"P({head.newest} | {tail.name}) = {number(exponential(head.before[tail]))}"
