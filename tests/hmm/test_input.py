@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from hmm.models import models
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from oracles import oracle
 
@@ -469,6 +469,29 @@ def test_a_transposed_table_of_emissions_is_told_by_its_shape():
         ValueError, match=r"emission has shape \(3, 2\), but needs one row for each of 2 states; use its .T"
     ):
         HMM([0.5, 0.5], np.full((2, 2), 0.5), np.full((3, 2), 0.5))
+
+
+@given(x=st.lists(st.text("abz", max_size=3), min_size=1, max_size=3))
+@example(["ab", "az"])
+def test_strings_of_letters_are_sequences_whichever_letters_are_known(x):
+    """A letter that was not known made one sequence of unknown words of several sequences."""
+    tables = [0.3, 0.7], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]]
+    model = HMM(*tables, symbols="ab?", unknown="?")
+    if all(len(letters) == 1 for letters in x):
+        assert model.log_likelihood(x) == model.log_likelihood("".join(x))
+    else:
+        assert model.log_likelihood(x).tolist() == [model.log_likelihood(letters) for letters in x]
+
+
+@given(x=st.lists(st.sampled_from([("a", 1), ("b", 2), ("z", 3)]), min_size=1, max_size=3))
+def test_tuples_are_symbols_in_a_model_of_tuples_also_unknown_ones(x):
+    """A first symbol that was not known made a sequence of it."""
+    tables = [0.3, 0.7], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]]
+    model = HMM(*tables, symbols=[("a", 1), ("b", 2), ("?", 0)], unknown=("?", 0))
+    known = [item if item in model.symbols else ("?", 0) for item in x]
+    assert model.log_likelihood(x) == model.log_likelihood(known)
+    for several in ([x, x], [tuple(x), tuple(x)], (x, x)):
+        assert model.log_likelihood(several).tolist() == [model.log_likelihood(known)] * 2
 
 
 @given(x=st.text("abz", max_size=4), known=st.text("abz", min_size=1, max_size=4), unknown=st.booleans())

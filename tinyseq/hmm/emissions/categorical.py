@@ -106,11 +106,16 @@ class Categorical(Emission):
         if isinstance(items, str) or not len(items):
             return True
         if self.symbols.letters and all(isinstance(item, str) for item in items):
-            words = any(len(item) != 1 for item in items)  # words over an alphabet: each is a sequence
-            if words and self.unknown is not None:  # else they are unknown words
-                words = all(letter in self.symbols for item in items for letter in item)
-            return not words
-        return items[0] in self.symbols or not isinstance(items[0], list | tuple | np.ndarray)
+            return all(len(item) == 1 for item in items)  # longer strings over an alphabet: each is a sequence
+        return self._is_symbol(items[0]) or not isinstance(items[0], list | tuple | np.ndarray)
+
+    def _is_symbol(self, item: object) -> bool:
+        """Whether an item is a symbol, known or not, though it could be a sequence: both may be tuples."""
+        if item in self.symbols:
+            return True
+        if self.unknown is None or not self.symbols.tuples or not isinstance(item, tuple):
+            return False
+        return not all(part is None or isinstance(part, tuple) or part in self.symbols for part in item)
 
     def read(self, sequences: Sequence[Any]) -> Rows:
         """Convert names or ids to ids, and None to V.

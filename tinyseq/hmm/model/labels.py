@@ -44,6 +44,7 @@ class Labels(Sequence[Any]):
             raise ValueError(f"{kind}s contains {twice!r} twice")
         # Numbers are ids, unless the names themselves are numbers.
         self.letters = all(isinstance(name, str) and len(name) == 1 for name in self.names)
+        self.tuples = any(isinstance(name, tuple) for name in self.names)
         self.numeric = self.named and any(isinstance(name, int | np.integer) for name in self.names)
 
     def __repr__(self) -> str:
