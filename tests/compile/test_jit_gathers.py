@@ -5,7 +5,8 @@ import pytest
 import python_kernels
 
 import tinyseq as ts
-from tinyseq.compiler.jit import cache, gathers
+from tinyseq.compiler.jit import cache
+from tinyseq.compiler.jit.passes import gathers
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, Step, kind_of
 from tinyseq.nn.recurrent.layers import Recurrent

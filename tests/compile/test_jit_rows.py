@@ -8,7 +8,8 @@ import python_kernels
 
 import tinyseq as ts
 from tinyseq.compiler.fusion import Group
-from tinyseq.compiler.jit import products, rows, tiles
+from tinyseq.compiler.jit import products
+from tinyseq.compiler.jit.passes import rows, tiles
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, kind_of
 from tinyseq.nn.recurrent.layers import Recurrent

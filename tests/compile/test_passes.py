@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import tinyseq as ts
 from tinyseq.compiler.executor import Executor
 from tinyseq.compiler.executors import Changed
-from tinyseq.compiler.packing import LINE, Span, packed
+from tinyseq.compiler.memory.packing import LINE, Span, packed
+from tinyseq.compiler.memory.plan import POOL
 from tinyseq.compiler.passes import (
     drop_dead,
     fold_constants,
@@ -21,7 +22,6 @@ from tinyseq.compiler.passes import (
     optimised,
     share_common,
 )
-from tinyseq.compiler.plan import POOL
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, kind_of, mapped, refs
 
@@ -188,7 +188,7 @@ SPANS = st.builds(
 def test_bytes_in_use_at_the_same_time_do_not_overlap(drawn, finest):
     groups = dict(enumerate(drawn))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tinyseq.compiler.packing._FINEST", finest)
+        patch.setattr("tinyseq.compiler.memory.packing._FINEST", finest)
         starts, total = packed(groups)
     for i, group in groups.items():
         assert starts[i] % LINE == 0

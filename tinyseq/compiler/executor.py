@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from tinyseq.backend import Array
+from tinyseq.compiler.memory.plan import POOL, Place, Plan, row_of
 from tinyseq.compiler.passes import is_join, lifetimes, takes_buffer
-from tinyseq.compiler.plan import POOL, Place, Plan, row_of
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.running import Memory, Pass, Runner, aligned, called
 from tinyseq.compiler.steps import Ref, Step, taken

@@ -14,18 +14,18 @@ import numpy as np
 from tinyseq.backend import Array
 from tinyseq.compiler.fusion import Group, Item, fuse, push_views
 from tinyseq.compiler.jit import cache, threads
-from tinyseq.compiler.jit.formulas import Operand, axes_of, body, form, kernel_numbers, kernel_source
-from tinyseq.compiler.jit.gathers import multiply_tables, rows_of
-from tinyseq.compiler.jit.joins import share_joins
 from tinyseq.compiler.jit.kernels import Kernel
+from tinyseq.compiler.jit.loops import Operand, axes_of, body, form, kernel_numbers, kernel_source
+from tinyseq.compiler.jit.passes.gathers import multiply_tables, rows_of
+from tinyseq.compiler.jit.passes.joins import share_joins
+from tinyseq.compiler.jit.passes.recompute import keep_less
+from tinyseq.compiler.jit.passes.rows import lay_out_in_rows
+from tinyseq.compiler.jit.passes.tiles import pack_weights, split_stacks, sunk, tiled_of
 from tinyseq.compiler.jit.products import product_of
-from tinyseq.compiler.jit.recompute import keep_less
-from tinyseq.compiler.jit.rows import lay_out_in_rows
 from tinyseq.compiler.jit.sums import sums_of
 from tinyseq.compiler.jit.threads import Call, Span, Work, shared, stretches
-from tinyseq.compiler.jit.tiles import pack_weights, split_stacks, sunk, tiled_of
+from tinyseq.compiler.memory.plan import FRESH, GIVEN, NUMPY, POOL, Place, Plan, address
 from tinyseq.compiler.passes import drop_dead, is_join, layout, lifetimes, share_common
-from tinyseq.compiler.plan import FRESH, GIVEN, NUMPY, POOL, Place, Plan, address
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.running import Known, Memory, Pass, Runner, aligned, called
 from tinyseq.compiler.steps import Kind, Ref, Step

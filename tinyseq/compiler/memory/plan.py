@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.compiler.fusion import Group, Item
-from tinyseq.compiler.packing import Span, packed
+from tinyseq.compiler.memory.packing import Span, packed
 from tinyseq.compiler.passes import lifetimes, takes_buffer
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Kind, Ref, Step, blank

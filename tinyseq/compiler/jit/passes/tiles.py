@@ -14,9 +14,9 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.compiler.fusion import Item
-from tinyseq.compiler.jit.gathers import picked
 from tinyseq.compiler.jit.kernels import Kernel
-from tinyseq.compiler.jit.rows import FEWEST, in_rows, is_product, is_stack
+from tinyseq.compiler.jit.passes.gathers import picked
+from tinyseq.compiler.jit.passes.rows import FEWEST, in_rows, is_product, is_stack
 from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, Step, kind_of

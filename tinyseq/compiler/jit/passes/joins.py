@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.compiler.jit.rows import joins_columns
+from tinyseq.compiler.jit.passes.rows import joins_columns
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, Step, blank, kind_of
 

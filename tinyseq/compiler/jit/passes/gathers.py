@@ -12,9 +12,9 @@ import numpy as np
 
 from tinyseq.backend import Array, gathered, scattered
 from tinyseq.compiler.fusion import lay_out_again
-from tinyseq.compiler.jit.joins import in_order
 from tinyseq.compiler.jit.kernels import Kernel
-from tinyseq.compiler.jit.rows import in_rows
+from tinyseq.compiler.jit.passes.joins import in_order
+from tinyseq.compiler.jit.passes.rows import in_rows
 from tinyseq.compiler.jit.sums import is_sum
 from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Program

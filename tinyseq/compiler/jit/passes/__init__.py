@@ -1,0 +1,1 @@
+"""Passes for recurrences, one in each file, and what their steps become in a kernel."""
