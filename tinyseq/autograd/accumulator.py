@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from math import prod
 from typing import Any
 
-from tinyseq.autograd.graph import Leaf, Node, Output, Parent
+from tinyseq.autograd.calls.conversion import is_complex
+from tinyseq.autograd.graph import Leaf, Node, Output, Parent, Shape
 from tinyseq.autograd.hooks import hooked
 from tinyseq.autograd.op import Op
+from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of
+from tinyseq.backend.sums import summed_to
 
 # At least this many uses are multiplied together. With all of them, the copies would come from outside the cache.
 TOGETHER = 16
@@ -51,16 +54,21 @@ class Accumulator:
             table[parent] = have + g
             self.owned.add(parent)
 
-    def defer(self, leaf: Leaf, op: Op, i: int, use: tuple[Any, ...]) -> bool:
+    def defer(self, leaf: Leaf, op: Op, i: int, use: tuple[Any, ...]) -> None:
         """Defer one use of a leaf as the i-th argument of an op, so that many uses become one product.
 
-        Returns:
-            Whether that product is due: enough uses, and together large enough that adding it to the leaf is cheap.
+        It is computed once there are enough uses, and together large enough that adding it to the leaf is cheap.
         """
         uses = self.deferred.setdefault((leaf, op, i), [])
         uses.append(use)
         count = len(uses)
-        return count >= TOGETHER and count * use[0].size >= 4 * prod(leaf.shape)
+        if count >= TOGETHER and count * use[0].size >= 4 * prod(leaf.shape):
+            self._add_deferred(leaf, op, i)
+
+    def _add_deferred(self, leaf: Leaf, op: Op, i: int) -> None:
+        uses = self.deferred.pop((leaf, op, i))
+        xp = namespace_of(uses[0][0])
+        self.add(leaf, fitted(xp, op.rules[i].rule(xp, uses), leaf.shape, leaf.dtype, op, i))
 
     def spread(self, leaf: Leaf, g: Any, op: Op) -> bool:
         """Add a small gradient of a leaf in the shape that it was broadcast to; those of one shape are summed together.
@@ -72,6 +80,15 @@ class Accumulator:
             return False
         self.add((leaf, g.shape), g)
         return True
+
+    def settle(self) -> None:
+        """Add what is left of the deferred uses, and of the gradients in the shapes that leaves were broadcast to."""
+        for leaf, op, i in list(self.deferred):
+            self._add_deferred(leaf, op, i)
+        for spread in [key for key in self.sums if type(key) is tuple]:
+            self.owned.discard(spread)  # the sum leaves; the next walk into this shape only borrows its first one
+            leaf, g = spread[0], self.sums.pop(spread)
+            self.add(leaf, summed_to(namespace_of(g), g, leaf.shape))
 
     def finished(self, node: Node, g: Any) -> Any:
         """All that arrived at a node, after its hooks; for several outputs a list, None where nothing arrived."""
@@ -108,3 +125,21 @@ class Accumulator:
     def owns(self, leaf: Leaf) -> bool:
         """Whether the gradient of a leaf is an array allocated here that nothing else refers to."""
         return leaf in self.owned and not leaf.hooks
+
+
+def fitted(xp: Any, g: Any, shape: Shape, dtype: Any, op: Op, i: int) -> Any:
+    """A gradient in its input's shape and dtype."""
+    if g.shape != shape:
+        if not op.broadcasts:
+            given = f"shape {g.shape} for argument {i} of shape {shape}"
+            raise AssertionError(f"the VJP of {op.name} gave {given}; broadcasts=True is for ops that broadcast")
+        g = summed_to(xp, g, shape)
+    if g.dtype == dtype:
+        return g
+    raw = g._array if isinstance(g, Tensor) else g
+    if is_complex(raw, raw.dtype) and not is_complex(raw, dtype):
+        raise TypeError(
+            f"{op.name} of a real argument {i} gave complex numbers, through which there are no gradients here; "
+            "compute with the real and the imaginary parts, as two tensors"
+        )
+    return xp.astype(g, dtype)

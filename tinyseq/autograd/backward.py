@@ -11,19 +11,18 @@ from contextlib import nullcontext
 from threading import Lock
 from typing import Any, Literal, NamedTuple, overload
 
-from tinyseq.autograd.accumulator import Accumulator
+from tinyseq.autograd.accumulator import Accumulator, fitted
 from tinyseq.autograd.anomaly import check_backward
-from tinyseq.autograd.calls.conversion import check_real, is_complex
+from tinyseq.autograd.calls.conversion import check_real
 from tinyseq.autograd.calls.errors import freed, mutated
 from tinyseq.autograd.calls.tensors import tensors_of
 from tinyseq.autograd.declare import TENSORS
-from tinyseq.autograd.graph import Leaf, Node, Output, Parent, Shape, ancestors, owner, readable
+from tinyseq.autograd.graph import Leaf, Node, Output, Parent, ancestors, owner, readable
 from tinyseq.autograd.hooks import as_gradient
 from tinyseq.autograd.modes import MODE, enable_grad
-from tinyseq.autograd.op import Op, Summed
+from tinyseq.autograd.op import Summed
 from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, constant
 from tinyseq.backend import NAMESPACES, Array, namespace_of
-from tinyseq.backend.sums import summed_to
 from tinyseq.torch_names.settings import explained
 
 
@@ -246,8 +245,7 @@ def walk(
             rule = rules[i]
             if summed and type(rule) is Summed:
                 if kind is Leaf and defers:
-                    if gradients.defer(parent, op, i, (g, *saved)):
-                        _settle(gradients, xp, parent, op, i)
+                    gradients.defer(parent, op, i, (g, *saved))
                     continue
                 rule = rule.one
             if takes == 2:  # by hand, as most ops save two values or none, and unpacking costs as much as a call
@@ -261,7 +259,7 @@ def walk(
             if gi.shape != parent.shape or gi.dtype is not parent.dtype:
                 if defers and kind is Leaf and gradients.spread(parent, gi, op):
                     continue
-                gi = _fitted(xp, gi, parent.shape, parent.dtype, op, i)
+                gi = fitted(xp, gi, parent.shape, parent.dtype, op, i)
             if anomaly:
                 check_backward(op.name, g if op.outputs else [g], gi, node.label)
             if watched:
@@ -279,22 +277,7 @@ def walk(
         if watched:
             yield Visit(node, g, shares)
             shares = []
-    _settle_all(gradients, xp)
-
-
-def _settle_all(gradients: Accumulator, xp: Any) -> None:
-    """Add what is left of the deferred uses, and of the gradients in the shapes that leaves were broadcast to."""
-    for leaf, op, i in list(gradients.deferred):
-        _settle(gradients, xp, leaf, op, i)
-    for spread in [key for key in gradients.sums if type(key) is tuple]:
-        gradients.owned.discard(spread)  # the sum leaves; the next walk into this shape only borrows its first one
-        gradients.add(spread[0], summed_to(xp, gradients.sums.pop(spread), spread[0].shape))
-
-
-def _settle(gradients: Accumulator, xp: Any, leaf: Leaf, op: Op, i: int) -> None:
-    """Add the gradient of the deferred uses of a leaf."""
-    uses = gradients.deferred.pop((leaf, op, i))
-    gradients.add(leaf, _fitted(xp, op.rules[i].rule(xp, uses), leaf.shape, leaf.dtype, op, i))
+    gradients.settle()
 
 
 _LOCK = Lock()
@@ -356,24 +339,6 @@ def _reattached(node: Node) -> tuple[Any, ...]:
         else:
             result.append(value)
     return tuple(result)
-
-
-def _fitted(xp: Any, g: Any, shape: Shape, dtype: Any, op: Op, i: int) -> Any:
-    """A gradient in its input's shape and dtype."""
-    if g.shape != shape:
-        if not op.broadcasts:
-            given = f"shape {g.shape} for argument {i} of shape {shape}"
-            raise AssertionError(f"the VJP of {op.name} gave {given}; broadcasts=True is for ops that broadcast")
-        g = summed_to(xp, g, shape)
-    if g.dtype == dtype:
-        return g
-    raw = g._array if isinstance(g, Tensor) else g
-    if is_complex(raw, raw.dtype) and not is_complex(raw, dtype):
-        raise TypeError(
-            f"{op.name} of a real argument {i} gave complex numbers, through which there are no gradients here; "
-            "compute with the real and the imaginary parts, as two tensors"
-        )
-    return xp.astype(g, dtype)
 
 
 def _own(g: Array, handed: set[int], seen: bool) -> Array:
