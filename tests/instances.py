@@ -69,7 +69,7 @@ def made_in(value: Any) -> str:
 
 def classes() -> dict[str, type]:
     """The public classes that have objects of their own: not the bases, and not the parts of an op's rule."""
-    inner = ("tinyseq.autograd.op", "tinyseq.autograd.promises", "tinyseq.autograd.backward")
+    inner = ("tinyseq.autograd.record.op", "tinyseq.autograd.record.promises", "tinyseq.autograd.backward")
     return {
         name: value
         for name, value in public().items()

@@ -27,7 +27,7 @@ from programs import as_program
 import tinyseq
 from tinyseq import Tensor
 from tinyseq.autograd.declare import FUNCTIONS
-from tinyseq.autograd.op import Op
+from tinyseq.autograd.record.op import Op
 
 ROOT = Path(__file__).resolve().parent.parent
 FACADE, METHODS = Path("tinyseq/__init__.pyi"), Path("tinyseq/autograd/tensor_methods.pyi")

@@ -5,7 +5,7 @@ import pytest
 
 import tinyseq as ts
 from tinyseq.autograd import accumulator
-from tinyseq.autograd.op import Summed
+from tinyseq.autograd.record.op import Summed
 
 T, B, H = 20, 2, 3
 

@@ -305,7 +305,8 @@ def test_no_reader_knows_an_op_by_its_name(room):
         place = path.relative_to(ROOT / "tinyseq").as_posix()
         allowed = {name for start, reasons in LEGITIMATE.items() if place.startswith(start) for name in reasons}
         assert not literals(path) & names - allowed, (
-            f"tinyseq/{place} knows ops by their names; let their records say what it needs (tinyseq/autograd/op.py)"
+            f"tinyseq/{place} knows ops by their names; "
+            "let their records say what it needs (tinyseq/autograd/record/op.py)"
         )
 
 

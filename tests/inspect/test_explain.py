@@ -8,7 +8,7 @@ from loops import LAYERS, layer, normal, plain_loop
 
 import tinyseq as ts
 from tinyseq.autograd.declare import OPS
-from tinyseq.autograd.formula import plain, read, rules, tex
+from tinyseq.autograd.record.formula import plain, read, rules, tex
 
 OURS = [op for op in OPS.values() if op.module.startswith("tinyseq.") and not op.name.endswith("_example")]
 

@@ -27,7 +27,7 @@ ALLOWED = {
     ("*.load_state_dict(state)", "Any"): STATE,
     ("*.update(state)", "Any"): STATE,
     ("*.Optimizer.states", "Any"): STATE,
-    ("tinyseq.autograd.op.*", "*"): RAW,
+    ("tinyseq.autograd.record.op.*", "*"): RAW,
     ("tinyseq.autograd.declare.*", "*"): RAW,
     ("tinyseq.autograd.dispatch.apply(*", "Any"): RAW,
     ("tinyseq.autograd.backward.Visit.upstream", "Any"): RAW,

@@ -7,7 +7,7 @@ from typing import Any
 from tinyseq.autograd.calls.conversion import is_complex
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, Shape
 from tinyseq.autograd.hooks import hooked
-from tinyseq.autograd.op import Op
+from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of
 from tinyseq.backend.sums import summed_to

@@ -20,7 +20,7 @@ from tinyseq.autograd.declare import TENSORS
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, ancestors, owner, readable
 from tinyseq.autograd.hooks import as_gradient
 from tinyseq.autograd.modes import MODE, enable_grad
-from tinyseq.autograd.op import Summed
+from tinyseq.autograd.record.op import Summed
 from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, constant
 from tinyseq.backend import NAMESPACES, Array, namespace_of
 from tinyseq.torch_names.settings import explained

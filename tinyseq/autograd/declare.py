@@ -10,14 +10,14 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Literal, TypeVar, overload
 
-from tinyseq.autograd.axes import AxesRule, Kind
 from tinyseq.autograd.calls.composites import naming_itself
 from tinyseq.autograd.calls.declared import check_declaration
 from tinyseq.autograd.calls.docstrings import docstring
 from tinyseq.autograd.calls.whole import takes_whole_numbers
 from tinyseq.autograd.dispatch import apply, public_function
-from tinyseq.autograd.op import ForEach, Op, Rule, Summed
-from tinyseq.autograd.promises import CONDITIONED, NONZERO, POSITIVE, REAL, UNIT, Accuracy, Domain
+from tinyseq.autograd.record.axes import AxesRule, Kind
+from tinyseq.autograd.record.op import ForEach, Op, Rule, Summed
+from tinyseq.autograd.record.promises import CONDITIONED, NONZERO, POSITIVE, REAL, UNIT, Accuracy, Domain
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import EXTENSIONS, forget, recorded_whole
 from tinyseq.backend.sums import summed_to
@@ -133,7 +133,7 @@ def op(  # type: ignore[misc]  # the overloads give only the return types; the s
         tex: the rule as a formula, for drawings and ``inspect.explain``.
         domain: where random tests draw each input from.
         analytic: ``forward`` takes complex numbers, so that tests can use the complex-step derivative.
-        kind: its kind, one of `tinyseq.autograd.axes.Kind`: ``"elementwise"`` by default, or
+        kind: its kind, one of `tinyseq.autograd.record.axes.Kind`: ``"elementwise"`` by default, or
             ``"other"`` if ``calls`` names a family of its own. Drawings and `tinyseq.inspect` read it; gradients by
             step use it only if it is given explicitly.
         axes: which axes of the arguments run along an axis of the result, ``axes(use, axis)``; by default those of its

@@ -9,7 +9,7 @@ from tinyseq.autograd.calls.op_settings import by_name, settings_of
 from tinyseq.autograd.calls.operands import NUMBERS, constants, operand, operands, own
 from tinyseq.autograd.graph import Node, Output, Parent
 from tinyseq.autograd.modes import MODE, Label, tick
-from tinyseq.autograd.op import Kernels, Op
+from tinyseq.autograd.record.op import Kernels, Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import NAMESPACES, Array
 

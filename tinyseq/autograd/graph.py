@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any
 
 from tinyseq.autograd.modes import Label, tick
-from tinyseq.autograd.op import Op
+from tinyseq.autograd.record.op import Op
 from tinyseq.backend import Array
 
 Shape = tuple[int, ...]

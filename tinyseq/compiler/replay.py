@@ -9,7 +9,7 @@ import numpy as np
 from tinyseq import random
 from tinyseq.autograd.dispatch import recorded_outputs
 from tinyseq.autograd.modes import MODE
-from tinyseq.autograd.op import Op
+from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, library_of
 from tinyseq.compiler.executors import Changed, Executor, executor_for

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from tinyseq.autograd.calls.tensors import one_tensor
-from tinyseq.autograd.formula import (
+from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, owner
+from tinyseq.autograd.record.formula import (
     Group,
     Part,
     Parts,
@@ -18,8 +19,7 @@ from tinyseq.autograd.formula import (
     rewritten,
     rule_for,
 )
-from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, owner
-from tinyseq.autograd.op import Op
+from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.inspect.naming import Names
 from tinyseq.structure.paths import edges_in, leading_to, made_of, scalar_root
@@ -146,7 +146,7 @@ def rule_sent(op: Op, i: int, arguments: Sequence[Part], result: Part, shape: Sh
 
     Example:
         >>> from tinyseq.autograd.declare import OPS
-        >>> from tinyseq.autograd.formula import Name, text
+        >>> from tinyseq.autograd.record.formula import Name, text
         >>> text(rule_sent(OPS["tanh"], 0, [Name("a", "a")], Name("h", "h"), (5,), (5,)))
         '∇h (1 - h²)'
     """

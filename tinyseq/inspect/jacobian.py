@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.axes import BY_PLACE, MOVING
 from tinyseq.autograd.calls.tensors import one_tensor
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner, readable
+from tinyseq.autograd.record.axes import BY_PLACE, MOVING
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import namespace_of, to_numpy
 from tinyseq.structure.paths import edges_in, gradients, leading_to

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.formula import Name
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent
+from tinyseq.autograd.record.formula import Name
 from tinyseq.backend import to_numpy
 from tinyseq.structure.states import beginnings, loops, prefixes, stepped
 

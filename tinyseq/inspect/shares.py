@@ -8,9 +8,9 @@ takes a value without that axis, such as W_ih, its rule is called for one positi
 from collections import defaultdict
 from typing import Any, NamedTuple
 
-from tinyseq.autograd.axes import Axes, Use
 from tinyseq.autograd.declare import summed_to
 from tinyseq.autograd.graph import Node, Output, Parent, owner
+from tinyseq.autograd.record.axes import Axes, Use
 from tinyseq.backend import Array, is_array, namespace_of
 from tinyseq.structure.paths import add, gradients, only_at, readers_of_parts
 

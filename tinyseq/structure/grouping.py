@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
 
-from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER, TAKING_APART
+from tinyseq.autograd.record.axes import LOOKED_THROUGH, PUTTING_TOGETHER, TAKING_APART
 from tinyseq.structure.loops import Timeline
 from tinyseq.structure.parts import Taken, part_of, rows_of, steps_taken
 from tinyseq.structure.paths import grouped

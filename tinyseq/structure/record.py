@@ -14,9 +14,9 @@ from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.backward import walk
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner, readable
 from tinyseq.autograd.modes import Gates
-from tinyseq.autograd.op import Op
 from tinyseq.autograd.ops.moves.joined import joined, remembers
 from tinyseq.autograd.ops.moves.joined import owner as whole
+from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import Array
 from tinyseq.structure.paths import ones

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TypeGuard, TypeVar
 
-from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
-from tinyseq.autograd.op import Op
+from tinyseq.autograd.record.axes import LOOKED_THROUGH, PUTTING_TOGETHER
+from tinyseq.autograd.record.op import Op
 from tinyseq.structure.paths import first_steps, reached
 from tinyseq.structure.record import Scope
 

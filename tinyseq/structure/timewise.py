@@ -9,7 +9,7 @@ separate them.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tinyseq.autograd.axes import LOOKED_THROUGH, Use
+from tinyseq.autograd.record.axes import LOOKED_THROUGH, Use
 from tinyseq.structure.record import Source, Vertex, origin
 
 

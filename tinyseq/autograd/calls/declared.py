@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
-from tinyseq.autograd.axes import Kind
-from tinyseq.autograd.op import Op, Summed
+from tinyseq.autograd.record.axes import Kind
+from tinyseq.autograd.record.op import Op, Summed
 
 
 def check_declaration(record: Op) -> None:

@@ -2,7 +2,7 @@
 
 import inspect
 
-from tinyseq.autograd.op import Op
+from tinyseq.autograd.record.op import Op
 
 ONE = {"elementwise": "a tensor, an array or a number.", "reduction": "the values.", "along": "the values."}
 SEVERAL = {"elementwise": "tensors, arrays or numbers, of shapes that broadcast."}

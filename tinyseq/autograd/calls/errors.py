@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyseq.autograd.graph import Node
 from tinyseq.autograd.modes import MODE
-from tinyseq.autograd.op import Op
+from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import NAMESPACES, to_numpy
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tinyseq.autograd.calls.errors import place
-from tinyseq.autograd.op import Op
+from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.torch_names.settings import setting

@@ -11,7 +11,7 @@ from tinyseq.autograd.calls.conversion import HELD, holds_numbers
 from tinyseq.autograd.calls.errors import argument, place
 from tinyseq.autograd.graph import Parent
 from tinyseq.autograd.modes import Label
-from tinyseq.autograd.op import Op
+from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor, constant
 from tinyseq.backend import NAMESPACES, is_array
 

@@ -14,7 +14,7 @@ from tinyseq.autograd.backward import walk
 from tinyseq.autograd.dispatch import recorded_outputs
 from tinyseq.autograd.graph import Leaf, Parent, ancestors, owner
 from tinyseq.autograd.modes import MODE, enable_grad, tick
-from tinyseq.autograd.op import Op
+from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, is_recorded, namespace_of
 from tinyseq.random import replayed, state

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import Op
+from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.compiler.recording.hidden_state import EVERYONES, hidden_state
 

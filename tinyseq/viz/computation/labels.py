@@ -4,7 +4,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 
-from tinyseq.autograd.axes import PUTTING_TOGETHER
+from tinyseq.autograd.record.axes import PUTTING_TOGETHER
 from tinyseq.structure.parts import part_of
 from tinyseq.structure.record import Shape, Vertex
 from tinyseq.viz.computation.names import (

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from tinyseq.autograd.axes import PUTTING_TOGETHER
+from tinyseq.autograd.record.axes import PUTTING_TOGETHER
 from tinyseq.structure.grouping import End, Grouping
 from tinyseq.structure.loops import Timeline
 from tinyseq.structure.paths import grouped

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from tinyseq.autograd.axes import TAKING_APART
+from tinyseq.autograd.record.axes import TAKING_APART
 from tinyseq.structure.loops import Timeline
 from tinyseq.structure.states import differing, shared
 from tinyseq.viz.rendering.style import clean

@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import replace
 
-from tinyseq.autograd.axes import PUTTING_TOGETHER
+from tinyseq.autograd.record.axes import PUTTING_TOGETHER
 from tinyseq.structure.grouping import End, Grouping
 from tinyseq.structure.loops import Timeline
 from tinyseq.structure.record import Record, Vertex

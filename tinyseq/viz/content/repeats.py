@@ -7,7 +7,7 @@ in a folded drawing; and with those that are left out, what is computed only for
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterator, Sequence
 
-from tinyseq.autograd.axes import LOOKED_THROUGH, TAKING_APART
+from tinyseq.autograd.record.axes import LOOKED_THROUGH, TAKING_APART
 from tinyseq.structure.loops import Timeline
 from tinyseq.structure.paths import grouped, reached
 from tinyseq.structure.record import Vertex, origin

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER
+from tinyseq.autograd.record.axes import LOOKED_THROUGH, PUTTING_TOGETHER
 from tinyseq.backend import to_numpy
 from tinyseq.structure.paths import grouped, reached
 from tinyseq.structure.record import Scope, Shape, Vertex

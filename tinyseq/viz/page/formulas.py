@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.formula import SPACE, Applied, Name, Part, Parts, Scripted, Symbol, rewritten, text
+from tinyseq.autograd.record.formula import SPACE, Applied, Name, Part, Parts, Scripted, Symbol, rewritten, text
 from tinyseq.inspect.explain import rule_sent
 from tinyseq.structure.paths import reached
 from tinyseq.structure.record import Shape, Source

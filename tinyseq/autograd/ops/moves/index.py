@@ -8,11 +8,11 @@ from numpy.typing import DTypeLike
 
 from tinyseq import backend
 from tinyseq.arguments import whole
-from tinyseq.autograd.axes import Axes, Use
 from tinyseq.autograd.declare import FUNCTIONS, composite, offer, op
 from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.ops.moves.shape import broadcast_to
 from tinyseq.autograd.ops.reduce import along, axis_of
+from tinyseq.autograd.record.axes import Axes, Use
 from tinyseq.autograd.tensor import Index, Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import frozen, host_array, is_array, on_host, to_numpy
 from tinyseq.torch_names.settings import explained

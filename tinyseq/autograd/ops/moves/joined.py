@@ -10,7 +10,7 @@ from weakref import ref
 
 from tinyseq.autograd.graph import Node
 from tinyseq.autograd.modes import MODE
-from tinyseq.autograd.op import Op
+from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import Array, is_recorded, to_numpy
 

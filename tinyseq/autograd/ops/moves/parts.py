@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from tinyseq.arguments import whole
-from tinyseq.autograd.axes import but_along
 from tinyseq.autograd.declare import FUNCTIONS, OPS, composite, op
 from tinyseq.autograd.ops.moves.joined import remember
 from tinyseq.autograd.ops.moves.layout import side_by_side
 from tinyseq.autograd.ops.moves.shape import expand_dims
 from tinyseq.autograd.ops.reduce import along
+from tinyseq.autograd.record.axes import but_along
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 
 

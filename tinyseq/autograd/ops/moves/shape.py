@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.axes import Axes, Use
 from tinyseq.autograd.declare import FUNCTIONS, composite, offer, op
 from tinyseq.autograd.ops.reduce import axes_of, axis_of
+from tinyseq.autograd.record.axes import Axes, Use
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import on_host
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from tinyseq.autograd.axes import MOVING, RULES, Axes, AxesRule, Kind, Use
 from tinyseq.autograd.calls.whole import takes_whole_numbers
-from tinyseq.autograd.promises import REAL, Accuracy, Domain
+from tinyseq.autograd.record.axes import MOVING, RULES, Axes, AxesRule, Kind, Use
+from tinyseq.autograd.record.promises import REAL, Accuracy, Domain
 from tinyseq.backend import NAMESPACES, Array, namespace_of
 
 Rule = Callable[..., Any]
