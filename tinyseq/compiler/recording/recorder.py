@@ -2,9 +2,7 @@
 
 import operator
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from threading import RLock
+from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -13,7 +11,7 @@ from tinyseq.autograd.graph import Leaf, Parent
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, library_of, to_numpy
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.recording.active import ACTIVE, RecordingError, changing, unrepeatable, user_line
+from tinyseq.compiler.recording.active import RecordingError, unrepeatable, user_line
 from tinyseq.compiler.recording.arrays import Recorded, Whole
 from tinyseq.compiler.recording.outcomes import Outcome, Outcomes, tried, zeros
 from tinyseq.compiler.steps import Ref, Step, about, key, kind_of, mapped, refs
@@ -24,7 +22,6 @@ class Source(NamedTuple):
 
     tensor: Tensor
     node: Parent | None
-    grad: Tensor | None
     about: tuple[Any, ...]
 
 
@@ -39,6 +36,7 @@ class Recorder:
 
     Attributes:
         program: the steps so far.
+        arguments: the tensors that the function is called with.
         sources: tensors from outside, by the number of their value.
         draws: how random numbers were drawn, by the number of their value.
         drawn: the values of random draws.
@@ -49,6 +47,7 @@ class Recorder:
 
     def __init__(self, like: "Recorder | None" = None) -> None:
         self.program = Program()
+        self.arguments: list[Tensor] = []
         self.sources: dict[int, Source] = {}
         self.draws: dict[int, tuple[Any, ...]] = {}
         self.drawn: dict[int, Recorded] = {}
@@ -150,6 +149,7 @@ class Recorder:
         """Release values that have been computed, and all others too if nothing more will be recorded."""
         if for_good:
             self.examples, self._of_tensor, self._made, self.drawn = {}, {}, {}, {}
+            self.arguments.clear()
             self._alike = Outcomes()
         steps = {step.out for step in self.program.steps}
         self.examples = {number: example for number, example in self.examples.items() if number not in steps}
@@ -179,13 +179,19 @@ class Recorder:
                     "pass it as an argument, or detach() it"
                 )
             found = self.input(array)
-            self.sources[found.number] = Source(tensor, tensor.node, tensor.grad, about(array))
+            self.sources[found.number] = Source(tensor, tensor.node, about(array))
         self._of_tensor[id(tensor)] = tensor, found
         return found
 
     def made(self, tensor: Tensor) -> None:
         """Note that a tensor was created from a plain array while recording, so no code outside can change it."""
         self._made[id(tensor)] = tensor
+
+    def has_made(self, tensor: Tensor, array: Any) -> bool:
+        """Whether a tensor was created while recording."""
+        if type(array) is Recorded:
+            return not any(tensor is argument for argument in self.arguments)
+        return id(tensor) in self._made
 
     def truth(self, array: Recorded) -> bool:
         """A condition that the library evaluated: each replay evaluates it again, and stops if it differs."""
@@ -251,47 +257,3 @@ class Draws:
 
     def __getattr__(self, name: str) -> NoReturn:
         self._recorder.__getattr__(name)
-
-
-_LOCK = RLock()
-_SLOT: Any = Tensor.__dict__["_array"]  # read once, since a thread that waits for the lock would find the property
-
-
-@contextmanager
-def recording(recorder: Recorder) -> Iterator[None]:
-    """Inside the block, reading a tensor's array returns the recorded one.
-
-    So nothing is missed: parameters, masks, and whatever else the function reads from outside become inputs, even if an
-    op has no other argument. The class's attribute is a slot; inside the block a property replaces it, which behaves
-    like the slot in other threads.
-    """
-
-    def read(tensor: Tensor) -> Any:
-        array = _SLOT.__get__(tensor)
-        if ACTIVE.get() is None or type(array) is Recorded:
-            return array
-        if library_of(array) not in ("numpy", "cupy"):
-            raise RecordingError(
-                f"ts.compile records NumPy and CuPy arrays, got {type(array).__name__} at {user_line()}"
-            )
-        return recorder.of(tensor, array)
-
-    def write(tensor: Tensor, array: Any) -> None:
-        if ACTIVE.get() is not None:
-            try:
-                _SLOT.__get__(tensor)
-            except AttributeError:
-                if type(array) is not Recorded:
-                    recorder.made(tensor)
-            else:
-                raise changing("an update of a tensor")
-        _SLOT.__set__(tensor, array)
-
-    with _LOCK:
-        token = ACTIVE.set(recorder)
-        setattr(Tensor, "_array", property(read, write))  # noqa: B010 (for the type checker it is a slot)
-        try:
-            yield
-        finally:
-            setattr(Tensor, "_array", _SLOT)  # noqa: B010
-            ACTIVE.reset(token)

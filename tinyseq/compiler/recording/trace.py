@@ -16,8 +16,9 @@ from tinyseq.backend import library_of, to_numpy
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.recording.active import RecordingError, unrepeatable
 from tinyseq.compiler.recording.arrays import Recorded
-from tinyseq.compiler.recording.recorder import Recorder, Source, recording
+from tinyseq.compiler.recording.recorder import Recorder, Source
 from tinyseq.compiler.recording.surroundings import PLAIN
+from tinyseq.compiler.recording.tensors import recording
 from tinyseq.compiler.steps import key, rebuilt
 
 
@@ -42,7 +43,7 @@ class Trace:
         with recording(self.recorder), random.drawn_from(self.recorder):
             self.structure = rebuilt(function(*args, **settings), self._flattened)
             self.arrays = [self._value(t._array) for t in self._results]
-            self._check_left_alone()
+            self._check_no_hooks()
             self.recorder.program.outputs = self.arrays
             self.edges = self._backward()
         self.differentiable = [t.node is not None for t in self._results]
@@ -60,7 +61,8 @@ class Trace:
         leaf = None if value.node is None else Leaf(value._array)
         if leaf is not None:
             self._places[leaf] = place
-        return Tensor(self.recorder.input(value._array), leaf)
+        self.recorder.arguments.append(Tensor(self.recorder.input(value._array), leaf))
+        return self.recorder.arguments[-1]
 
     def _flattened(self, value: Any) -> Any:
         """What the function returned, with a `Result` if it is a tensor."""
@@ -80,15 +82,8 @@ class Trace:
             array = self.recorder.constant(array)
         return self.recorder.ref(array).number
 
-    def _check_left_alone(self) -> None:
-        """Raise if the function called backward() or set a hook, neither of which a replay would do."""
-        grads = [(source.tensor.grad, source.grad) for source in self.recorder.sources.values()]
-        if any(now is not then for now, then in grads) or any(leaf.grad is not None for leaf in self._places):
-            for source in self.recorder.sources.values():
-                source.tensor.grad = source.grad
-            raise RecordingError(
-                "backward() was called inside a compiled function; call it on what the function returns"
-            )
+    def _check_no_hooks(self) -> None:
+        """Raise if the function set a hook, which a replay would not do."""
         roots = [t.node for t in self._results if t.node is not None]
         if any(node.hooks for node in ancestors(roots)) or any(leaf.hooks for leaf in self._places):
             raise RecordingError("a hook was set inside a compiled function; set hooks on leaves, or do not compile")
@@ -112,10 +107,11 @@ class Trace:
         for node in reversed(ancestors([root for root, _ in self._roots])):
             node.seq = tick()  # as if recorded now: parameters may have been updated since
         deque(walk(gradients, nodes, retain_graph=len(self._roots) > 1), maxlen=0)
-        leaves = gradients.leaves()
-        sources = {source.node: source for source in recorder.sources.values()}
+        edges: dict[Any, int | Source] = {source.node: source for source in recorder.sources.values()}
+        edges.update(self._places)
+        leaves = [(leaf, g) for leaf, g in gradients.leaves() if leaf in edges]  # the others end with the call
         program.gradients = [self._value(g) for _, g in leaves]
-        return [self._places[leaf] if leaf in self._places else sources[leaf] for leaf, _ in leaves]
+        return [edges[leaf] for leaf, _ in leaves]
 
     def of_some(self, used: tuple[bool, ...]) -> tuple[Program, list[int | Source]]:
         """The program with the backward pass of some of the differentiable results, and its edges.

@@ -1,0 +1,119 @@
+"""Tensors while a function is recorded: what is read of them is noted, and what would change them is refused."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock
+from typing import Any
+
+from tinyseq.autograd.graph import Leaf
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import library_of
+from tinyseq.compiler.recording.active import ACTIVE, RecordingError, changing, user_line
+from tinyseq.compiler.recording.arrays import Recorded
+from tinyseq.compiler.recording.recorder import Recorder
+
+_LOCK = RLock()
+_ARRAY: Any = Tensor.__dict__["_array"]  # read once, since a thread that waits for the lock would find a property
+_FLAG: Any = Tensor.__dict__["requires_grad"]
+_GRAD: Any = Leaf.__dict__["grad"]
+
+
+@contextmanager
+def recording(recorder: Recorder) -> Iterator[None]:
+    """Inside the block, reading a tensor's array returns the recorded one.
+
+    So nothing is missed: parameters, masks, and whatever else the function reads from outside become inputs, even if an
+    op has no other argument. The attributes of the classes are slots and a property; inside the block other properties
+    replace them, which behave like them in other threads.
+    """
+    with _LOCK:
+        token = ACTIVE.set(recorder)
+        setattr(Tensor, "_array", _array_of(recorder))  # noqa: B010 (for the type checker it is a slot)
+        setattr(Tensor, "requires_grad", _flag_of(recorder))  # noqa: B010
+        setattr(Leaf, "grad", _NO_GRAD)  # noqa: B010
+        try:
+            yield
+        finally:
+            setattr(Tensor, "_array", _ARRAY)  # noqa: B010
+            setattr(Tensor, "requires_grad", _FLAG)  # noqa: B010
+            setattr(Leaf, "grad", _GRAD)  # noqa: B010
+            ACTIVE.reset(token)
+
+
+def _array_of(recorder: Recorder) -> property:
+    """`Tensor._array`: recorded when it is read, and never replaced."""
+
+    def read(tensor: Tensor) -> Any:
+        array = _ARRAY.__get__(tensor)
+        if ACTIVE.get() is None or type(array) is Recorded:
+            return array
+        if library_of(array) not in ("numpy", "cupy"):
+            raise RecordingError(
+                f"ts.compile records NumPy and CuPy arrays, got {type(array).__name__} at {user_line()}"
+            )
+        return recorder.of(tensor, array)
+
+    def write(tensor: Tensor, array: Any) -> None:
+        if ACTIVE.get() is not None:
+            if not _is_set(_ARRAY, tensor):
+                if type(array) is not Recorded:
+                    recorder.made(tensor)
+            else:
+                raise changing("an update of a tensor")
+        _ARRAY.__set__(tensor, array)
+
+    return property(read, write)
+
+
+def _flag_of(recorder: Recorder) -> property:
+    """`Tensor.requires_grad`: of a tensor from outside, replays compare it, and the function must not change it."""
+
+    def from_outside(tensor: Tensor) -> bool:
+        return ACTIVE.get() is not None and not recorder.has_made(tensor, _ARRAY.__get__(tensor))
+
+    def read(tensor: Tensor) -> bool:
+        if from_outside(tensor):
+            tensor.shape  # noqa: B018 (as a source, its place in the graph is compared)
+        return bool(_FLAG.__get__(tensor))
+
+    def write(tensor: Tensor, wanted: bool) -> None:
+        if (
+            ACTIVE.get() is not None
+            and not recorder.has_made(tensor, _ARRAY.__get__(tensor))
+            and wanted != read(tensor)
+        ):
+            raise RecordingError(
+                f"a compiled function sets requires_grad of a tensor that it has not made, at {user_line()}, which "
+                "replays would not do; set it outside"
+            )
+        _FLAG.__set__(tensor, wanted)
+
+    return property(read, write, doc=_FLAG.__doc__)
+
+
+def _read_grad(leaf: Leaf) -> Any:
+    return _GRAD.__get__(leaf) if ACTIVE.get() is None else _refuse_grad()
+
+
+def _write_grad(leaf: Leaf, grad: Any) -> None:
+    if ACTIVE.get() is not None and _is_set(_GRAD, leaf):
+        _refuse_grad()
+    _GRAD.__set__(leaf, grad)
+
+
+def _refuse_grad() -> None:
+    raise RecordingError(
+        f"a compiled function reads or changes .grad, at {user_line()}, as backward() and zero_grad() do, and replays "
+        "would not; call these outside, backward() on what the function returns, and pass gradients as arguments"
+    )
+
+
+_NO_GRAD = property(_read_grad, _write_grad)
+
+
+def _is_set(slot: Any, holder: Any) -> bool:
+    try:
+        slot.__get__(holder)
+    except AttributeError:
+        return False
+    return True
