@@ -77,6 +77,16 @@ def test_a_csv_file_is_a_table_by_its_ending(tinyseq):
     assert "t.csv, line 1: the header has only 'label', 'review'; expected one column 'text'" in error
 
 
+def test_texts_that_come_before_their_labels_are_remarked_on(tinyseq):
+    rows = [f"{word} film {i}\t{label}" for i in range(3) for word, label in (("warm", "good"), ("dull", "bad"))]
+    Path("swapped.tsv").write_text("\n".join(["text\tlabel", *rows]))
+    status, _, error = tinyseq("classify", "train", "swapped.tsv", "--out", "m.cls")
+    assert (status, error.count("\n")) == (0, 1)
+    assert "swapped.tsv: 7 different labels for 3 different texts; if the texts come first, swap the columns" in error
+    cured = ("--label-column", "label", "--text-column", "text")
+    assert tinyseq("classify", "train", "swapped.tsv", "--out", "m.cls", *cured)[::2] == (0, "")
+
+
 def test_a_header_that_is_read_as_a_text_is_remarked_on(tinyseq):
     how = ("--label-column", 1, "--text-column", 2)
     Path("numbers.csv").write_text("mood,review\n" + "good,warm\nbad,dull\n" * 2)

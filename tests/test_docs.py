@@ -6,12 +6,15 @@ A block marked `python` is executed; a block marked `pycon` is a doctest, whose 
 import doctest
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import typer
 
 import tinyseq as ts
+from tinyseq.commands.main import app
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -77,6 +80,40 @@ def test_an_error_on_a_page_names_its_line(tmp_path):
     with pytest.raises(ValueError, match="here") as caught:
         run(page, {})
     assert caught.traceback[-1].lineno + 1 == 5
+
+
+SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+WITH_TINYSEQ = re.compile(r"(?:^|&& |bin/|`)(tinyseq [^`&#\n]+)", re.MULTILINE)
+CHAPTERS = sorted((ROOT / "docs" / "book").glob("*.md"))
+
+
+def shown_commands(text: str) -> list[str]:
+    """The calls of `tinyseq` in blocks of shell commands, and those with options in a line of text."""
+    inline = [
+        found for found in WITH_TINYSEQ.findall(re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)) if "--" in found
+    ]
+    return [found for block in SHELL.findall(text) for found in WITH_TINYSEQ.findall(block)] + inline
+
+
+def parse(words: list[str]) -> None:
+    """Parse a command line as the command itself would, without running it."""
+    command, (name, *rest) = typer.main.get_command(app), words
+    while hasattr(command, "commands"):
+        command, (name, *rest) = command.commands[rest[0]], rest
+    command.make_context(name, rest)
+
+
+@pytest.mark.parametrize("page", [*PAGES, *CHAPTERS], ids=lambda page: page.name)
+def test_the_command_has_the_options_that_a_page_gives_it(page):
+    for line in shown_commands(page.read_text("utf-8")):
+        parse(shlex.split(line))
+
+
+def test_the_commands_of_pages_are_found_and_a_wrong_option_is_seen():
+    found = [line for page in (*PAGES, *CHAPTERS) for line in shown_commands(page.read_text("utf-8"))]
+    assert len(found) > 25
+    with pytest.raises(Exception, match="No such option: --colour"):
+        parse(["tinyseq", "draw", "rnn", "--colour", "blue"])
 
 
 PLACE = re.compile(r"`((?:tests|tinyseq|examples|docs)/[^`:]+)(?:::(\w+))?`")

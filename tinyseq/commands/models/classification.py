@@ -188,14 +188,18 @@ def _labelled(
             [found] = common.contents(table, [path], encoding, **{"separator": ending} | options)
         else:
             [found] = common.contents(labelled, [path], encoding)
-        _remark_on_header(found, common.named([path]))
+        _remark_on_columns(found, common.named([path]))
         pairs += found
     return [text for _, text in pairs], [label for label, _ in pairs]
 
 
-def _remark_on_header(pairs: list[tuple[str, str]], name: str) -> None:
-    """Warn if the first row looks like a header that was read as a text."""
-    counts = Counter(label for label, _ in pairs)
+def _remark_on_columns(pairs: list[tuple[str, str]], name: str) -> None:
+    """Warn if the first row looks like a header that was read as a text, or the texts come before their labels."""
+    counts, texts = Counter(label for label, _ in pairs), len({text for _, text in pairs})
+    if len(counts) > texts:
+        cure = "if the texts come first, swap the columns: --label-column 2 --text-column 1"
+        common.tell(f"{name}: {len(counts)} different labels for {common.counted(texts, 'different text')}; {cure}")
+        return
     first = pairs[0][0]
     if counts.pop(first) == 1 and counts and min(counts.values()) > 1:
         cure = "if the first row is a header, name its columns with --label-column and --text-column"
