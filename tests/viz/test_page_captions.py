@@ -1,6 +1,7 @@
 """The captions of the play: formulas with numbers, as a mathematician writes them, and true."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -167,6 +168,16 @@ def test_a_caption_reads_as_the_lecture_writes_it():
     assert {"∇b₂ h₁ᵀ", "∇a₂ x₂ᵀ", "∇y₂ᵀ h₂"} <= set(rules)
     lstm = [event.formula for event in Played("lstm").backward]
     assert "∇c₁ = ∇e₂ f₂ + ∇m₁ (1 - m₁²)" in lstm
+
+
+def test_the_formula_that_the_docs_quote_is_on_the_page_that_they_draw(tmp_path, monkeypatch):
+    text = (Path(__file__).resolve().parents[2] / "docs" / "page.md").read_text("utf-8")
+    namespace = {}
+    monkeypatch.chdir(tmp_path)
+    exec(re.search(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[1], namespace)
+    (event,) = [event for event in Played(namespace["loss"]).backward if event.formula.startswith("∇h₁ = ")]
+    parts = " + ".join(f"{part.numbers} from {part.origin}" for part in event.parts)
+    assert f"> {event.formula} = {event.result}\n> {parts}\n" in text
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru", "two_layers_in_both_directions"])
