@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST = 12  # rows or columns that are shown
-LONGEST = 24  # characters of a name
+LONGEST, LINE = 24, 64  # characters of a name, and of a caption that is not broken into lines
 BELOW, ABOVE, NO_NUMBER = "0, 114, 178", "213, 94, 0", "190, 0, 160"  # blue, orange and purple
 STRONGEST = 0.6  # of a colour, so that the page shines through, light or dark
 
@@ -33,7 +33,7 @@ def html_table(caption: str, rows: Iterable[Sequence[Any]], head: Sequence[Any] 
     body = "".join(
         f"<tr>{_cell('th', first)}{''.join(_cell('td', cell) for cell in cells)}</tr>" for first, *cells in rows
     )
-    one_line = ' style="white-space: nowrap"' if len(caption) <= LONGEST else ""  # a narrow table would break it
+    one_line = ' style="white-space: nowrap"' if len(caption) <= LINE else ""  # a narrow table would break it
     above = f"<caption{one_line}>{escape(caption)}</caption>" if caption else ""
     return f"<table>{above}{top}{body}</table>"
 

@@ -95,7 +95,21 @@ def test_the_svg_names_no_version_and_notebooks_show_it():
     svg = ABC.svg()
     assert "graphviz version" not in svg
     assert "DOCTYPE" not in svg
-    assert ABC._repr_svg_() == svg
+    assert ABC._repr_svg_().replace(' style="max-width: 100%; height: auto"', "") == svg
+
+
+@pytest.mark.browser
+def test_a_notebook_as_html_shows_a_wide_drawing_whole_and_a_narrow_tables_caption_in_one_line(browser, tmp_path):
+    hmm = ts.hmm.HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]], symbols=["a", "b"])
+    cells = [ts.viz.trellis(hmm, "abab")._repr_svg_(), hmm.viterbi("ab")._repr_html_()]
+    page = tmp_path / "cells.html"
+    page.write_text("<!doctype html>" + "".join(f"<div>{cell}</div>" for cell in cells), "utf-8")
+    browser.size(600, 800)
+    browser.open(page)
+    assert browser.run("document.documentElement.scrollWidth") <= 600
+    lines = "document.querySelector('caption').getClientRects().length"
+    height = "document.querySelector('caption').offsetHeight / document.querySelector('th').offsetHeight"
+    assert (browser.run(lines), browser.run(height) < 1.5) == (1, True)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pygraphviz") is None, reason="needs pygraphviz")

@@ -87,7 +87,8 @@ class Drawing(metaclass=Hinted):
         return self._svg() if self._svg else render_svg(self.dot)
 
     def _repr_svg_(self) -> str:
-        return self.svg()
+        """The picture, which shrinks to the width of a cell, also in a notebook that was exported as HTML."""
+        return self.svg().replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)
 
     def _repr_html_(self) -> str | None:
         """A frame that scrolls, if letters would not be legible when the picture shrinks to the width of a cell."""
