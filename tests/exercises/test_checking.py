@@ -7,6 +7,7 @@ import pickle
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from tinyseq.exercises import (
 )
 from tinyseq.exercises.checking import harmless
 from tinyseq.exercises.compare import difference, shown
+from tinyseq.exercises.record import read_edits
 from tinyseq.exercises.sandbox import Limits
 from tinyseq.exercises.submissions import plain_python
 
@@ -393,3 +395,30 @@ def test_faults_of_single_functions_stay_beside_them():
     report = Report([Verdict("softmax", "error", "x"), Verdict("forward", "error", "y"), Verdict("viterbi", "right")])
     assert repr(report).splitlines()[:2] == ["softmax  ! error: x", "forward  ! error: y"]
     assert report.comments == "softmax: error, x; forward: error, y"
+
+
+EDITS = """
+the sum runs over the rows
+    x.sum(1) => x.sum(0)
+    keep => drop
+nothing is returned
+    return x =>
+the loop is left out
+    for x in xs: =>
+        if xs:
+            x = xs[0]
+"""
+
+
+def test_how_mistakes_are_written():
+    assert read_edits(EDITS) == [
+        ["the sum runs over the rows", "x.sum(1)", "x.sum(0)", "keep", "drop"],
+        ["nothing is returned", "return x", ""],
+        ["the loop is left out", "for x in xs:", "if xs:\n    x = xs[0]"],
+    ]
+
+
+def test_a_piece_that_does_not_occur_once_is_an_error():
+    exercise = replace(EXERCISES["vjp_of_tanh"], edits="wrong\n    y**3 => y")
+    with pytest.raises(ValueError, match=r"vjp_of_tanh: 'y\*\*3' occurs 0 times in the solution, expected once"):
+        _ = exercise.mistakes

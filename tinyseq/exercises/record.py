@@ -59,7 +59,8 @@ class Exercise:
         task: the task, in Markdown with formulas in dollars.
         inputs: yields the arguments of calls, given a random generator with a fixed seed; it is called several times
             to get more random ones.
-        edits: the common mistakes: a message, then pairs of a piece of the solution and its replacement.
+        edits: the common mistakes: of each its message and, indented below it, the pieces of the solution that change,
+            each as ``old => new``. A replacement of several lines stands below, indented once more.
         given: functions that the solution uses and the student is given.
         properties: what must be true of every result. They explain an error that is none of the common mistakes.
         unique: whether the solution's results are the only right ones; if not, the properties alone decide.
@@ -79,7 +80,7 @@ class Exercise:
     title: str
     task: str
     inputs: Callable[[np.random.Generator], Iterator[Case]]
-    edits: Sequence[Sequence[str]]
+    edits: str
     given: Sequence[Callable[..., object]] = ()
     properties: Sequence[Property] = ()
     unique: bool = True
@@ -137,7 +138,9 @@ class Exercise:
         Raises:
             ValueError: a piece to be replaced does not occur in the solution exactly once.
         """
-        return tuple(Mistake(message, joined(self.preamble, self._edited(pairs))) for message, *pairs in self.edits)
+        return tuple(
+            Mistake(message, joined(self.preamble, self._edited(pairs))) for message, *pairs in read_edits(self.edits)
+        )
 
     def _edited(self, pairs: Sequence[str]) -> str:
         (definition,) = ast.parse(self.body).body
@@ -148,7 +151,8 @@ class Exercise:
         for old, new in zip(pairs[::2], pairs[1::2], strict=True):
             if code.count(old) != 1:
                 raise ValueError(f"{self.name}: {old!r} occurs {code.count(old)} times in the solution, expected once")
-            code = code.replace(old, new)
+            line = code[: code.index(old)].rpartition("\n")[2] + old
+            code = code.replace(old, textwrap.indent(new, line[: len(line) - len(line.lstrip())]).lstrip())
         return head + code
 
     @cached_property
@@ -181,6 +185,19 @@ class Exercise:
 
 
 DECLARED: dict[str, Exercise] = {}
+
+
+def read_edits(text: str) -> list[list[str]]:
+    """The common mistakes of an exercise: of each the message, then every piece that changes and its replacement."""
+    found: list[list[str]] = []
+    for line in textwrap.dedent(text).strip().splitlines():
+        if not line.startswith(" "):
+            found.append([line])
+        elif "=>" in line:
+            found[-1] += [piece.strip() for piece in line.split("=>")]
+        else:  # of a replacement of several lines
+            found[-1][-1] = f"{found[-1][-1]}\n{line}"
+    return [[message, *(textwrap.dedent(piece.lstrip("\n")) for piece in pieces)] for message, *pieces in found]
 
 
 def exercise(chapter: int, title: str, task: str, **settings: Any) -> Callable[[Function], Function]:

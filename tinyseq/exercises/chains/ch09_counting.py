@@ -28,49 +28,35 @@ def labelled_inputs(rng: Rng) -> Iterator[Case]:
     occurs, and has a successor at least once.
     """,
     inputs=labelled_inputs,
-    edits=[
-        (
-            "transitions are counted across sequences: from the end of one to the beginning of the next",
-            "initial[s[0]] += 1",
-            "initial[s[0]] += 1\n"
-            "        if s is not states[0]:\n            transition[last, s[0]] += 1\n        last = s[-1]",
-        ),
-        ("transitions are transposed: from and to are swapped", "transition[a, b] += 1", "transition[b, a] += 1"),
-        (
-            "the initial distribution counts every state, not only the first of each sequence",
-            "initial[s[0]] += 1",
-            "for a in s:\n            initial[a] += 1",
-        ),
-        (
-            "transition counts are divided by how often a state is entered, not by how often it is left",
-            "transition.sum(1, keepdims=True)",
-            "transition.sum(0)",
-        ),
-        (
-            "emission counts are divided by the count of the symbol: this is P(state | symbol)",
-            "emission.sum(1, keepdims=True)",
-            "np.maximum(emission.sum(0), 1)",
-        ),
-        (
-            "transition counts are divided by all visits to a state, but the last state of a sequence has no successor",
-            "emission = emission / emission.sum(1, keepdims=True)",
-            "visits = emission.sum(1, keepdims=True)\n    emission = emission / visits",
-            "transition.sum(1, keepdims=True)",
-            "visits",
-        ),
-        (
-            "transition counts are divided by the total count: this is P(from, to)",
-            "transition.sum(1, keepdims=True)",
-            "transition.sum()",
-        ),
-        (
-            "counts are returned, not probabilities",
-            "emission = emission / emission.sum(1, keepdims=True)\n    ",
-            "",
-            "initial / initial.sum(), transition / transition.sum(1, keepdims=True), emission",
-            "initial, transition, emission",
-        ),
-    ],
+    edits=r"""
+    transitions are counted across sequences: from the end of one to the beginning of the next
+        initial[s[0]] += 1 =>
+            initial[s[0]] += 1
+            if s is not states[0]:
+                transition[last, s[0]] += 1
+            last = s[-1]
+    transitions are transposed: from and to are swapped
+        transition[a, b] += 1 => transition[b, a] += 1
+    the initial distribution counts every state, not only the first of each sequence
+        initial[s[0]] += 1 =>
+            for a in s:
+                initial[a] += 1
+    transition counts are divided by how often a state is entered, not by how often it is left
+        transition.sum(1, keepdims=True) => transition.sum(0)
+    emission counts are divided by the count of the symbol: this is P(state | symbol)
+        emission.sum(1, keepdims=True) => np.maximum(emission.sum(0), 1)
+    transition counts are divided by all visits to a state, but the last state of a sequence has no successor
+        emission = emission / emission.sum(1, keepdims=True) =>
+            visits = emission.sum(1, keepdims=True)
+            emission = emission / visits
+        transition.sum(1, keepdims=True) => visits
+    transition counts are divided by the total count: this is P(from, to)
+        transition.sum(1, keepdims=True) => transition.sum()
+    counts are returned, not probabilities
+        emission = emission / emission.sum(1, keepdims=True) => pass
+        initial / initial.sum(), transition / transition.sum(1, keepdims=True), emission =>
+            initial, transition, emission
+    """,
 )
 def hmm_counts(
     states: list[list[int]], observations: list[list[int]], size: int, symbols: int
@@ -113,24 +99,24 @@ def path_inputs(rng: Rng) -> Iterator[Case]:
     transitions and all emissions.
     """,
     inputs=path_inputs,
-    edits=[
-        ("the initial probability is left out", "p = initial[states[0]] * ", "p = "),
-        (
-            "the transitions are transposed: from and to are swapped",
-            "transition[states[t - 1], states[t]]",
-            "transition[states[t], states[t - 1]]",
-        ),
-        ("the first emission is left out", " * emission[states[0], observations[0]]", ""),
-        (
-            "each observation is emitted by the state before its own",
-            "emission[states[t], observations[t]]",
-            "emission[states[t - 1], observations[t]]",
-        ),
-        ("this is the log of the probability", "return float(p)", "return float(np.log(p))"),
-        ("transitions are left out", "transition[states[t - 1], states[t]] * ", ""),
-        ("the last step is left out", "range(1, len(states))", "range(1, len(states) - 1)"),
-        ("emissions after the first are left out", " * emission[states[t], observations[t]]", ""),
-    ],
+    edits=r"""
+    the initial probability is left out
+        p = initial[states[0]] * emission => p = emission
+    the transitions are transposed: from and to are swapped
+        transition[states[t - 1], states[t]] => transition[states[t], states[t - 1]]
+    the first emission is left out
+        ] * emission[states[0], observations[0]] => ]
+    each observation is emitted by the state before its own
+        emission[states[t], observations[t]] => emission[states[t - 1], observations[t]]
+    this is the log of the probability
+        return float(p) => return float(np.log(p))
+    transitions are left out
+        transition[states[t - 1], states[t]] * emission => emission
+    the last step is left out
+        range(1, len(states)) => range(1, len(states) - 1)
+    emissions after the first are left out
+        ] * emission[states[t], observations[t]] => ]
+    """,
 )
 def joint_probability(
     initial: np.ndarray, transition: np.ndarray, emission: np.ndarray, states: np.ndarray, observations: np.ndarray
@@ -169,34 +155,20 @@ def state_inputs(rng: Rng) -> Iterator[Case]:
     lectures' lie detector, $P(b \mid N) = \frac12 \cdot \frac{9}{10} + 1 \cdot \frac{1}{10} = \frac{11}{20}$.
     """,
     inputs=state_inputs,
-    edits=[
-        (
-            "the current state emits the symbol; it should be the next one",
-            "transition[state] @ emission",
-            "emission[state]",
-        ),
-        (
-            "only the most likely next state is used",
-            "transition[state] @ emission",
-            "emission[transition[state].argmax()]",
-        ),
-        ("the column of the state is used instead of its row", "transition[state]", "transition[:, state]"),
-        (
-            "this is the observation two steps ahead",
-            "transition[state] @ emission",
-            "transition[state] @ transition @ emission",
-        ),
-        (
-            "all next states get the same weight, whatever their probability",
-            "transition[state] @ emission",
-            "emission.mean(0)",
-        ),
-        (
-            "for each symbol only the best next state is used; sum over all of them",
-            "transition[state] @ emission",
-            "(transition[state][:, None] * emission).max(0)",
-        ),
-    ],
+    edits=r"""
+    the current state emits the symbol; it should be the next one
+        transition[state] @ emission => emission[state]
+    only the most likely next state is used
+        transition[state] @ emission => emission[transition[state].argmax()]
+    the column of the state is used instead of its row
+        transition[state] => transition[:, state]
+    this is the observation two steps ahead
+        transition[state] @ emission => transition[state] @ transition @ emission
+    all next states get the same weight, whatever their probability
+        transition[state] @ emission => emission.mean(0)
+    for each symbol only the best next state is used; sum over all of them
+        transition[state] @ emission => (transition[state][:, None] * emission).max(0)
+    """,
 )
 def next_observation(transition: np.ndarray, emission: np.ndarray, state: int) -> np.ndarray:
     """The distribution of the next observation, given the current state.

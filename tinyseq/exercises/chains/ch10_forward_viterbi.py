@@ -30,32 +30,24 @@ def chain_inputs(rng: Rng) -> Iterator[Case]:
     properties=[
         lambda case, value: None if np.all(np.sum(value, 1) <= 1 + 1e-9) else "a row sums to more than 1",
     ],
-    edits=[
-        ("the transitions are transposed: from and to are swapped", "@ transition", "@ transition.T"),
-        (
-            "the first observation is left out: row 1 is the initial distribution",
-            "initial * emission[:, observations[0]]",
-            "initial",
-        ),
-        (
-            "only the best predecessor is used: this is Viterbi's table; sum over all of them",
-            "alpha[-1] @ transition",
-            "np.max(alpha[-1][:, None] * transition, 0)",
-        ),
-        ("each step uses the observation of the step before", "observations[t]]", "observations[t - 1]]"),
-        ("the emission is left out after the first step", " * emission[:, observations[t]])", ")"),
-        (
-            "the rows are normalised: they must sum to P(o_1, ..., o_t)",
-            "return np.array(alpha)",
-            "return np.array(alpha) / np.sum(alpha, 1, keepdims=True)",
-        ),
-        (
-            "every step starts again from the initial distribution, not from the previous row",
-            "alpha[-1] @",
-            "initial @",
-        ),
-        ("only the last row is returned", "return np.array(alpha)", "return alpha[-1]"),
-    ],
+    edits=r"""
+    the transitions are transposed: from and to are swapped
+        @ transition => @ transition.T
+    the first observation is left out: row 1 is the initial distribution
+        initial * emission[:, observations[0]] => initial
+    only the best predecessor is used: this is Viterbi's table; sum over all of them
+        alpha[-1] @ transition => np.max(alpha[-1][:, None] * transition, 0)
+    each step uses the observation of the step before
+        observations[t]] => observations[t - 1]]
+    the emission is left out after the first step
+        ) * emission[:, observations[t]]) => ))
+    the rows are normalised: they must sum to P(o_1, ..., o_t)
+        return np.array(alpha) => return np.array(alpha) / np.sum(alpha, 1, keepdims=True)
+    every step starts again from the initial distribution, not from the previous row
+        alpha[-1] @ => initial @
+    only the last row is returned
+        return np.array(alpha) => return alpha[-1]
+    """,
 )
 def forward(initial: np.ndarray, transition: np.ndarray, emission: np.ndarray, observations: np.ndarray) -> np.ndarray:
     """The forward probabilities.
@@ -84,40 +76,24 @@ def forward(initial: np.ndarray, transition: np.ndarray, emission: np.ndarray, o
     the pointers back from the best last state.
     """,
     inputs=chain_inputs,
-    edits=[
-        (
-            "each step takes the state that is best so far; follow the pointers back from the best last state",
-            "pointers.append(candidates.argmax(0))",
-            "pointers.append(np.full(len(score), score.argmax()))",
-        ),
-        ("the path is in reverse order", "path[::-1]", "path"),
-        (
-            "the pointers say where each state goes, not where it came from",
-            "candidates.argmax(0)",
-            "candidates.argmax(1)",
-        ),
-        (
-            "the scores of all predecessors are summed; take only the best one",
-            "candidates.max(0) *",
-            "candidates.sum(0) *",
-        ),
-        (
-            "the path is followed back from state 0, not from the best last state",
-            "path = [int(score.argmax())]",
-            "path = [0]",
-        ),
-        (
-            "the initial probabilities are left out",
-            "initial * emission[:, observations[0]]",
-            "emission[:, observations[0]]",
-        ),
-        ("the pointers are followed forwards in time, not backwards", "reversed(pointers)", "pointers"),
-        (
-            "the transitions are transposed: from and to are swapped",
-            "score[:, None] * transition",
-            "score[:, None] * transition.T",
-        ),
-    ],
+    edits=r"""
+    each step takes the state that is best so far; follow the pointers back from the best last state
+        pointers.append(candidates.argmax(0)) => pointers.append(np.full(len(score), score.argmax()))
+    the path is in reverse order
+        path[::-1] => path
+    the pointers say where each state goes, not where it came from
+        candidates.argmax(0) => candidates.argmax(1)
+    the scores of all predecessors are summed; take only the best one
+        candidates.max(0) * => candidates.sum(0) *
+    the path is followed back from state 0, not from the best last state
+        path = [int(score.argmax())] => path = [0]
+    the initial probabilities are left out
+        initial * emission[:, observations[0]] => emission[:, observations[0]]
+    the pointers are followed forwards in time, not backwards
+        reversed(pointers) => pointers
+    the transitions are transposed: from and to are swapped
+        score[:, None] * transition => score[:, None] * transition.T
+    """,
 )
 def viterbi(
     initial: np.ndarray, transition: np.ndarray, emission: np.ndarray, observations: np.ndarray
@@ -167,19 +143,24 @@ def log_inputs(rng: Rng) -> Iterator[Case]:
     are $-\infty$, so is the result, and not NaN.
     """,
     inputs=log_inputs,
-    edits=[
-        (
-            "nothing is subtracted before the exponential, so it overflows or underflows",
-            "top + np.log(np.sum(np.exp(x - top)))",
-            "np.log(np.sum(np.exp(x)))",
-        ),
-        ("this is the largest element, not the log of the sum", "top + np.log(np.sum(np.exp(x - top)))", "top"),
-        ("the maximum is subtracted, but not added back", "top + np.log", "np.log"),
-        ("the smallest element is subtracted, so the others overflow", "top = np.max(x)", "top = np.min(x)"),
-        ("if all elements are -inf, the result is NaN", "if top == -np.inf:\n        return -np.inf\n    ", ""),
-        ("the exponential is left out", "np.log(np.sum(np.exp(x - top)))", "np.log(np.sum(abs(x - top)))"),
-        ("this is the log of the mean", "np.sum(np.exp(x - top))", "np.mean(np.exp(x - top))"),
-    ],
+    edits=r"""
+    nothing is subtracted before the exponential, so it overflows or underflows
+        top + np.log(np.sum(np.exp(x - top))) => np.log(np.sum(np.exp(x)))
+    this is the largest element, not the log of the sum
+        top + np.log(np.sum(np.exp(x - top))) => top
+    the maximum is subtracted, but not added back
+        top + np.log => np.log
+    the smallest element is subtracted, so the others overflow
+        top = np.max(x) => top = np.min(x)
+    if all elements are -inf, the result is NaN
+        if top == -np.inf: => if False:
+    the exponential is left out
+        np.log(np.sum(np.exp(x - top))) => np.log(np.sum(abs(x - top)))
+    the log is to base 2, the exponential to base e
+        np.log( => np.log2(
+    this is the log of the mean
+        np.sum(np.exp(x - top)) => np.mean(np.exp(x - top))
+    """,
 )
 def log_sum_exp(x: np.ndarray) -> float:
     """The log of a sum of numbers, given by their logs.

@@ -25,45 +25,29 @@ def sequence_inputs(rng: Rng) -> Iterator[Case]:
     the count of $i, j$ as the first two states of a trigram. Pairs that begin no trigram get zeros.
     """,
     inputs=sequence_inputs,
-    edits=[
-        (
-            "the count of a pair includes pairs at the end of a sequence, which begin no trigram",
-            "total = counts.sum(2, keepdims=True)",
-            "total = np.zeros((size, size, 1))\n    for s in sequences:\n"
-            "        for i, j in zip(s[:-1], s[1:], strict=True):\n            total[i, j] += 1",
-        ),
-        ("the two states of the history are in the wrong order", "counts[i, j, k] += 1", "counts[j, i, k] += 1"),
-        (
-            "trigram counts are divided by the count of the last two states, not of the first two",
-            "counts.sum(2, keepdims=True)",
-            "counts.sum(0, keepdims=True)",
-        ),
-        (
-            "these are P(i, j, k): the counts are divided by all trigrams",
-            "counts.sum(2, keepdims=True)",
-            "counts.sum(keepdims=True)",
-        ),
-        (
-            "only the last state of the history is used: these are bigrams",
-            "counts.sum(2, keepdims=True)",
-            "counts.sum(2, keepdims=True).sum(0, keepdims=True)",
-        ),
-        (
-            "trigrams run from one sequence into the next",
-            "for s in sequences:\n        for",
-            "for s in [sum(sequences, [])]:\n        for",
-        ),
-        (
-            "the last trigram of each sequence is left out",
-            "zip(s[:-2], s[1:-1], s[2:], strict=True)",
-            "zip(s[:-3], s[1:-2], s[2:-1])",
-        ),
-        (
-            "the axes of the result are in reverse order: the next state must come last",
-            "np.where(total > 0, counts / np.maximum(total, 1), 0.0)",
-            "np.where(total > 0, counts / np.maximum(total, 1), 0.0).transpose(2, 1, 0)",
-        ),
-    ],
+    edits=r"""
+    the count of a pair includes pairs at the end of a sequence, which begin no trigram
+        total = counts.sum(2, keepdims=True) =>
+            total = np.zeros((size, size, 1))
+            for s in sequences:
+                for i, j in zip(s[:-1], s[1:], strict=True):
+                    total[i, j] += 1
+    the two states of the history are in the wrong order
+        counts[i, j, k] += 1 => counts[j, i, k] += 1
+    trigram counts are divided by the count of the last two states, not of the first two
+        counts.sum(2, keepdims=True) => counts.sum(0, keepdims=True)
+    these are P(i, j, k): the counts are divided by all trigrams
+        counts.sum(2, keepdims=True) => counts.sum(keepdims=True)
+    only the last state of the history is used: these are bigrams
+        counts.sum(2, keepdims=True) => counts.sum(2, keepdims=True).sum(0, keepdims=True)
+    trigrams run from one sequence into the next
+        for s in sequences: => for s in [sum(sequences, [])]:
+    the last trigram of each sequence is left out
+        zip(s[:-2], s[1:-1], s[2:], strict=True) => zip(s[:-3], s[1:-2], s[2:-1])
+    the axes of the result are in reverse order: the next state must come last
+        np.where(total > 0, counts / np.maximum(total, 1), 0.0) =>
+            np.where(total > 0, counts / np.maximum(total, 1), 0.0).transpose(2, 1, 0)
+    """,
 )
 def trigram_transitions(sequences: list[list[int]], size: int) -> np.ndarray:
     """P(k | i, j) by relative frequency.
@@ -102,30 +86,25 @@ def trigram_inputs(rng: Rng) -> Iterator[Case]:
     and its probability. There are at least two observations.
     """,
     inputs=trigram_inputs,
-    edits=[
-        (
-            "the pointers are looked up with the two states in the wrong order",
-            "pointer[path[-1], path[-2]]",
-            "pointer[path[-2], path[-1]]",
-        ),
-        (
-            "the maximum is taken over the later state of the pair, not the earlier one",
-            "candidates.argmax(0)",
-            "candidates.argmax(1)",
-            "candidates.max(0)",
-            "candidates.max(1)",
-        ),
-        ("the scores of all histories are summed; take only the best one", "candidates.max(0)", "candidates.sum(0)"),
-        ("the path is in reverse order", "path[::-1]", "path"),
-        ("the first observation is left out", "(initial * emission[:, observations[0]])", "initial"),
-        ("the transition to the second state is left out", " * second *", " *"),
-        ("the last two states are in the wrong order", "path = [int(k), int(j)]", "path = [int(j), int(k)]"),
-        (
-            "the observation is emitted by the middle state, not by the last one",
-            "candidates.max(0) * emission[:, observations[t]]",
-            "candidates.max(0) * emission[:, observations[t]][:, None]",
-        ),
-    ],
+    edits=r"""
+    the pointers are looked up with the two states in the wrong order
+        pointer[path[-1], path[-2]] => pointer[path[-2], path[-1]]
+    the maximum is taken over the later state of the pair, not the earlier one
+        candidates.argmax(0) => candidates.argmax(1)
+        candidates.max(0) => candidates.max(1)
+    the scores of all histories are summed; take only the best one
+        candidates.max(0) => candidates.sum(0)
+    the path is in reverse order
+        path[::-1] => path
+    the first observation is left out
+        (initial * emission[:, observations[0]]) => initial
+    the transition to the second state is left out
+        ] * second * => ] *
+    the last two states are in the wrong order
+        path = [int(k), int(j)] => path = [int(j), int(k)]
+    the observation is emitted by the middle state, not by the last one
+        candidates.max(0) * emission[:, observations[t]] => candidates.max(0) * emission[:, observations[t]][:, None]
+    """,
 )
 def trigram_viterbi(
     initial: np.ndarray, second: np.ndarray, transition: np.ndarray, emission: np.ndarray, observations: np.ndarray

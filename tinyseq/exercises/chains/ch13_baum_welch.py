@@ -47,30 +47,27 @@ def learning_inputs(rng: Rng) -> Iterator[Case]:
             None if np.isclose(np.sum(value), len(case[3]) - 1) else "the expected transitions do not sum to T - 1"
         )
     ],
-    edits=[
-        ("the backward probability is taken before the transition, not after it", "* beta[t + 1]", "* beta[t]"),
-        ("the emission of the next state is left out", "emission[:, observations[t + 1]] * beta[t + 1]", "beta[t + 1]"),
-        ("the result is not divided by the probability of the observations", " / alpha[-1].sum()", ""),
-        (
-            "the result is transposed: from and to are swapped",
-            "alpha[t][:, None] * transition",
-            "alpha[t] * transition.T",
-            "* (emission[:, observations[t + 1]] * beta[t + 1])",
-            "* (emission[:, observations[t + 1]] * beta[t + 1])[:, None]",
-        ),
-        (
-            "the rows are normalised: these are the new transition probabilities, not counts",
-            "return expected / alpha[-1].sum()",
-            "return expected / expected.sum(1, keepdims=True)",
-        ),
-        ("the emission uses the current observation, not the next one", "observations[t + 1]]", "observations[t]]"),
-        (
-            "the posteriors of the two states are multiplied, as if the states were independent",
-            "alpha[t][:, None] * transition * (emission[:, observations[t + 1]] * beta[t + 1])",
-            "np.outer(alpha[t] * beta[t], alpha[t + 1] * beta[t + 1]) / alpha[-1].sum()",
-        ),
-        ("the last transition is left out", "range(len(observations) - 1)", "range(len(observations) - 2)"),
-    ],
+    edits=r"""
+    the backward probability is taken before the transition, not after it
+        * beta[t + 1] => * beta[t]
+    the emission of the next state is left out
+        emission[:, observations[t + 1]] * beta[t + 1] => beta[t + 1]
+    the result is not divided by the probability of the observations
+        expected / alpha[-1].sum() => expected
+    the result is transposed: from and to are swapped
+        alpha[t][:, None] * transition => alpha[t] * transition.T
+        * (emission[:, observations[t + 1]] * beta[t + 1]) =>
+            * (emission[:, observations[t + 1]] * beta[t + 1])[:, None]
+    the rows are normalised: these are the new transition probabilities, not counts
+        return expected / alpha[-1].sum() => return expected / expected.sum(1, keepdims=True)
+    the emission uses the current observation, not the next one
+        observations[t + 1]] => observations[t]]
+    the posteriors of the two states are multiplied, as if the states were independent
+        alpha[t][:, None] * transition * (emission[:, observations[t + 1]] * beta[t + 1]) =>
+            np.outer(alpha[t] * beta[t], alpha[t + 1] * beta[t + 1]) / alpha[-1].sum()
+    the last transition is left out
+        range(len(observations) - 1) => range(len(observations) - 2)
+    """,
 )
 def expected_transitions(
     initial: np.ndarray, transition: np.ndarray, emission: np.ndarray, observations: np.ndarray
@@ -103,40 +100,25 @@ def expected_transitions(
     """,
     inputs=learning_inputs,
     given=[forward_backward],
-    edits=[
-        (
-            "the new initial distribution is the mean of all posteriors, not the posterior of the first state",
-            "return states[0],",
-            "return states.mean(0),",
-        ),
-        (
-            "transitions are divided by all expected visits, but the visit at the last step has no successor",
-            "moves.sum(1, keepdims=True)",
-            "states.sum(0)[:, None]",
-        ),
-        (
-            "the new transitions are transposed",
-            "return states[0], moves / moves.sum(1, keepdims=True)",
-            "return states[0], (moves / moves.sum(1, keepdims=True)).T",
-        ),
-        (
-            "the posterior of the states ignores the later observations",
-            "alpha * beta / alpha[-1].sum()",
-            "alpha / alpha.sum(1, keepdims=True)",
-        ),
-        (
-            "emissions are normalised over the states, not over the symbols",
-            "emitted.sum(1, keepdims=True)",
-            "emitted.sum(0)",
-        ),
-        ("the expected emission counts are not normalised", " / emitted.sum(1, keepdims=True)", ""),
-        (
-            "only the best state is counted at each step; count every state by its posterior probability",
-            "states = alpha * beta / alpha[-1].sum()",
-            "states = np.eye(len(initial))[(alpha * beta).argmax(1)] + 1e-12",
-        ),
-        ("the initial distribution is not updated", "return states[0],", "return initial,"),
-    ],
+    edits=r"""
+    the new initial distribution is the mean of all posteriors, not the posterior of the first state
+        return states[0], => return states.mean(0),
+    transitions are divided by all expected visits, but the visit at the last step has no successor
+        moves.sum(1, keepdims=True) => states.sum(0)[:, None]
+    the new transitions are transposed
+        return states[0], moves / moves.sum(1, keepdims=True) =>
+            return states[0], (moves / moves.sum(1, keepdims=True)).T
+    the posterior of the states ignores the later observations
+        alpha * beta / alpha[-1].sum() => alpha / alpha.sum(1, keepdims=True)
+    emissions are normalised over the states, not over the symbols
+        emitted.sum(1, keepdims=True) => emitted.sum(0)
+    the expected emission counts are not normalised
+        emitted / emitted.sum(1, keepdims=True) => emitted
+    only the best state is counted at each step; count every state by its posterior probability
+        states = alpha * beta / alpha[-1].sum() => states = np.eye(len(initial))[(alpha * beta).argmax(1)] + 1e-12
+    the initial distribution is not updated
+        return states[0], => return initial,
+    """,
 )
 def baum_welch_step(
     initial: np.ndarray, transition: np.ndarray, emission: np.ndarray, observations: np.ndarray

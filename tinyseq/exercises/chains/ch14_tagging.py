@@ -25,31 +25,22 @@ def tagged_inputs(rng: Rng) -> Iterator[Case]:
     $$\sum_{t=1}^{T} s_{t, y_t} + \sum_{t=2}^{T} A_{y_{t-1}, y_t}$$
     """,
     inputs=tagged_inputs,
-    edits=[
-        (
-            "the transitions are transposed: from and to are swapped",
-            "transition[tags[:-1], tags[1:]]",
-            "transition[tags[1:], tags[:-1]]",
-        ),
-        ("the transitions are left out", " + transition[tags[:-1], tags[1:]].sum()", ""),
-        ("the scores of the individual tags are left out", "scores[np.arange(len(tags)), tags].sum() + ", ""),
-        (
-            "all scores are summed, not only those of the given tags",
-            "scores[np.arange(len(tags)), tags].sum()",
-            "scores.sum()",
-        ),
-        ("the last transition is left out", "transition[tags[:-1], tags[1:]]", "transition[tags[:-2], tags[1:-1]]"),
-        (
-            "the scores are multiplied; they are logs, so they add up",
-            "scores[np.arange(len(tags)), tags].sum()",
-            "scores[np.arange(len(tags)), tags].prod()",
-        ),
-        (
-            "a transition from the last tag to the first is counted",
-            "transition[tags[:-1], tags[1:]]",
-            "transition[np.roll(tags, 1), tags]",
-        ),
-    ],
+    edits=r"""
+    the transitions are transposed: from and to are swapped
+        transition[tags[:-1], tags[1:]] => transition[tags[1:], tags[:-1]]
+    the transitions are left out
+        ) + transition[tags[:-1], tags[1:]].sum() => )
+    the scores of the individual tags are left out
+        scores[np.arange(len(tags)), tags].sum() + transition => transition
+    all scores are summed, not only those of the given tags
+        scores[np.arange(len(tags)), tags].sum() => scores.sum()
+    the last transition is left out
+        transition[tags[:-1], tags[1:]] => transition[tags[:-2], tags[1:-1]]
+    the scores are multiplied; they are logs, so they add up
+        scores[np.arange(len(tags)), tags].sum() => scores[np.arange(len(tags)), tags].prod()
+    a transition from the last tag to the first is counted
+        transition[tags[:-1], tags[1:]] => transition[np.roll(tags, 1), tags]
+    """,
 )
 def crf_score(scores: np.ndarray, transition: np.ndarray, tags: np.ndarray) -> float:
     """The score of a tag sequence.
@@ -81,24 +72,24 @@ def all_tags_inputs(rng: Rng) -> Iterator[Case]:
     """,
     inputs=all_tags_inputs,
     properties=[lambda case, value: None if np.isfinite(value) else "it overflows"],
-    edits=[
-        ("only the best tagging is used; sum over all of them", "top + np.log(np.exp(x - top).sum(0))", "top"),
-        (
-            "the transitions are transposed: from and to are swapped",
-            "alpha[:, None] + transition",
-            "alpha[:, None] + transition.T",
-        ),
-        ("the exponential overflows", "top = x.max(0)", "top = 0 * x.max(0)"),
-        ("the maximum is subtracted from the logs, but not added back", "return top + np.log", "return np.log"),
-        ("the scores of the first word are left out", "alpha = scores[0]", "alpha = 0 * scores[0]"),
-        ("the scores of all words but the first are left out", " + scores[t]", ""),
-        ("the last step is missing: the sum over the last tags", "float(log_sum(alpha))", "float(alpha.max())"),
-        (
-            "the sum runs over the next tags; it should run over the previous ones",
-            "log_sum(alpha[:, None] + transition)",
-            "log_sum((alpha[:, None] + transition).T)",
-        ),
-    ],
+    edits=r"""
+    only the best tagging is used; sum over all of them
+        top + np.log(np.exp(x - top).sum(0)) => top
+    the transitions are transposed: from and to are swapped
+        alpha[:, None] + transition => alpha[:, None] + transition.T
+    the exponential overflows
+        top = x.max(0) => top = 0 * x.max(0)
+    the maximum is subtracted from the logs, but not added back
+        return top + np.log => return np.log
+    the scores of the first word are left out
+        alpha = scores[0] => alpha = 0 * scores[0]
+    the scores of all words but the first are left out
+        ) + scores[t] => )
+    the last step is missing: the sum over the last tags
+        float(log_sum(alpha)) => float(alpha.max())
+    the sum runs over the next tags; it should run over the previous ones
+        log_sum(alpha[:, None] + transition) => log_sum((alpha[:, None] + transition).T)
+    """,
 )
 def crf_log_partition(scores: np.ndarray, transition: np.ndarray) -> float:
     """The log of the sum of exp(score) over all taggings.
@@ -131,31 +122,22 @@ def crf_log_partition(scores: np.ndarray, transition: np.ndarray) -> float:
     """,
     inputs=tagged_inputs,
     properties=[lambda case, value: None if np.allclose(np.sum(value, 1), 0) else "a row does not sum to 0"],
-    edits=[
-        ("the sign is wrong: this is given minus expected", "return gradient", "return -gradient"),
-        (
-            "these are the model's probabilities; the given tags are not subtracted",
-            "gradient[np.arange(len(tags)), tags] -= 1",
-            "pass",
-        ),
-        (
-            "the transitions are left out, so the tags are treated as independent",
-            " + transition[y[:-1], y[1:]].sum()",
-            "",
-        ),
-        ("the weights of the taggings are not divided by Z", "weight / z", "weight"),
-        (
-            "the best tagging is used in place of the expectation over all of them",
-            "gradient[steps, y] += weight / z",
-            "gradient[steps, y] += weight == max(weights)",
-        ),
-        ("all taggings get the same weight", "weight / z", "1 / len(taggings)"),
-        (
-            "the transitions are transposed: from and to are swapped",
-            "transition[y[:-1], y[1:]]",
-            "transition[y[1:], y[:-1]]",
-        ),
-    ],
+    edits=r"""
+    the sign is wrong: this is given minus expected
+        return gradient => return -gradient
+    these are the model's probabilities; the given tags are not subtracted
+        gradient[np.arange(len(tags)), tags] -= 1 => pass
+    the transitions are left out, so the tags are treated as independent
+        ) + transition[y[:-1], y[1:]].sum() => )
+    the weights of the taggings are not divided by Z
+        weight / z => weight
+    the best tagging is used in place of the expectation over all of them
+        gradient[steps, y] += weight / z => gradient[steps, y] += weight == max(weights)
+    all taggings get the same weight
+        weight / z => 1 / len(taggings)
+    the transitions are transposed: from and to are swapped
+        transition[y[:-1], y[1:]] => transition[y[1:], y[:-1]]
+    """,
 )
 def crf_gradient(scores: np.ndarray, transition: np.ndarray, tags: np.ndarray) -> np.ndarray:
     """The gradient of log Z - score(tags) with respect to the scores.

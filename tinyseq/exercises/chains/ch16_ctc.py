@@ -27,23 +27,22 @@ def frame_inputs(rng: Rng) -> Iterator[Case]:
     neighbours, then remove the blanks: a blank between two equal symbols keeps both.
     """,
     inputs=frame_inputs,
-    edits=[
-        (
-            "blanks are removed first, so doubled symbols merge",
-            "symbol not in (0, last)",
-            "symbol not in (0, text[-1] if text else 0)",
-        ),
-        ("equal neighbours are not merged", "symbol not in (0, last)", "symbol != 0"),
-        ("blanks are not removed", "symbol not in (0, last)", "symbol != last"),
-        (
-            "a symbol is kept only once in the whole text",
-            "symbol not in (0, last)",
-            "symbol != 0 and symbol not in text",
-        ),
-        ("only symbols after a blank are kept", "symbol not in (0, last)", "symbol != 0 and last == 0"),
-        ("symbols are kept only if they are repeated", "symbol not in (0, last)", "symbol != 0 and symbol == last"),
-        ("the text is in the wrong order", "return text", "return text[::-1]"),
-    ],
+    edits=r"""
+    blanks are removed first, so doubled symbols merge
+        symbol not in (0, last) => symbol not in (0, text[-1] if text else 0)
+    equal neighbours are not merged
+        symbol not in (0, last) => symbol != 0
+    blanks are not removed
+        symbol not in (0, last) => symbol != last
+    a symbol is kept only once in the whole text
+        symbol not in (0, last) => symbol != 0 and symbol not in text
+    only symbols after a blank are kept
+        symbol not in (0, last) => symbol != 0 and last == 0
+    symbols are kept only if they are repeated
+        symbol not in (0, last) => symbol != 0 and symbol == last
+    the text is in the wrong order
+        return text => return text[::-1]
+    """,
 )
 def ctc_collapse(frames: list[int]) -> list[int]:
     """The text that the frames' symbols collapse to.
@@ -85,45 +84,28 @@ def ctc_inputs(rng: Rng) -> Iterator[Case]:
     enough frames for the text.
     """,
     inputs=ctc_inputs,
-    edits=[
-        (
-            "the blank between two equal symbols is skipped, too, so they would merge",
-            "labels[s] not in (0, labels[s - 2])",
-            "labels[s] != 0",
-        ),
-        ("no blank is ever skipped", "if s > 1 and labels[s] not in (0, labels[s - 2]):", "if False:"),
-        (
-            "paths may end only in the last blank; they may also end in the last symbol",
-            "alpha[-1] + alpha[-2]",
-            "alpha[-1]",
-        ),
-        (
-            "paths may end only in the last symbol; they may also end in the last blank",
-            "alpha[-1] + alpha[-2]",
-            "alpha[-2]",
-        ),
-        (
-            "paths may begin only with a blank; they may also begin with the first symbol",
-            "alpha[:2] = frames[0, labels[:2]]",
-            "alpha[0] = frames[0, 0]",
-        ),
-        (
-            "only the best path is used; sum over all of them",
-            "total += alpha[s - 1]",
-            "total = max(total, alpha[s - 1])",
-            "total += alpha[s - 2]",
-            "total = max(total, alpha[s - 2])",
-            "alpha[-1] + alpha[-2]",
-            "max(alpha[-1], alpha[-2])",
-        ),
-        ("paths cannot stay in the same position", "total = alpha[s]", "total = 0.0"),
-        ("this is the probability, not minus its log", "-np.log(alpha[-1] + alpha[-2])", "alpha[-1] + alpha[-2]"),
-        (
-            "paths skip symbols; they may only skip blanks",
-            "labels[s] not in (0, labels[s - 2])",
-            "labels[s] == 0",
-        ),
-    ],
+    edits=r"""
+    the blank between two equal symbols is skipped, too, so they would merge
+        labels[s] not in (0, labels[s - 2]) => labels[s] != 0
+    no blank is ever skipped
+        if s > 1 and labels[s] not in (0, labels[s - 2]): => if False:
+    paths may end only in the last blank; they may also end in the last symbol
+        alpha[-1] + alpha[-2] => alpha[-1]
+    paths may end only in the last symbol; they may also end in the last blank
+        alpha[-1] + alpha[-2] => alpha[-2]
+    paths may begin only with a blank; they may also begin with the first symbol
+        alpha[:2] = frames[0, labels[:2]] => alpha[0] = frames[0, 0]
+    only the best path is used; sum over all of them
+        total += alpha[s - 1] => total = max(total, alpha[s - 1])
+        total += alpha[s - 2] => total = max(total, alpha[s - 2])
+        alpha[-1] + alpha[-2] => max(alpha[-1], alpha[-2])
+    paths cannot stay in the same position
+        total = alpha[s] => total = 0.0
+    this is the probability, not minus its log
+        -np.log(alpha[-1] + alpha[-2]) => alpha[-1] + alpha[-2]
+    paths skip symbols; they may only skip blanks
+        labels[s] not in (0, labels[s - 2]) => labels[s] == 0
+    """,
 )
 def ctc_loss(frames: np.ndarray, text: list[int]) -> float:
     """-log of the sum over all paths that collapse to a text.

@@ -27,19 +27,22 @@ def text_inputs(rng: Rng) -> Iterator[Case]:
     bigrams "a b" and "b a".
     """,
     inputs=text_inputs,
-    edits=[
-        ("the last n-gram of the text is missing", "len(words) - n + 1", "len(words) - n"),
-        ("n-grams overlap; these do not", "range(len(words) - n + 1)", "range(0, len(words) - n + 1, n)"),
-        ("each n-gram is counted once, however often it occurs", "counts.get(gram, 0) + 1", "1"),
-        ("the n-grams are one word too short", "words[i : i + n]", "words[i : i + n - 1]"),
-        ("keys must be tuples of words, not joined strings", "tuple(words[i : i + n])", "' '.join(words[i : i + n])"),
-        (
-            "the order of the words within an n-gram is lost",
-            "tuple(words[i : i + n])",
-            "tuple(sorted(words[i : i + n]))",
-        ),
-        ("incomplete n-grams at the end of the text are counted", "range(len(words) - n + 1)", "range(len(words))"),
-    ],
+    edits=r"""
+    the last n-gram of the text is missing
+        len(words) - n + 1 => len(words) - n
+    n-grams overlap; these do not
+        range(len(words) - n + 1) => range(0, len(words) - n + 1, n)
+    each n-gram is counted once, however often it occurs
+        counts.get(gram, 0) + 1 => 1
+    the n-grams are one word too short
+        words[i : i + n] => words[i : i + n - 1]
+    keys must be tuples of words, not joined strings
+        tuple(words[i : i + n]) => ' '.join(words[i : i + n])
+    the order of the words within an n-gram is lost
+        tuple(words[i : i + n]) => tuple(sorted(words[i : i + n]))
+    incomplete n-grams at the end of the text are counted
+        range(len(words) - n + 1) => range(len(words))
+    """,
 )
 def ngram_counts(words: list[str], n: int) -> dict[tuple[str, ...], int]:
     """How often each n-gram occurs.
@@ -80,23 +83,22 @@ def sums_to_one(case: Case, value: np.ndarray) -> str | None:
     """,
     inputs=table_inputs,
     properties=[sums_to_one],
-    edits=[
-        ("the denominator leaves out the added counts, so rows do not sum to 1", " + counts.shape[1]", ""),
-        ("the denominator grows by 1; it should grow by 1 for every word", "counts.shape[1]", "1"),
-        ("nothing is added to the counts themselves", "(counts + 1)", "counts"),
-        ("the counts are divided by the count of the next word, not of the history", "counts.sum(1,", "counts.sum(0,"),
-        ("1 is added only to words that were never seen", "(counts + 1)", "np.maximum(counts, 1)"),
-        (
-            "the denominator is the total of the whole table: this is P(h, w)",
-            "(counts.sum(1, keepdims=True) + counts.shape[1])",
-            "(counts.sum() + counts.size)",
-        ),
-        (
-            "the vocabulary is taken to be only the words seen after the history",
-            "counts.shape[1])",
-            "(counts > 0).sum(1, keepdims=True))",
-        ),
-    ],
+    edits=r"""
+    the denominator leaves out the added counts, so rows do not sum to 1
+        ) + counts.shape[1] => )
+    the denominator grows by 1; it should grow by 1 for every word
+        counts.shape[1] => 1
+    nothing is added to the counts themselves
+        (counts + 1) => counts
+    the counts are divided by the count of the next word, not of the history
+        counts.sum(1, => counts.sum(0,
+    1 is added only to words that were never seen
+        (counts + 1) => np.maximum(counts, 1)
+    the denominator is the total of the whole table: this is P(h, w)
+        (counts.sum(1, keepdims=True) + counts.shape[1]) => (counts.sum() + counts.size)
+    the vocabulary is taken to be only the words seen after the history
+        counts.shape[1]) => (counts > 0).sum(1, keepdims=True))
+    """,
 )
 def add_one(counts: np.ndarray) -> np.ndarray:
     """P(w | h) by add-one smoothing.
@@ -129,31 +131,22 @@ def lower_inputs(rng: Rng) -> Iterator[Case]:
     """,
     inputs=lower_inputs,
     properties=[sums_to_one],
-    edits=[
-        (
-            "T(h) is taken as the size of the vocabulary, not the number of different words seen after h",
-            "(counts > 0).sum(1, keepdims=True)",
-            "len(counts)",
-        ),
-        (
-            "T(h) counts tokens; it should count different words",
-            "(counts > 0).sum(1, keepdims=True)",
-            "counts.sum(1, keepdims=True)",
-        ),
-        ("T(h) is missing from the denominator", "np.maximum(total + types, 1)", "np.maximum(total, 1)"),
-        (
-            "the distribution of single words is not used: T(h) is spread evenly",
-            "types * lower)",
-            "types / len(counts))",
-        ),
-        ("a history that was never seen gets no probabilities", "np.where(total > 0, mixed, lower)", "mixed"),
-        ("T(h) counts only the words that were seen exactly once", "(counts > 0)", "(counts == 1)"),
-        (
-            "only unseen words get a share; all words should",
-            "counts + types * lower",
-            "np.where(counts > 0, counts, types * lower)",
-        ),
-    ],
+    edits=r"""
+    T(h) is taken as the size of the vocabulary, not the number of different words seen after h
+        (counts > 0).sum(1, keepdims=True) => len(counts)
+    T(h) counts tokens; it should count different words
+        (counts > 0).sum(1, keepdims=True) => counts.sum(1, keepdims=True)
+    T(h) is missing from the denominator
+        np.maximum(total + types, 1) => np.maximum(total, 1)
+    the distribution of single words is not used: T(h) is spread evenly
+        types * lower) => types / len(counts))
+    a history that was never seen gets no probabilities
+        np.where(total > 0, mixed, lower) => mixed
+    T(h) counts only the words that were seen exactly once
+        (counts > 0) => (counts == 1)
+    only unseen words get a share; all words should
+        counts + types * lower => np.where(counts > 0, counts, types * lower)
+    """,
 )
 def witten_bell(counts: np.ndarray, lower: np.ndarray) -> np.ndarray:
     """P(w | h) by Witten-Bell smoothing.
@@ -191,31 +184,22 @@ def discount_inputs(rng: Rng) -> Iterator[Case]:
     """,
     inputs=discount_inputs,
     properties=[sums_to_one],
-    edits=[
-        (
-            "q uses plain counts: how often a word occurs, not after how many different words",
-            "seen.sum(0) / seen.sum()",
-            "counts.sum(0) / counts.sum()",
-        ),
-        (
-            "q counts the different words after a word, not before it",
-            "seen.sum(0) / seen.sum()",
-            "seen.sum(1) / seen.sum()",
-        ),
-        (
-            "the factor T(h) is missing from the freed mass",
-            "discount * seen.sum(1, keepdims=True)",
-            "discount",
-        ),
-        (
-            "the freed mass is computed for all words of the vocabulary, not only for those seen after h",
-            "discount * seen.sum(1, keepdims=True)",
-            "discount * len(counts)",
-        ),
-        ("the discount is not subtracted from the counts", "np.maximum(counts - discount, 0)", "counts"),
-        ("a history that was never seen gets no probabilities", "np.where(total > 0, mixed, shorter)", "mixed"),
-        ("q is uniform", "seen.sum(0) / seen.sum()", "np.full(len(counts), 1 / len(counts))"),
-    ],
+    edits=r"""
+    q uses plain counts: how often a word occurs, not after how many different words
+        seen.sum(0) / seen.sum() => counts.sum(0) / counts.sum()
+    q counts the different words after a word, not before it
+        seen.sum(0) / seen.sum() => seen.sum(1) / seen.sum()
+    the factor T(h) is missing from the freed mass
+        discount * seen.sum(1, keepdims=True) => discount
+    the freed mass is computed for all words of the vocabulary, not only for those seen after h
+        discount * seen.sum(1, keepdims=True) => discount * len(counts)
+    the discount is not subtracted from the counts
+        np.maximum(counts - discount, 0) => counts
+    a history that was never seen gets no probabilities
+        np.where(total > 0, mixed, shorter) => mixed
+    q is uniform
+        seen.sum(0) / seen.sum() => np.full(len(counts), 1 / len(counts))
+    """,
 )
 def kneser_ney_bigram(counts: np.ndarray, discount: float) -> np.ndarray:
     """P(w | h) by Kneser-Ney smoothing.
@@ -254,31 +238,22 @@ def probability_inputs(rng: Rng) -> Iterator[Case]:
     total probability is too small for a float.
     """,
     inputs=probability_inputs,
-    edits=[
-        ("the logs are summed, not averaged", "np.mean(np.log", "np.sum(np.log"),
-        (
-            "the mean of the probabilities is taken before the log",
-            "np.mean(np.log(probabilities))",
-            "np.log(np.mean(probabilities))",
-        ),
-        ("the sign is missing", "-np.mean", "np.mean"),
-        (
-            "this is the cross entropy; its exponential is missing",
-            "np.exp(-np.mean(np.log(probabilities)))",
-            "-np.mean(np.log(probabilities))",
-        ),
-        ("the log is to base 2, the exponential to base e", "np.log(", "np.log2("),
-        (
-            "the inverse probabilities are averaged arithmetically",
-            "np.exp(-np.mean(np.log(probabilities)))",
-            "np.mean(1 / probabilities)",
-        ),
-        (
-            "the product of all probabilities underflows",
-            "np.exp(-np.mean(np.log(probabilities)))",
-            "np.prod(probabilities) ** (-1 / len(probabilities))",
-        ),
-    ],
+    edits=r"""
+    the logs are summed, not averaged
+        np.mean(np.log => np.sum(np.log
+    the mean of the probabilities is taken before the log
+        np.mean(np.log(probabilities)) => np.log(np.mean(probabilities))
+    the sign is missing
+        -np.mean => np.mean
+    this is the cross entropy; its exponential is missing
+        np.exp(-np.mean(np.log(probabilities))) => -np.mean(np.log(probabilities))
+    the log is to base 2, the exponential to base e
+        np.log( => np.log2(
+    the inverse probabilities are averaged arithmetically
+        np.exp(-np.mean(np.log(probabilities))) => np.mean(1 / probabilities)
+    the product of all probabilities underflows
+        np.exp(-np.mean(np.log(probabilities))) => np.prod(probabilities) ** (-1 / len(probabilities))
+    """,
 )
 def perplexity(probabilities: np.ndarray) -> float:
     """The perplexity of a model on a text.

@@ -27,23 +27,22 @@ def id_inputs(rng: Rng) -> Iterator[Case]:
     $i_t$.
     """,
     inputs=id_inputs,
-    edits=[
-        ("rows and columns are swapped", "return result", "return result.T"),
-        (
-            "every row has the ones of all ids; each row should have only its own",
-            "result[np.arange(len(ids)), ids]",
-            "result[:, ids]",
-        ),
-        (
-            "the number of columns comes from the largest id, not from `classes`",
-            "classes))",
-            "ids.max(initial=-1) + 1))",
-        ),
-        ("the ones are one column too far to the left; ids begin at 0", "ids] = 1", "ids - 1] = 1"),
-        ("the ids themselves are written instead of ones", "ids] = 1", "ids] = ids"),
-        ("only the first row has a one", "result[np.arange(len(ids)), ids]", "result[:1, ids[:1]]"),
-        ("ones and zeros are swapped", "return result", "return 1 - result"),
-    ],
+    edits=r"""
+    rows and columns are swapped
+        return result => return result.T
+    every row has the ones of all ids; each row should have only its own
+        result[np.arange(len(ids)), ids] => result[:, ids]
+    the number of columns comes from the largest id, not from `classes`
+        classes)) => ids.max(initial=-1) + 1))
+    the ones are one column too far to the left; ids begin at 0
+        ids] = 1 => ids - 1] = 1
+    the ids themselves are written instead of ones
+        ids] = 1 => ids] = ids
+    only the first row has a one
+        result[np.arange(len(ids)), ids] => result[:1, ids[:1]]
+    ones and zeros are swapped
+        return result => return 1 - result
+    """,
 )
 def one_hot(ids: np.ndarray, classes: int) -> np.ndarray:
     """One row for each id.
@@ -78,35 +77,24 @@ def window_cases(rng: Rng) -> Iterator[Case]:
     target: every word after the first $w$ is a target once.
     """,
     inputs=window_cases,
-    edits=[
-        (
-            "the last window and its target are missing",
-            "range(width, len(ids))",
-            "range(width, len(ids) - 1)",
-            "ids[width:]",
-            "ids[width:-1]",
-        ),
-        ("the target is the last word of its own window", "ids[width:]", "ids[width - 1 : -1]"),
-        ("the windows contain their targets", "ids[t - width : t]", "ids[t - width + 1 : t + 1]"),
-        (
-            "windows overlap; these do not",
-            "range(width, len(ids))",
-            "range(width, len(ids), width)",
-            "ids[width:]",
-            "ids[width::width]",
-        ),
-        ("the words of a window are in the wrong order", "ids[t - width : t]", "ids[t - width : t][::-1]"),
-        (
-            "the targets begin with the first word of the text, so they come before their windows",
-            "ids[width:]",
-            "ids[:-width]",
-        ),
-        (
-            "windows and targets are returned in the wrong order",
-            "np.array(rows, int).reshape(-1, width), ids[width:]",
-            "ids[width:], np.array(rows, int).reshape(-1, width)",
-        ),
-    ],
+    edits=r"""
+    the last window and its target are missing
+        range(width, len(ids)) => range(width, len(ids) - 1)
+        ids[width:] => ids[width:-1]
+    the target is the last word of its own window
+        ids[width:] => ids[width - 1 : -1]
+    the windows contain their targets
+        ids[t - width : t] => ids[t - width + 1 : t + 1]
+    windows overlap; these do not
+        range(width, len(ids)) => range(width, len(ids), width)
+        ids[width:] => ids[width::width]
+    the words of a window are in the wrong order
+        ids[t - width : t] => ids[t - width : t][::-1]
+    the targets begin with the first word of the text, so they come before their windows
+        ids[width:] => ids[:-width]
+    windows and targets are returned in the wrong order
+        np.array(rows, int).reshape(-1, width), ids[width:] => ids[width:], np.array(rows, int).reshape(-1, width)
+    """,
 )
 def window_inputs(ids: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
     """All windows of a text, and the word after each.
@@ -141,31 +129,22 @@ def score_inputs(rng: Rng) -> Iterator[Case]:
         lambda case, value: None if np.isfinite(value).all() else "some of the probabilities are not finite",
         lambda case, value: None if np.allclose(value.sum(1), 1) else "a row does not sum to 1",
     ],
-    edits=[
-        ("large scores overflow", " - scores.max(1, keepdims=True)", ""),
-        (
-            "the largest score of the whole matrix is subtracted, so rows far below it become 0/0; use each row's own",
-            "scores.max(1, keepdims=True)",
-            "scores.max()",
-        ),
-        (
-            "the sum runs over the batch, not over the classes",
-            "e.sum(1, keepdims=True)",
-            "e.sum(0, keepdims=True)",
-        ),
-        ("the sum runs over the whole matrix, not over each row", "e.sum(1, keepdims=True)", "e.sum()"),
-        (
-            "the exponential is missing",
-            "np.exp(scores - scores.max(1, keepdims=True))",
-            "scores",
-        ),
-        (
-            "these are the logs of the probabilities",
-            "return e / e.sum(1, keepdims=True)",
-            "return np.log(e / e.sum(1, keepdims=True))",
-        ),
-        ("the base of the exponential is 2", "np.exp(", "np.exp2("),
-    ],
+    edits=r"""
+    large scores overflow
+        scores - scores.max(1, keepdims=True) => scores
+    the largest score of the whole matrix is subtracted, so rows far below it become 0/0; use each row's own
+        scores.max(1, keepdims=True) => scores.max()
+    the sum runs over the batch, not over the classes
+        e.sum(1, keepdims=True) => e.sum(0, keepdims=True)
+    the sum runs over the whole matrix, not over each row
+        e.sum(1, keepdims=True) => e.sum()
+    the exponential is missing
+        np.exp(scores - scores.max(1, keepdims=True)) => scores
+    these are the logs of the probabilities
+        return e / e.sum(1, keepdims=True) => return np.log(e / e.sum(1, keepdims=True))
+    the base of the exponential is 2
+        np.exp( => np.exp2(
+    """,
 )
 def softmax(scores: np.ndarray) -> np.ndarray:
     """Probabilities from scores, row by row.
@@ -189,28 +168,25 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     """,
     inputs=loss_inputs,
     properties=[lambda case, value: None if np.isfinite(value) else "the loss is not finite"],
-    edits=[
-        ("the losses are summed, not averaged", "targets].mean()", "targets].sum()"),
-        ("the sign is missing: a loss is not negative", "-log_p[", "log_p["),
-        ("large scores overflow", "shifted = scores - scores.max(1, keepdims=True)", "shifted = scores"),
-        (
-            "a small probability underflows to 0 before its log is taken",
-            "shifted - np.log(np.exp(shifted).sum(1, keepdims=True))",
-            "np.log(np.exp(shifted) / np.exp(shifted).sum(1, keepdims=True))",
-        ),
-        ("the log is missing: this is the mean of the probabilities", "-log_p[", "-np.exp(log_p)["),
-        (
-            "the mean is taken over all classes, not only the true ones",
-            "-log_p[np.arange(len(targets)), targets].mean()",
-            "-log_p.mean()",
-        ),
-        ("the log is to base 2", "targets].mean()", "targets].mean() / np.log(2)"),
-        (
-            "the scores are normalised over the batch, not over the classes",
-            "np.exp(shifted).sum(1, keepdims=True)",
-            "np.exp(shifted).sum(0)",
-        ),
-    ],
+    edits=r"""
+    the losses are summed, not averaged
+        targets].mean() => targets].sum()
+    the sign is missing: a loss is not negative
+        -log_p[ => log_p[
+    large scores overflow
+        shifted = scores - scores.max(1, keepdims=True) => shifted = scores
+    a small probability underflows to 0 before its log is taken
+        shifted - np.log(np.exp(shifted).sum(1, keepdims=True)) =>
+            np.log(np.exp(shifted) / np.exp(shifted).sum(1, keepdims=True))
+    the log is missing: this is the mean of the probabilities
+        -log_p[ => -np.exp(log_p)[
+    the mean is taken over all classes, not only the true ones
+        -log_p[np.arange(len(targets)), targets].mean() => -log_p.mean()
+    the log is to base 2
+        targets].mean() => targets].mean() / np.log(2)
+    the scores are normalised over the batch, not over the classes
+        np.exp(shifted).sum(1, keepdims=True) => np.exp(shifted).sum(0)
+    """,
 )
 def cross_entropy(scores: np.ndarray, targets: np.ndarray) -> float:
     """The mean of -log P(target).

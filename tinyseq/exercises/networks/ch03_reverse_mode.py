@@ -26,14 +26,20 @@ def elementwise_inputs(rng: Rng) -> Iterator[Case]:
     compute $dL/dx$, element by element.
     """,
     inputs=elementwise_inputs,
-    edits=[
-        ("the output is not squared", "y**2", "y"),
-        ("tanh is applied to y, which is already the output of tanh", "y**2", "np.tanh(y) ** 2"),
-        ("this is only the local derivative; the incoming gradient is left out", "g * (", "(g == g) * ("),
-        ("this is the rule of the sigmoid", "(1 - y**2)", "y * (1 - y)"),
-        ("a sign in the derivative is wrong", "1 - y**2", "1 + y**2"),
-        ("the incoming gradient is summed; the rule works element by element", "g * (", "np.sum(g) * ("),
-    ],
+    edits=r"""
+    the output is not squared
+        y**2 => y
+    tanh is applied to y, which is already the output of tanh
+        y**2 => np.tanh(y) ** 2
+    this is only the local derivative; the incoming gradient is left out
+        g * ( => (g == g) * (
+    this is the rule of the sigmoid
+        (1 - y**2) => y * (1 - y)
+    a sign in the derivative is wrong
+        1 - y**2 => 1 + y**2
+    the incoming gradient is summed; the rule works element by element
+        g * ( => np.sum(g) * (
+    """,
 )
 def vjp_of_tanh(y: np.ndarray, g: np.ndarray) -> np.ndarray:
     """The gradient with respect to the input of tanh.
@@ -62,19 +68,22 @@ def product_inputs(rng: Rng) -> Iterator[Case]:
     away: each gradient has the shape of its matrix.
     """,
     inputs=product_inputs,
-    edits=[
-        ("the two gradients are returned in the wrong order", "g @ b.T, a.T @ g", "a.T @ g, g @ b.T"),
-        ("B is not transposed", "g @ b.T", "g @ b"),
-        ("A is not transposed", "a.T @ g", "a @ g"),
-        ("the gradient of A uses A itself; it needs the other factor, B", "g @ b.T", "g @ a.T"),
-        ("the gradient of B uses B itself; it needs the other factor, A", "a.T @ g", "b.T @ g"),
-        ("both gradients are transposed", "g @ b.T, a.T @ g", "b @ g.T, g.T @ a"),
-        (
-            "the incoming gradient G is left out",
-            "g @ b.T, a.T @ g",
-            "np.ones_like(g) @ b.T, a.T @ np.ones_like(g)",
-        ),
-    ],
+    edits=r"""
+    the two gradients are returned in the wrong order
+        g @ b.T, a.T @ g => a.T @ g, g @ b.T
+    B is not transposed
+        g @ b.T => g @ b
+    A is not transposed
+        a.T @ g => a @ g
+    the gradient of A uses A itself; it needs the other factor, B
+        g @ b.T => g @ a.T
+    the gradient of B uses B itself; it needs the other factor, A
+        a.T @ g => b.T @ g
+    both gradients are transposed
+        g @ b.T, a.T @ g => b @ g.T, g.T @ a
+    the incoming gradient G is left out
+        g @ b.T, a.T @ g => np.ones_like(g) @ b.T, a.T @ np.ones_like(g)
+    """,
 )
 def vjp_of_matmul(a: np.ndarray, b: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The gradients with respect to both factors of a matrix product.
@@ -105,14 +114,20 @@ def broadcast_inputs(rng: Rng) -> Iterator[Case]:
     uses.
     """,
     inputs=broadcast_inputs,
-    edits=[
-        ("the gradient of b comes from the first row only; b is used in every row", "g.sum(0)", "g[0]"),
-        ("the gradient of b is a mean; the gradients of its uses must be summed", "g.sum(0)", "g.mean(0)"),
-        ("the sum runs along the rows; each element of b is used down a column", "g.sum(0)", "g.sum(1)"),
-        ("the gradient of b is summed to one number; it must have b's shape", "g.sum(0)", "g.sum()"),
-        ("the gradient of b still has the shape of X", "g.sum(0)", "g"),
-        ("the gradient of X is summed, too; each of its elements is used once", "g, g", "g.sum(0) + 0 * g, g"),
-    ],
+    edits=r"""
+    the gradient of b comes from the first row only; b is used in every row
+        g.sum(0) => g[0]
+    the gradient of b is a mean; the gradients of its uses must be summed
+        g.sum(0) => g.mean(0)
+    the sum runs along the rows; each element of b is used down a column
+        g.sum(0) => g.sum(1)
+    the gradient of b is summed to one number; it must have b's shape
+        g.sum(0) => g.sum()
+    the gradient of b still has the shape of X
+        g.sum(0) => g
+    the gradient of X is summed, too; each of its elements is used once
+        g, g => g.sum(0) + 0 * g, g
+    """,
 )
 def vjp_of_broadcast_add(g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The gradients with respect to a matrix and to the row that was added to each of its rows.
@@ -149,19 +164,23 @@ def loss_inputs(rng: Rng) -> Iterator[Case]:
         lambda case, value: None if np.isfinite(value).all() else "some of the gradient is not finite",
         lambda case, value: None if np.allclose(value.sum(1), 0) else "a row of the gradient does not sum to 0",
     ],
-    edits=[
-        ("the target is not subtracted: this is the softmax", "p[np.arange(len(p)), targets] -= 1", "pass"),
-        ("the sign is wrong: this is target minus prediction", "return p / len(p)", "return -p / len(p)"),
-        ("this is the gradient of the sum over the rows, not of the mean", "return p / len(p)", "return p"),
-        ("the mean is taken over all scores, not over the rows", "return p / len(p)", "return p / p.size"),
-        (
-            "it is 0 except at the true class: this is the gradient with respect to the probabilities, not the scores",
-            "p[np.arange(len(p)), targets] -= 1",
-            "q = np.zeros_like(p); q[np.arange(len(p)), targets] = -1 / p[np.arange(len(p)), targets]; p = q",
-        ),
-        ("the exponential overflows at large scores", " - scores.max(1, keepdims=True)", ""),
-        ("the softmax is taken over the batch, not over the classes", "p.sum(1, keepdims=True)", "p.sum(0)"),
-    ],
+    edits=r"""
+    the target is not subtracted: this is the softmax
+        p[np.arange(len(p)), targets] -= 1 => pass
+    the sign is wrong: this is target minus prediction
+        return p / len(p) => return -p / len(p)
+    this is the gradient of the sum over the rows, not of the mean
+        return p / len(p) => return p
+    the mean is taken over all scores, not over the rows
+        return p / len(p) => return p / p.size
+    it is 0 except at the true class: this is the gradient with respect to the probabilities, not the scores
+        p[np.arange(len(p)), targets] -= 1 =>
+            q = np.zeros_like(p); q[np.arange(len(p)), targets] = -1 / p[np.arange(len(p)), targets]; p = q
+    the exponential overflows at large scores
+        scores - scores.max(1, keepdims=True) => scores
+    the softmax is taken over the batch, not over the classes
+        p.sum(1, keepdims=True) => p.sum(0)
+    """,
 )
 def vjp_of_softmax_cross_entropy(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """The gradient of the mean cross entropy with respect to the scores.
@@ -227,26 +246,23 @@ def ends_first(case: Case, order: Any) -> str | None:
     inputs=graph_inputs,
     properties=[ends_first],
     unique=False,
-    edits=[
-        (
-            "this is the order of the forward pass: inputs come before what uses them",
-            "return order[::-1]",
-            "return order",
-        ),
-        (
-            "a node is listed as soon as it is visited, although another node that uses it may come later",
-            "for x in inputs[node]:\n            visit(x)\n        order.append(node)",
-            "order.insert(0, node)\n        for x in inputs[node]:\n            visit(x)",
-        ),
-        ("a node is listed once for each of its uses", "if node in order:\n            return\n        ", ""),
-        ("nodes that the last one does not depend on are listed, too", "visit(last)", "[visit(n) for n in inputs]"),
-        ("the last node itself is left out", "return order[::-1]", "return order[-2::-1]"),
-        (
-            "leaves are left out; their gradients are what the backward pass is for",
-            "return order[::-1]",
-            "return [n for n in order[::-1] if inputs[n]]",
-        ),
-    ],
+    edits=r"""
+    this is the order of the forward pass: inputs come before what uses them
+        return order[::-1] => return order
+    a node is listed as soon as it is visited, although another node that uses it may come later
+        for x in inputs[node]: =>
+            order.insert(0, node)
+            for x in inputs[node]:
+        order.append(node) => pass
+    a node is listed once for each of its uses
+        if node in order: => if False:
+    nodes that the last one does not depend on are listed, too
+        visit(last) => [visit(n) for n in inputs]
+    the last node itself is left out
+        return order[::-1] => return order[-2::-1]
+    leaves are left out; their gradients are what the backward pass is for
+        return order[::-1] => return [n for n in order[::-1] if inputs[n]]
+    """,
 )
 def topological_order(inputs: dict[str, list[str]], last: str) -> list[str]:
     """The nodes that the last node depends on, each after all nodes that use it.

@@ -23,20 +23,24 @@ def step_inputs(rng: Rng) -> Iterator[Case]:
     Compute $h_t = \tanh(W x_t + U h_{t-1} + b)$, with vectors as columns.
     """,
     inputs=step_inputs,
-    edits=[
-        ("the weights of input and state are swapped", "w @ x + u @ h", "w @ h + u @ x"),
-        ("the bias is left out", " + b)", ")"),
-        ("the nonlinearity is left out", "np.tanh(w @ x + u @ h + b)", "w @ x + u @ h + b"),
-        ("the nonlinearity is the sigmoid", "np.tanh(w @ x + u @ h + b)", "1 / (1 + np.exp(-(w @ x + u @ h + b)))"),
-        ("the recurrent weights are transposed", "u @ h", "u.T @ h"),
-        ("the previous state is left out", "w @ x + u @ h + b", "w @ x + b"),
-        ("the bias is added after the nonlinearity", "np.tanh(w @ x + u @ h + b)", "np.tanh(w @ x + u @ h) + b"),
-        (
-            "tanh is applied to each part; it should be applied to the sum",
-            "np.tanh(w @ x + u @ h + b)",
-            "np.tanh(w @ x + b) + np.tanh(u @ h)",
-        ),
-    ],
+    edits=r"""
+    the weights of input and state are swapped
+        w @ x + u @ h => w @ h + u @ x
+    the bias is left out
+        h + b) => h)
+    the nonlinearity is left out
+        np.tanh(w @ x + u @ h + b) => w @ x + u @ h + b
+    the nonlinearity is the sigmoid
+        np.tanh(w @ x + u @ h + b) => 1 / (1 + np.exp(-(w @ x + u @ h + b)))
+    the recurrent weights are transposed
+        u @ h => u.T @ h
+    the previous state is left out
+        w @ x + u @ h + b => w @ x + b
+    the bias is added after the nonlinearity
+        np.tanh(w @ x + u @ h + b) => np.tanh(w @ x + u @ h) + b
+    tanh is applied to each part; it should be applied to the sum
+        np.tanh(w @ x + u @ h + b) => np.tanh(w @ x + b) + np.tanh(u @ h)
+    """,
 )
 def rnn_step(x: np.ndarray, h: np.ndarray, w: np.ndarray, u: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The next state.
@@ -68,22 +72,20 @@ def joined_inputs(rng: Rng) -> Iterator[Case]:
     the input below it. There is no bias.
     """,
     inputs=joined_inputs,
-    edits=[
-        ("the input is placed above the state; the state comes first", "[h, x]", "[x, h]"),
-        ("the nonlinearity is left out", "np.tanh(w @ np.concatenate([h, x]))", "w @ np.concatenate([h, x])"),
-        ("the input is left out", "w @ np.concatenate([h, x])", "w[:, : len(h)] @ h"),
-        ("the state is left out", "w @ np.concatenate([h, x])", "w[:, len(h) :] @ x"),
-        (
-            "tanh is applied to the state and the input, not to the product",
-            "np.tanh(w @ np.concatenate([h, x]))",
-            "w @ np.tanh(np.concatenate([h, x]))",
-        ),
-        (
-            "the nonlinearity is the sigmoid",
-            "np.tanh(w @ np.concatenate([h, x]))",
-            "1 / (1 + np.exp(-w @ np.concatenate([h, x])))",
-        ),
-    ],
+    edits=r"""
+    the input is placed above the state; the state comes first
+        [h, x] => [x, h]
+    the nonlinearity is left out
+        np.tanh(w @ np.concatenate([h, x])) => w @ np.concatenate([h, x])
+    the input is left out
+        w @ np.concatenate([h, x]) => w[:, : len(h)] @ h
+    the state is left out
+        w @ np.concatenate([h, x]) => w[:, len(h) :] @ x
+    tanh is applied to the state and the input, not to the product
+        np.tanh(w @ np.concatenate([h, x])) => w @ np.tanh(np.concatenate([h, x]))
+    the nonlinearity is the sigmoid
+        np.tanh(w @ np.concatenate([h, x])) => 1 / (1 + np.exp(-w @ np.concatenate([h, x])))
+    """,
 )
 def stacked_form_step(x: np.ndarray, h: np.ndarray, w: np.ndarray) -> np.ndarray:
     """The next state.
@@ -122,32 +124,26 @@ def sampling_inputs(rng: Rng) -> Iterator[Case]:
     random number from 0 to 1.
     """,
     inputs=sampling_inputs,
-    edits=[
-        ("the scores are multiplied by the temperature", "scores / temperature", "scores * temperature"),
-        ("the temperature has no effect", "scores / temperature", "scores"),
-        ("the k smallest scores are kept", "np.argsort(-scaled)[:k]", "np.argsort(scaled)[:k]"),
-        ("k has no effect", "np.argsort(-scaled)[:k]", "np.argsort(-scaled)"),
-        (
-            "the probabilities of the kept symbols are not renormalised, so they do not sum to 1",
-            "weights / weights.sum()",
-            "weights / np.exp(scaled - scaled.max()).sum()",
-        ),
-        (
-            "the best symbol is taken, whatever u is",
-            "int(np.argmax(np.cumsum(weights / weights.sum()) > u))",
-            "int(np.argmax(weights))",
-        ),
-        (
-            "the probabilities are summed in decreasing order, not in the order of the symbols' indices",
-            "int(np.argmax(np.cumsum(weights / weights.sum()) > u))",
-            "int(kept[np.argmax(np.cumsum(weights[kept] / weights.sum()) > u)])",
-        ),
-        (
-            "the symbol returned is one before the right one",
-            "int(np.argmax(np.cumsum(weights / weights.sum()) > u))",
-            "max(int(np.argmax(np.cumsum(weights / weights.sum()) > u)) - 1, 0)",
-        ),
-    ],
+    edits=r"""
+    the scores are multiplied by the temperature
+        scores / temperature => scores * temperature
+    the temperature has no effect
+        scores / temperature => scores
+    the k smallest scores are kept
+        np.argsort(-scaled)[:k] => np.argsort(scaled)[:k]
+    k has no effect
+        np.argsort(-scaled)[:k] => np.argsort(-scaled)
+    the probabilities of the kept symbols are not renormalised, so they do not sum to 1
+        weights / weights.sum() => weights / np.exp(scaled - scaled.max()).sum()
+    the best symbol is taken, whatever u is
+        int(np.argmax(np.cumsum(weights / weights.sum()) > u)) => int(np.argmax(weights))
+    the probabilities are summed in decreasing order, not in the order of the symbols' indices
+        int(np.argmax(np.cumsum(weights / weights.sum()) > u)) =>
+            int(kept[np.argmax(np.cumsum(weights[kept] / weights.sum()) > u)])
+    the symbol returned is one before the right one
+        int(np.argmax(np.cumsum(weights / weights.sum()) > u)) =>
+            max(int(np.argmax(np.cumsum(weights / weights.sum()) > u)) - 1, 0)
+    """,
 )
 def sample_top_k(scores: np.ndarray, k: int, temperature: float, u: float) -> int:
     """The index of a symbol, drawn from the k best.

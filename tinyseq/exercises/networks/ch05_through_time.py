@@ -28,32 +28,24 @@ def unrolled_inputs(rng: Rng) -> Iterator[Case]:
     what comes back from $h_{t+1}$. Compute $\partial L / \partial h_t$ for all $t$.
     """,
     inputs=unrolled_inputs,
-    edits=[
-        ("nothing comes back from the next state", "local[t] + later", "local[t]"),
-        ("W is not transposed on the way back", "weight.T @", "weight @"),
-        ("the slope of tanh is left out", " * (1 - states[t] ** 2)", ""),
-        (
-            "the slope of tanh is taken one step too early, at the state before",
-            "(1 - states[t] ** 2)",
-            "(1 - states[t - 1] ** 2)",
-        ),
-        (
-            "gradients come back only one step: what h_{t+1} passes on must include what came back to it",
-            "(gradient[t] * (1",
-            "(local[t] * (1",
-        ),
-        (
-            "the states' own losses are used only at the last step",
-            "local[t] + later",
-            "(local[t] if t == len(states) - 1 else 0) + later",
-        ),
-        ("in the slope of tanh, the state is not squared", "states[t] ** 2", "states[t]"),
-        (
-            "the loop runs forwards in time; start at the last step, since each gradient needs that of the next state",
-            "range(len(states) - 1, -1, -1)",
-            "range(len(states))",
-        ),
-    ],
+    edits=r"""
+    nothing comes back from the next state
+        local[t] + later => local[t]
+    W is not transposed on the way back
+        weight.T @ => weight @
+    the slope of tanh is left out
+        ] * (1 - states[t] ** 2) => ]
+    the slope of tanh is taken one step too early, at the state before
+        (1 - states[t] ** 2) => (1 - states[t - 1] ** 2)
+    gradients come back only one step: what h_{t+1} passes on must include what came back to it
+        (gradient[t] * (1 => (local[t] * (1
+    the states' own losses are used only at the last step
+        local[t] + later => (local[t] if t == len(states) - 1 else 0) + later
+    in the slope of tanh, the state is not squared
+        states[t] ** 2 => states[t]
+    the loop runs forwards in time; start at the last step, since each gradient needs that of the next state
+        range(len(states) - 1, -1, -1) => range(len(states))
+    """,
 )
 def state_gradient(weight: np.ndarray, states: np.ndarray, local: np.ndarray) -> np.ndarray:
     """The gradient of the whole loss at every state.
@@ -91,19 +83,22 @@ def term_inputs(rng: Rng) -> Iterator[Case]:
     compute the term of step $t$. It has the shape of $W$.
     """,
     inputs=term_inputs,
-    edits=[
-        ("the term is transposed", "np.outer(g * (1 - h**2), before)", "np.outer(before, g * (1 - h**2))"),
-        ("the new state is used instead of the previous one", ", before)", ", h)"),
-        ("the slope of tanh is left out", "g * (1 - h**2)", "g"),
-        ("the slope of tanh is taken at the previous state", "(1 - h**2)", "(1 - before**2)"),
-        ("in the slope of tanh, the state is not squared", "h**2", "h"),
-        ("the incoming gradient is left out", "g * (1", "(1"),
-        (
-            "the vectors are multiplied element by element; the term is their outer product",
-            "np.outer(g * (1 - h**2), before)",
-            "np.diag(g * (1 - h**2) * before)",
-        ),
-    ],
+    edits=r"""
+    the term is transposed
+        np.outer(g * (1 - h**2), before) => np.outer(before, g * (1 - h**2))
+    the new state is used instead of the previous one
+        , before) => , h)
+    the slope of tanh is left out
+        g * (1 - h**2) => g
+    the slope of tanh is taken at the previous state
+        (1 - h**2) => (1 - before**2)
+    in the slope of tanh, the state is not squared
+        h**2 => h
+    the incoming gradient is left out
+        g * (1 => (1
+    the vectors are multiplied element by element; the term is their outer product
+        np.outer(g * (1 - h**2), before) => np.diag(g * (1 - h**2) * before)
+    """,
 )
 def bptt_term(g: np.ndarray, h: np.ndarray, before: np.ndarray) -> np.ndarray:
     """The term of one step in dL/dW.
@@ -138,27 +133,22 @@ def triangle_inputs(rng: Rng) -> Iterator[Case]:
     the sum of all losses as truncation gives it.
     """,
     inputs=triangle_inputs,
-    edits=[
-        (
-            "every term within k steps of its loss is kept; terms that cross the border of a window are dropped",
-            "j // window == i // window",
-            "j - i < window",
-        ),
-        ("this is what truncation drops", "j // window == i // window", "j // window != i // window"),
-        ("this is the whole gradient; nothing is dropped", "j // window == i // window", "True"),
-        ("only the terms on the diagonal are kept", "j // window == i // window", "i == j"),
-        ("windows are one step too long", "j // window == i // window", "j // (window + 1) == i // (window + 1)"),
-        (
-            "only the losses of the first window are used",
-            "j // window == i // window",
-            "j // window == i // window == 0",
-        ),
-        (
-            "only the losses at the ends of windows are used",
-            "j // window == i // window",
-            "j // window == i // window and (j + 1) % window == 0",
-        ),
-    ],
+    edits=r"""
+    every term within k steps of its loss is kept; terms that cross the border of a window are dropped
+        j // window == i // window => j - i < window
+    this is what truncation drops
+        j // window == i // window => j // window != i // window
+    this is the whole gradient; nothing is dropped
+        j // window == i // window => True
+    only the terms on the diagonal are kept
+        j // window == i // window => i == j
+    windows are one step too long
+        j // window == i // window => j // (window + 1) == i // (window + 1)
+    only the losses of the first window are used
+        j // window == i // window => j // window == i // window == 0
+    only the losses at the ends of windows are used
+        j // window == i // window => j // window == i // window and (j + 1) % window == 0
+    """,
 )
 def truncated_terms(terms: np.ndarray, window: int) -> float:
     """The gradient of truncated backpropagation through time.

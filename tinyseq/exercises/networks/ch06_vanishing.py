@@ -36,31 +36,23 @@ def clipping_inputs(rng: Rng) -> Iterator[Case]:
             else "the norm of the result is above the threshold"
         )
     ],
-    edits=[
-        ("the squared norm is compared with the threshold", "norm > threshold", "norm**2 > threshold"),
-        (
-            "the square root is missing: the squared norm is used throughout",
-            "np.sqrt(sum(np.sum(g**2) for g in gradients))",
-            "sum(np.sum(g**2) for g in gradients)",
-        ),
-        (
-            "each gradient is clipped by its own norm, which changes the overall direction",
-            "[scale * g for g in gradients]",
-            "[g * min(1.0, threshold / max(np.sqrt(np.sum(g**2)), 1e-300)) for g in gradients]",
-        ),
-        (
-            "elements are clipped one by one, which changes the direction",
-            "[scale * g for g in gradients]",
-            "[np.clip(g, -threshold, threshold) for g in gradients]",
-        ),
-        ("gradients below the threshold are scaled up", "if norm > threshold else", "if norm > 0 else"),
-        (
-            "the norm is the sum of absolute values, not the root of the sum of squares",
-            "np.sqrt(sum(np.sum(g**2) for g in gradients))",
-            "sum(np.sum(abs(g)) for g in gradients)",
-        ),
-        ("clipped gradients have norm 1; their norm should be the threshold", "threshold / norm if", "1.0 / norm if"),
-    ],
+    edits=r"""
+    the squared norm is compared with the threshold
+        norm > threshold => norm**2 > threshold
+    the square root is missing: the squared norm is used throughout
+        np.sqrt(sum(np.sum(g**2) for g in gradients)) => sum(np.sum(g**2) for g in gradients)
+    each gradient is clipped by its own norm, which changes the overall direction
+        [scale * g for g in gradients] =>
+            [g * min(1.0, threshold / max(np.sqrt(np.sum(g**2)), 1e-300)) for g in gradients]
+    elements are clipped one by one, which changes the direction
+        [scale * g for g in gradients] => [np.clip(g, -threshold, threshold) for g in gradients]
+    gradients below the threshold are scaled up
+        if norm > threshold else => if norm > 0 else
+    the norm is the sum of absolute values, not the root of the sum of squares
+        np.sqrt(sum(np.sum(g**2) for g in gradients)) => sum(np.sum(abs(g)) for g in gradients)
+    clipped gradients have norm 1; their norm should be the threshold
+        threshold / norm if => 1.0 / norm if
+    """,
 )
 def clip_by_norm(gradients: list[np.ndarray], threshold: float) -> list[np.ndarray]:
     """Gradients scaled so that their common norm is at most a threshold.
@@ -95,28 +87,25 @@ def jacobian_inputs(rng: Rng) -> Iterator[Case]:
     states, the Jacobian is the identity.
     """,
     inputs=jacobian_inputs,
-    edits=[
-        ("this is the norm of all elements (Frobenius), not the largest singular value", "jacobian, 2)", "jacobian)"),
-        (
-            "the factors are multiplied in the wrong order",
-            "((1 - h[:, None] ** 2) * weight) @ jacobian",
-            "jacobian @ ((1 - h[:, None] ** 2) * weight)",
-        ),
-        ("the slope of tanh is left out", "((1 - h[:, None] ** 2) * weight)", "weight"),
-        ("the slope of tanh scales the columns of W; it should scale the rows", "h[:, None]", "h[None, :]"),
-        ("in the slope of tanh, the state is not squared", "h[:, None] ** 2", "h[:, None]"),
-        ("W is transposed", "* weight) @", "* weight.T) @"),
-        (
-            "this is the bound, a product of norms, not the norm of the product",
-            "jacobian = ((1 - h[:, None] ** 2) * weight) @ jacobian",
-            "jacobian = np.linalg.norm((1 - h[:, None] ** 2) * weight, 2) * jacobian",
-        ),
-        (
-            "this is the largest eigenvalue, not the largest singular value",
-            "np.linalg.norm(jacobian, 2)",
-            "np.max(abs(np.linalg.eigvals(jacobian)))",
-        ),
-    ],
+    edits=r"""
+    this is the norm of all elements (Frobenius), not the largest singular value
+        jacobian, 2) => jacobian)
+    the factors are multiplied in the wrong order
+        ((1 - h[:, None] ** 2) * weight) @ jacobian => jacobian @ ((1 - h[:, None] ** 2) * weight)
+    the slope of tanh is left out
+        ((1 - h[:, None] ** 2) * weight) => weight
+    the slope of tanh scales the columns of W; it should scale the rows
+        h[:, None] => h[None, :]
+    in the slope of tanh, the state is not squared
+        h[:, None] ** 2 => h[:, None]
+    W is transposed
+        * weight) @ => * weight.T) @
+    this is the bound, a product of norms, not the norm of the product
+        jacobian = ((1 - h[:, None] ** 2) * weight) @ jacobian =>
+            jacobian = np.linalg.norm((1 - h[:, None] ** 2) * weight, 2) * jacobian
+    this is the largest eigenvalue, not the largest singular value
+        np.linalg.norm(jacobian, 2) => np.max(abs(np.linalg.eigvals(jacobian)))
+    """,
 )
 def jacobian_norm(weight: np.ndarray, states: np.ndarray) -> float:
     """The largest singular value of dh_t/dh_k.
@@ -153,27 +142,23 @@ def gate_inputs(rng: Rng) -> Iterator[Case]:
     diagonals of $\partial c_T / \partial c_t$ for $t = 0, \ldots, T$.
     """,
     inputs=gate_inputs,
-    edits=[
-        (
-            "the gates are multiplied from the beginning: this is the effect of c_0 on each cell",
-            "path[t] = path[t + 1] * forget[t]",
-            "path[len(forget) - t] = path[len(forget) - t - 1] * forget[len(forget) - 1 - t]",
-        ),
-        (
-            "each row uses only one gate; the path passes through all later ones",
-            "path[t + 1] * forget[t]",
-            "forget[t]",
-        ),
-        ("the gates are added; the chain rule multiplies them", "path[t + 1] * forget[t]", "path[t + 1] + forget[t]"),
-        ("1 - f is used instead of f: the gate is what is kept", "* forget[t]", "* (1 - forget[t])"),
-        ("each gate is one step late", "* forget[t]", "* forget[min(t + 1, len(forget) - 1)]"),
-        (
-            "the sigmoid is applied to the gates, which are already its outputs",
-            "* forget[t]",
-            "/ (1 + np.exp(-forget[t]))",
-        ),
-        ("the first row is missing: t goes from 0 to T", "return path", "return path[1:]"),
-    ],
+    edits=r"""
+    the gates are multiplied from the beginning: this is the effect of c_0 on each cell
+        path[t] = path[t + 1] * forget[t] =>
+            path[len(forget) - t] = path[len(forget) - t - 1] * forget[len(forget) - 1 - t]
+    each row uses only one gate; the path passes through all later ones
+        path[t + 1] * forget[t] => forget[t]
+    the gates are added; the chain rule multiplies them
+        path[t + 1] * forget[t] => path[t + 1] + forget[t]
+    1 - f is used instead of f: the gate is what is kept
+        * forget[t] => * (1 - forget[t])
+    each gate is one step late
+        * forget[t] => * forget[min(t + 1, len(forget) - 1)]
+    the sigmoid is applied to the gates, which are already its outputs
+        * forget[t] => / (1 + np.exp(-forget[t]))
+    the first row is missing: t goes from 0 to T
+        return path => return path[1:]
+    """,
 )
 def lstm_path(forget: np.ndarray) -> np.ndarray:
     """The effect of each cell on the last one, along the cell's own path.

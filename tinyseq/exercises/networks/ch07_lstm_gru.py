@@ -39,27 +39,27 @@ def cell_inputs(gates: int, vectors: int, biases: int = 1) -> Callable[[Rng], It
     """,
     inputs=cell_inputs(4, 2),
     given=[sigmoid],
-    edits=[
-        (
-            "the output uses the previous cell; it should use the new one",
-            "c = sigmoid(f)",
-            "new = sigmoid(f)",
-            "np.tanh(c), c",
-            "np.tanh(c), new",
-        ),
-        (
-            "the input gate and the forget gate are swapped",
-            "sigmoid(f) * c + sigmoid(i)",
-            "sigmoid(i) * c + sigmoid(f)",
-        ),
-        ("the blocks are taken in PyTorch's order, not in the lectures'", "i, f, o, g =", "i, f, g, o ="),
-        ("the input is placed above the state; the state comes first", "[h, x]", "[x, h]"),
-        ("tanh is missing at the output", "np.tanh(c), c", "c, c"),
-        ("the candidate goes through the sigmoid", "np.tanh(g)", "sigmoid(g)"),
-        ("the input gate is computed as 1 - f; it is a gate of its own here", "sigmoid(i)", "(1 - sigmoid(f))"),
-        ("state and cell are returned in the wrong order", "sigmoid(o) * np.tanh(c), c", "c, sigmoid(o) * np.tanh(c)"),
-        ("the bias is left out", " + b, 4)", ", 4)"),
-    ],
+    edits=r"""
+    the output uses the previous cell; it should use the new one
+        c = sigmoid(f) => new = sigmoid(f)
+        np.tanh(c), c => np.tanh(c), new
+    the input gate and the forget gate are swapped
+        sigmoid(f) * c + sigmoid(i) => sigmoid(i) * c + sigmoid(f)
+    the blocks are taken in PyTorch's order, not in the lectures'
+        i, f, o, g = => i, f, g, o =
+    the input is placed above the state; the state comes first
+        [h, x] => [x, h]
+    tanh is missing at the output
+        np.tanh(c), c => c, c
+    the candidate goes through the sigmoid
+        np.tanh(g) => sigmoid(g)
+    the input gate is computed as 1 - f; it is a gate of its own here
+        sigmoid(i) => (1 - sigmoid(f))
+    state and cell are returned in the wrong order
+        sigmoid(o) * np.tanh(c), c => c, sigmoid(o) * np.tanh(c)
+    the bias is left out
+        ) + b, 4) => ), 4)
+    """,
 )
 def lstm_step(
     x: np.ndarray, h: np.ndarray, c: np.ndarray, w: np.ndarray, b: np.ndarray
@@ -93,24 +93,24 @@ def lstm_step(
     """,
     inputs=cell_inputs(3, 1, 0),
     given=[sigmoid],
-    edits=[
-        (
-            "the reset gate is applied after the product, as PyTorch does",
-            "w_h @ np.concatenate([r * h, x])",
-            "r * (w_h[:, : len(h)] @ h) + w_h[:, len(h) :] @ x",
-        ),
-        (
-            "the update gate is inverted: z keeps the old state, as in PyTorch",
-            "(1 - z) * h + z * new",
-            "z * h + (1 - z) * new",
-        ),
-        ("the reset gate is not used", "[r * h, x]", "[h, x]"),
-        ("the update gate is used where the reset gate belongs", "[r * h, x]", "[z * h, x]"),
-        ("the blocks of the update and reset gates are swapped", "w_z, w_r, w_h =", "w_r, w_z, w_h ="),
-        ("only the candidate is returned", "return (1 - z) * h + z * new", "return new"),
-        ("the candidate goes through the sigmoid", "new = np.tanh(", "new = sigmoid("),
-        ("the reset gate also resets the state that is kept", "(1 - z) * h +", "(1 - z) * r * h +"),
-    ],
+    edits=r"""
+    the reset gate is applied after the product, as PyTorch does
+        w_h @ np.concatenate([r * h, x]) => r * (w_h[:, : len(h)] @ h) + w_h[:, len(h) :] @ x
+    the update gate is inverted: z keeps the old state, as in PyTorch
+        (1 - z) * h + z * new => z * h + (1 - z) * new
+    the reset gate is not used
+        [r * h, x] => [h, x]
+    the update gate is used where the reset gate belongs
+        [r * h, x] => [z * h, x]
+    the blocks of the update and reset gates are swapped
+        w_z, w_r, w_h = => w_r, w_z, w_h =
+    only the candidate is returned
+        return (1 - z) * h + z * new => return new
+    the candidate goes through the sigmoid
+        new = np.tanh( => new = sigmoid(
+    the reset gate also resets the state that is kept
+        (1 - z) * h + => (1 - z) * r * h +
+    """,
 )
 def gru_step(x: np.ndarray, h: np.ndarray, w: np.ndarray) -> np.ndarray:
     """The next state.
@@ -150,34 +150,25 @@ def torch_inputs(rng: Rng) -> Iterator[Case]:
     """,
     inputs=torch_inputs,
     given=[sigmoid],
-    edits=[
-        (
-            "the reset gate is applied before the product, as taught",
-            "reset * h_n",
-            "np.split(w_hh, 3)[2] @ (reset * h) + np.split(b_hh, 3)[2]",
-        ),
-        (
-            "the update gate is inverted: z lets in the new state, as taught",
-            "(1 - update) * new + update * h",
-            "update * new + (1 - update) * h",
-        ),
-        (
-            "the bias of the recurrent product is added outside the reset gate",
-            "reset * h_n",
-            "reset * (h_n - np.split(b_hh, 3)[2]) + np.split(b_hh, 3)[2]",
-        ),
-        (
-            "the blocks are not taken in the order r, z, n",
-            "h_r, h_z, h_n =",
-            "h_z, h_r, h_n =",
-            "x_r, x_z, x_n =",
-            "x_z, x_r, x_n =",
-        ),
-        ("the reset gate is not used", "reset * h_n", "h_n"),
-        ("the reset gate also scales the input", "x_n + reset * h_n", "reset * (x_n + h_n)"),
-        ("the biases of the recurrent product are left out", "w_hh @ h + b_hh", "w_hh @ h"),
-        ("the candidate goes through the sigmoid", "new = np.tanh(", "new = sigmoid("),
-    ],
+    edits=r"""
+    the reset gate is applied before the product, as taught
+        reset * h_n => np.split(w_hh, 3)[2] @ (reset * h) + np.split(b_hh, 3)[2]
+    the update gate is inverted: z lets in the new state, as taught
+        (1 - update) * new + update * h => update * new + (1 - update) * h
+    the bias of the recurrent product is added outside the reset gate
+        reset * h_n => reset * (h_n - np.split(b_hh, 3)[2]) + np.split(b_hh, 3)[2]
+    the blocks are not taken in the order r, z, n
+        h_r, h_z, h_n = => h_z, h_r, h_n =
+        x_r, x_z, x_n = => x_z, x_r, x_n =
+    the reset gate is not used
+        reset * h_n => h_n
+    the reset gate also scales the input
+        x_n + reset * h_n => reset * (x_n + h_n)
+    the biases of the recurrent product are left out
+        w_hh @ h + b_hh => w_hh @ h
+    the candidate goes through the sigmoid
+        new = np.tanh( => new = sigmoid(
+    """,
 )
 def gru_step_torch(
     x: np.ndarray, h: np.ndarray, w_ih: np.ndarray, w_hh: np.ndarray, b_ih: np.ndarray, b_hh: np.ndarray
@@ -216,23 +207,22 @@ def gru_step_torch(
     """,
     inputs=cell_inputs(2, 1),
     given=[sigmoid],
-    edits=[
-        ("the gate does not reset the state that the candidate reads", "[f * h, x]", "[h, x]"),
-        (
-            "the gate is inverted: it keeps the old state where it should let in the new one",
-            "(1 - f) * h + f * new",
-            "f * h + (1 - f) * new",
-        ),
-        (
-            "the reset is applied after the product",
-            "w_h @ np.concatenate([f * h, x])",
-            "f * (w_h[:, : len(h)] @ h) + w_h[:, len(h) :] @ x",
-        ),
-        ("the candidate reads the state through 1 - f instead of f", "[f * h, x]", "[(1 - f) * h, x]"),
-        ("the blocks of the matrix are in the wrong order", "w_f, w_h =", "w_h, w_f ="),
-        ("the candidate's bias is left out", " + b_h)", ")"),
-        ("the old state is left out: only the gated candidate is returned", "(1 - f) * h + f * new", "f * new"),
-    ],
+    edits=r"""
+    the gate does not reset the state that the candidate reads
+        [f * h, x] => [h, x]
+    the gate is inverted: it keeps the old state where it should let in the new one
+        (1 - f) * h + f * new => f * h + (1 - f) * new
+    the reset is applied after the product
+        w_h @ np.concatenate([f * h, x]) => f * (w_h[:, : len(h)] @ h) + w_h[:, len(h) :] @ x
+    the candidate reads the state through 1 - f instead of f
+        [f * h, x] => [(1 - f) * h, x]
+    the blocks of the matrix are in the wrong order
+        w_f, w_h = => w_h, w_f =
+    the candidate's bias is left out
+        ) + b_h) => ))
+    the old state is left out: only the gated candidate is returned
+        (1 - f) * h + f * new => f * new
+    """,
 )
 def minimal_gated_unit(x: np.ndarray, h: np.ndarray, w: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The next state.
@@ -274,22 +264,25 @@ def peephole_inputs(rng: Rng) -> Iterator[Case]:
     """,
     inputs=peephole_inputs,
     given=[sigmoid],
-    edits=[
-        ("the output gate sees the previous cell; it should see the new one", "o + p_o * new", "o + p_o * c"),
-        ("the output gate does not see the cell", "o + p_o * new", "o"),
-        ("the input gate does not see the cell", "i + p_i * c", "i"),
-        ("the forget gate does not see the cell", "f + p_f * c", "f"),
-        ("the candidate sees the cell, too; only the gates should", "np.tanh(g)", "np.tanh(g + p_i * c)"),
-        ("the peepholes of the input and forget gates are swapped", "p_i, p_f, p_o =", "p_f, p_i, p_o ="),
-        (
-            "the peephole terms are multiplied with the pre-activations; they should be added",
-            "i + p_i * c",
-            "i * p_i * c",
-            "f + p_f * c",
-            "f * p_f * c",
-        ),
-        ("the output is computed from the previous cell", "* np.tanh(new), new", "* np.tanh(c), new"),
-    ],
+    edits=r"""
+    the output gate sees the previous cell; it should see the new one
+        o + p_o * new => o + p_o * c
+    the output gate does not see the cell
+        o + p_o * new => o
+    the input gate does not see the cell
+        i + p_i * c => i
+    the forget gate does not see the cell
+        f + p_f * c => f
+    the candidate sees the cell, too; only the gates should
+        np.tanh(g) => np.tanh(g + p_i * c)
+    the peepholes of the input and forget gates are swapped
+        p_i, p_f, p_o = => p_f, p_i, p_o =
+    the peephole terms are multiplied with the pre-activations; they should be added
+        i + p_i * c => i * p_i * c
+        f + p_f * c => f * p_f * c
+    the output is computed from the previous cell
+        * np.tanh(new), new => * np.tanh(c), new
+    """,
 )
 def peephole_lstm_step(
     x: np.ndarray, h: np.ndarray, c: np.ndarray, w: np.ndarray, b: np.ndarray, p: np.ndarray

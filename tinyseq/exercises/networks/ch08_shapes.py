@@ -24,31 +24,22 @@ def both_inputs(rng: Rng) -> Iterator[Case]:
     $[f_t; b_t]$, both for the same word. The input terms $a_t = W x_t$ and $d_t = W' x_t$ are already computed.
     """,
     inputs=both_inputs,
-    edits=[
-        (
-            "the states of the second network are not put back in text order, so they belong to other words",
-            "run(d[::-1], v)[::-1]",
-            "run(d[::-1], v)",
-        ),
-        ("both networks read from left to right", "run(d[::-1], v)[::-1]", "run(d, v)"),
-        ("both directions use the same recurrent weights", "run(d[::-1], v)", "run(d[::-1], u)"),
-        (
-            "the states are added; they should be concatenated",
-            "np.concatenate([run(a, u), run(d[::-1], v)[::-1]], 1)",
-            "run(a, u) + run(d[::-1], v)[::-1]",
-        ),
-        (
-            "the right-to-left network comes first; it should come second",
-            "np.concatenate([run(a, u), run(d[::-1], v)[::-1]], 1)",
-            "np.concatenate([run(d[::-1], v)[::-1], run(a, u)], 1)",
-        ),
-        ("the states do not depend on the previous ones", "shares[t] + weight @ h", "shares[t]"),
-        (
-            "the second network reads from left to right, and only its states are reversed",
-            "run(d[::-1], v)[::-1]",
-            "run(d, v)[::-1]",
-        ),
-    ],
+    edits=r"""
+    the states of the second network are not put back in text order, so they belong to other words
+        run(d[::-1], v)[::-1] => run(d[::-1], v)
+    both networks read from left to right
+        run(d[::-1], v)[::-1] => run(d, v)
+    both directions use the same recurrent weights
+        run(d[::-1], v) => run(d[::-1], u)
+    the states are added; they should be concatenated
+        np.concatenate([run(a, u), run(d[::-1], v)[::-1]], 1) => run(a, u) + run(d[::-1], v)[::-1]
+    the right-to-left network comes first; it should come second
+        np.concatenate([run(a, u), run(d[::-1], v)[::-1]], 1) => np.concatenate([run(d[::-1], v)[::-1], run(a, u)], 1)
+    the states do not depend on the previous ones
+        shares[t] + weight @ h => shares[t]
+    the second network reads from left to right, and only its states are reversed
+        run(d[::-1], v)[::-1] => run(d, v)[::-1]
+    """,
 )
 def bidirectional_states(a: np.ndarray, d: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """The states of both directions.
@@ -87,19 +78,23 @@ def layer_inputs(rng: Rng) -> Iterator[Case]:
     $k_t = \tanh(W h_t + V k_{t-1})$. Both layers start from zeros. Compute the states of the second layer.
     """,
     inputs=layer_inputs,
-    edits=[
-        (
-            "the second layer reads the first layer's previous state",
-            "h = np.tanh(a[t] + u @ h)\n        k = np.tanh(w @ h + v @ k)",
-            "k = np.tanh(w @ h + v @ k)\n        h = np.tanh(a[t] + u @ h)",
-        ),
-        ("the second layer reads the input, not the first layer", "w @ h", "w @ a[t]"),
-        ("the second layer has no state of its own", " + v @ k", ""),
-        ("the second layer uses the first layer's recurrent weights", "v @ k", "u @ k"),
-        ("the states of the first layer are returned", "states.append(k)", "states.append(h)"),
-        ("the first layer's next step reads the second layer's state", "u @ h", "u @ k"),
-        ("only the last state is returned", "np.array(states)", "states[-1]"),
-    ],
+    edits=r"""
+    the second layer reads the first layer's previous state
+        h = np.tanh(a[t] + u @ h) => before, h = h, np.tanh(a[t] + u @ h)
+        w @ h => w @ before
+    the second layer reads the input, not the first layer
+        w @ h => w @ a[t]
+    the second layer has no state of its own
+        h + v @ k => h
+    the second layer uses the first layer's recurrent weights
+        v @ k => u @ k
+    the states of the first layer are returned
+        states.append(k) => states.append(h)
+    the first layer's next step reads the second layer's state
+        u @ h => u @ k
+    only the last state is returned
+        np.array(states) => states[-1]
+    """,
 )
 def stacked_states(a: np.ndarray, u: np.ndarray, w: np.ndarray, v: np.ndarray) -> np.ndarray:
     """The states of the second layer of two.
@@ -137,27 +132,22 @@ def ragged_inputs(rng: Rng) -> Iterator[Case]:
     end. Give the state of each text at its own last word.
     """,
     inputs=ragged_inputs,
-    edits=[
-        (
-            "all texts are read at the last step of the batch, where the shorter texts have only padding",
-            "lengths - 1, np.arange(len(lengths))",
-            "-1",
-        ),
-        ("each state is taken one step too late", "lengths - 1", "np.minimum(lengths, len(states) - 1)"),
-        ("the first states are returned", "lengths - 1", "0 * lengths"),
-        ("all texts are read at the length of the shortest", "lengths - 1", "lengths.min() - 1"),
-        (
-            "the states are averaged; only the last one is wanted",
-            "states[lengths - 1, np.arange(len(lengths))]",
-            "np.array([states[:n, b].mean(0) for b, n in enumerate(lengths)])",
-        ),
-        (
-            "every text gets the states of all texts; index the batch, too",
-            "states[lengths - 1, np.arange(len(lengths))]",
-            "states[lengths - 1]",
-        ),
-        ("lengths are counted from the end of the padded batch", "lengths - 1", "len(states) - lengths"),
-    ],
+    edits=r"""
+    all texts are read at the last step of the batch, where the shorter texts have only padding
+        lengths - 1, np.arange(len(lengths)) => -1
+    each state is taken one step too late
+        lengths - 1 => np.minimum(lengths, len(states) - 1)
+    the first states are returned
+        lengths - 1 => 0 * lengths
+    all texts are read at the length of the shortest
+        lengths - 1 => lengths.min() - 1
+    the states are averaged; only the last one is wanted
+        states[lengths - 1, np.arange(len(lengths))] => np.array([states[:n, b].mean(0) for b, n in enumerate(lengths)])
+    every text gets the states of all texts; index the batch, too
+        states[lengths - 1, np.arange(len(lengths))] => states[lengths - 1]
+    lengths are counted from the end of the padded batch
+        lengths - 1 => len(states) - lengths
+    """,
 )
 def last_states(states: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """The state of each text at its last word.
@@ -187,28 +177,29 @@ def decoder_inputs(rng: Rng) -> Iterator[Case]:
     $P(b \mid a)$. Compute the mean of $-\log P(y_t \mid y_{t-1})$ over a target $y_1, \ldots, y_T$.
     """,
     inputs=decoder_inputs,
-    edits=[
-        (
-            "the decoder reads its own predictions, not the true symbols",
-            "before = np.concatenate([[start], target[:-1]])",
-            "before = [start]\n    for _ in target[1:]:\n        before.append(int(table[before[-1]].argmax()))",
-        ),
-        ("the decoder reads the symbol that it should predict", "np.concatenate([[start], target[:-1]])", "target"),
-        ("the first prediction is left out", "table[before, target]", "table[before[1:], target[1:]]"),
-        ("the table is transposed", "table[before, target]", "table[target, before]"),
-        ("the losses are summed, not averaged", "np.mean(", "np.sum("),
-        (
-            "the first symbol is preceded by the last one; it should be preceded by the start symbol",
-            "np.concatenate([[start], target[:-1]])",
-            "np.roll(target, 1)",
-        ),
-        ("the sign is missing", "-np.mean", "np.mean"),
-        (
-            "every symbol is predicted from the start symbol",
-            "np.concatenate([[start], target[:-1]])",
-            "np.full(len(target), start)",
-        ),
-    ],
+    edits=r"""
+    the decoder reads its own predictions, not the true symbols
+        before = np.concatenate([[start], target[:-1]]) =>
+            before = [start]
+            for _ in target[1:]:
+                before.append(int(table[before[-1]].argmax()))
+    the decoder reads the symbol that it should predict
+        np.concatenate([[start], target[:-1]]) => target
+    the first prediction is left out
+        table[before, target] => table[before[1:], target[1:]]
+    the table is transposed
+        table[before, target] => table[target, before]
+    the losses are summed, not averaged
+        np.mean( => np.sum(
+    the first symbol is preceded by the last one; it should be preceded by the start symbol
+        np.concatenate([[start], target[:-1]]) => np.roll(target, 1)
+    the sign is missing
+        -np.mean => np.mean
+    the log is to base 2
+        np.log( => np.log2(
+    every symbol is predicted from the start symbol
+        np.concatenate([[start], target[:-1]]) => np.full(len(target), start)
+    """,
 )
 def teacher_forcing_loss(table: np.ndarray, target: np.ndarray, start: int) -> float:
     """The mean of -log P of each symbol, given the true previous one.

@@ -27,27 +27,23 @@ def function_inputs(rng: Rng) -> Iterator[Case]:
     others. The result has the shape of $x$.
     """,
     inputs=function_inputs,
-    edits=[
-        (
-            "the difference is one-sided, so it is less accurate",
-            "(f(x + step) - f(x - step)) / (2 * eps)",
-            "(f(x + step) - f(x)) / eps",
-        ),
-        ("the difference is divided by one step, but spans two", "(2 * eps)", "eps"),
-        ("the difference is not divided by the step", " / (2 * eps)", ""),
-        ("all elements are perturbed at once", "step[i] = eps", "step[...] = eps"),
-        ("the sign is wrong", "f(x + step) - f(x - step)", "f(x - step) - f(x + step)"),
-        (
-            "this is a backward difference, so it is less accurate",
-            "(f(x + step) - f(x - step)) / (2 * eps)",
-            "(f(x) - f(x - step)) / eps",
-        ),
-        (
-            "the perturbation of each element is never undone",
-            "step = np.zeros_like(x)\n        step[i] = eps",
-            "step = eps * np.reshape(np.arange(x.size) <= np.ravel_multi_index(i, x.shape), x.shape)",
-        ),
-    ],
+    edits=r"""
+    the difference is one-sided, so it is less accurate
+        (f(x + step) - f(x - step)) / (2 * eps) => (f(x + step) - f(x)) / eps
+    the difference is divided by one step, but spans two
+        (2 * eps) => eps
+    the difference is not divided by the step
+        ) / (2 * eps) => )
+    all elements are perturbed at once
+        step[i] = eps => step[...] = eps
+    the sign is wrong
+        f(x + step) - f(x - step) => f(x - step) - f(x + step)
+    this is a backward difference, so it is less accurate
+        (f(x + step) - f(x - step)) / (2 * eps) => (f(x) - f(x - step)) / eps
+    the perturbation of each element is never undone
+        step[i] = eps =>
+            step = eps * np.reshape(np.arange(x.size) <= np.ravel_multi_index(i, x.shape), x.shape)
+    """,
 )
 def central_difference(f: Callable[[np.ndarray], float], x: np.ndarray, eps: float) -> np.ndarray:
     """The gradient of a function by central differences.
@@ -86,19 +82,22 @@ def analytic_inputs(rng: Rng) -> Iterator[Case]:
     inputs=analytic_inputs,
     rtol=1e-12,
     atol=0.0,
-    edits=[
-        ("the step is too large: the error grows with its square", "1e-30", "1e-4"),
-        ("the real part is taken", "np.imag(", "np.real("),
-        ("the result is not divided by the step", "np.imag(f(x + 1j * h)) / h", "np.imag(f(x + 1j * h))"),
-        (
-            "this is a finite difference, which loses about half of the digits",
-            "np.imag(f(x + 1j * h)) / h",
-            "(f(x + 1e-6) - f(x - 1e-6)) / 2e-6",
-        ),
-        ("the sign is wrong", "x + 1j * h", "x - 1j * h"),
-        ("the absolute value is taken", "np.imag(f(x + 1j * h)) / h", "abs(f(x + 1j * h)) / h"),
-        ("the derivative is taken at 0, not at x", "f(x + 1j * h)", "f(0 * x + 1j * h)"),
-    ],
+    edits=r"""
+    the step is too large: the error grows with its square
+        1e-30 => 1e-4
+    the real part is taken
+        np.imag( => np.real(
+    the result is not divided by the step
+        np.imag(f(x + 1j * h)) / h => np.imag(f(x + 1j * h))
+    this is a finite difference, which loses about half of the digits
+        np.imag(f(x + 1j * h)) / h => (f(x + 1e-6) - f(x - 1e-6)) / 2e-6
+    the sign is wrong
+        x + 1j * h => x - 1j * h
+    the absolute value is taken
+        np.imag(f(x + 1j * h)) / h => abs(f(x + 1j * h)) / h
+    the derivative is taken at 0, not at x
+        f(x + 1j * h) => f(0 * x + 1j * h)
+    """,
 )
 def complex_step(f: Callable[[complex], complex], x: float) -> float:
     """The derivative by a complex step.
@@ -143,33 +142,26 @@ def planted_inputs(rng: Rng) -> Iterator[Case]:
     the functions have a kink at 0 or at 2: do not test there.
     """,
     inputs=planted_inputs,
-    edits=[
-        (
-            "only positive points are tried; some bugs show only at negative ones",
-            "np.linspace(-2.95, 2.95, 50)",
-            "np.linspace(0.05, 2.95, 50)",
-        ),
-        (
-            "only points near 0 are tried; some bugs show only far from it",
-            "np.linspace(-2.95, 2.95, 50)",
-            "np.linspace(-0.01, 0.01, 50)",
-        ),
-        ("the tolerance is too loose: small errors pass", "1e-5 * (1", "1e-2 * (1"),
-        ("the step is too large: differences are inaccurate, and right rules are reported", "eps = 1e-5", "eps = 0.05"),
-        (
-            "the step is too small: differences are mostly rounding error, and right rules are reported",
-            "eps = 1e-5",
-            "eps = 1e-14",
-        ),
-        ("the right rules are listed instead of the wrong ones", "if np.any(", "if not np.any("),
-        ("a rule is reported only if it is wrong at every point", "if np.any(", "if np.all("),
-        ("the search ends at the first wrong rule", "return wrong", "return wrong[:1]"),
-        (
-            "the absolute value is missing: rules whose values are too small pass",
-            "abs(rule(x) - slope)",
-            "rule(x) - slope",
-        ),
-    ],
+    edits=r"""
+    only positive points are tried; some bugs show only at negative ones
+        np.linspace(-2.95, 2.95, 50) => np.linspace(0.05, 2.95, 50)
+    only points near 0 are tried; some bugs show only far from it
+        np.linspace(-2.95, 2.95, 50) => np.linspace(-0.01, 0.01, 50)
+    the tolerance is too loose: small errors pass
+        1e-5 * (1 => 1e-2 * (1
+    the step is too large: differences are inaccurate, and right rules are reported
+        eps = 1e-5 => eps = 0.05
+    the step is too small: differences are mostly rounding error, and right rules are reported
+        eps = 1e-5 => eps = 1e-14
+    the right rules are listed instead of the wrong ones
+        if np.any( => if not np.any(
+    a rule is reported only if it is wrong at every point
+        if np.any( => if np.all(
+    the search ends at the first wrong rule
+        return wrong => return wrong[:1]
+    the absolute value is missing: rules whose values are too small pass
+        abs(rule(x) - slope) => rule(x) - slope
+    """,
 )
 def find_the_bug(f: Callable[[np.ndarray], np.ndarray], rules: list[Callable[[np.ndarray], np.ndarray]]) -> list[int]:
     """The indices of the wrong rules.
