@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from typing import Self
 
 import numpy as np
 import pytest
@@ -165,14 +166,32 @@ RUN = ("patience", "progress", "callbacks", "checkpoint", "every", "depends_on",
 
 @pytest.mark.parametrize("setting", RUN)
 def test_a_setting_of_training_is_the_same_in_every_model(setting):
-    """With one name, type and default; `fit_steps` shows no progress, as its caller has the reports."""
+    """With one name, type and default."""
     methods = [(name, method) for name in STEPPED for method in ("fit", "fit_steps")]
     signatures = {key: inspect.signature(getattr(model_classes()[key[0]], key[1])).parameters for key in methods}
     found = {key: parameters[setting] for key, parameters in signatures.items() if setting in parameters}
-    assert set(found) == {key for key in methods if setting != "progress" or key[1] == "fit"}
+    assert set(found) == set(methods)
     assert {str(parameter) for parameter in found.values()} == {str(next(iter(found.values())))}
     em = inspect.signature(ts.hmm.HMM.fit_em).parameters
     assert setting not in em or em[setting].default == next(iter(found.values())).default
+
+
+@pytest.mark.parametrize("name", STEPPED)
+def test_fit_takes_the_arguments_of_fit_steps_and_help_explains_them(name):
+    kind = model_classes()[name]
+    signature = inspect.signature(kind.fit)
+    assert signature.parameters == inspect.signature(kind.fit_steps).parameters
+    assert signature.return_annotation == Self
+    arguments = inspect.getdoc(kind.fit_steps).partition("Args:\n")[2].partition("\n\nReturns:")[0]
+    assert f"Args:\n{arguments}\n\nReturns:\n    The " in kind.fit.__doc__
+    with pytest.raises(TypeError, match=r"^\w+\.fit\(\) got an unexpected keyword argument 'batch_size'"):
+        MADE[name]().fit(*learnt_from(kind), batch_size=3)
+
+
+def test_the_steps_of_fit_steps_show_progress(capsys):
+    for _ in ts.lm.RNNLM("helo", 3).fit_steps("hello", steps=2, progress=True):
+        pass
+    assert "training 2/2  loss" in capsys.readouterr().err
 
 
 def test_four_models_learn_step_by_step():

@@ -197,6 +197,9 @@ def markov_models() -> None:
 
 def whole_tasks_and_drawings() -> None:
     tagger = ts.tagging.MostFrequentTag().fit([[("a", "X"), ("b", "Y")]])
+    model = ts.lm.RNNLM("ab", hidden_size=2)
+    assert_type(model.fit("abab", steps=1, window=2, progress=False), ts.lm.RNNLM)
+    assert_type(ts.classify.RNNClassifier(epochs=1).fit(["a"], [0], patience=None), ts.classify.RNNClassifier)
     print(tagger.tag(["a"]))
     model = ts.lm.RNNLM("ab", 4)
     assert_type(model, ts.lm.RNNLM)

@@ -142,3 +142,6 @@ def models(hmm: ts.hmm.HMM, x: ts.Tensor) -> None:
     ts.hmm.compare([["a"]], n_iter="5")  # refused: arg-type
     ts.data.CASINO["symbol"]  # refused: typeddict-item
     ts.lm.NgramLM(2).fit("ab").perplexity(3)  # refused: arg-type
+    ts.lm.RNNLM("ab").fit("ab")  # refused: call-arg
+    ts.lm.RNNLM("ab").fit("ab", steps="many")  # refused: arg-type
+    ts.tagging.RNNTagger().fit([], epochs=3)  # refused: call-arg

@@ -38,6 +38,7 @@ ALLOWED = {
     ("tinyseq.hmm.emissions.*.scales", "Any"): RAW,
     ("*", "Items"): OWN,
     ("*(text)", "Text"): OWN,
+    ("*.NeuralLM.fit", "Text"): OWN,
     ("*(validation)", "*"): OWN,
     ("*.names", "Any"): OWN,
     ("*.Posterior.__init__(names)", "Any"): OWN,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -28,10 +29,11 @@ from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import check_sizes, kept_settings
 from tinyseq.nn.checks import check_device, check_flags
 from tinyseq.nn.recurrent.registry import cell_named
-from tinyseq.optim import Adam
+from tinyseq.progress import with_arguments_of
 from tinyseq.torch_names.settings import explained
-from tinyseq.train import Callback, Checkpoint, Report, Validation, train, warm_up_cosine
-from tinyseq.train.progress import run
+from tinyseq.train import Callback, Report, Validation
+from tinyseq.train.bucketed import epochs
+from tinyseq.train.progress import progress_if
 from tinyseq.train.validation import keeping_best
 
 POOLINGS = ("last", "mean", "max")
@@ -133,42 +135,6 @@ class RNNClassifier(Classifier):
         return self.network.classes
 
     @explained
-    def fit(
-        self,
-        texts: Iterable[Text],
-        labels: Iterable[Label],
-        *,
-        validation: tuple[Iterable[Text], Iterable[Label]] | None = None,
-        patience: int | None = None,
-        progress: bool = False,
-        callbacks: Sequence[Callback] = (),
-        checkpoint: str | Path | None = None,
-        every: int = 100,
-        depends_on: Mapping[str, object] | None = None,
-        device: str | None = None,
-        compile: bool | str = False,
-    ) -> Self:
-        """Train on texts and the label of each.
-
-        Args:
-            texts: N texts, each a string or a list of words; an empty one counts as one unknown word.
-            labels: the label of each, a string or a whole number.
-            progress: show progress with `tinyseq.train.progress`.
-            validation, patience, callbacks, checkpoint, every, depends_on, device, compile: see `fit_steps`.
-
-        Returns:
-            The classifier itself. If training fails, a classifier fitted before is left unchanged.
-
-        Raises:
-            ValueError, TypeError, RuntimeError: as for `fit_steps`.
-        """
-        network, reports, steps = self._training(
-            texts, labels, validation, patience, callbacks, checkpoint, every, depends_on, device, compile
-        )
-        run(reports, steps, progress)
-        self._network = network
-        return self
-
     def fit_steps(
         self,
         texts: Iterable[Text],
@@ -176,6 +142,7 @@ class RNNClassifier(Classifier):
         *,
         validation: tuple[Iterable[Text], Iterable[Label]] | None = None,
         patience: int | None = None,
+        progress: bool = False,
         callbacks: Sequence[Callback] = (),
         checkpoint: str | Path | None = None,
         every: int = 100,
@@ -190,6 +157,7 @@ class RNNClassifier(Classifier):
             validation: held-out texts and their labels. Their loss is measured after each epoch, and the weights of the
                 best measurement are kept.
             patience: stop after this many epochs without improvement; None for never.
+            progress: show progress with `tinyseq.train.progress`.
             callbacks: called with a `Report` after each step; one that returns True stops the run.
             checkpoint: a file to save the run in; if it exists, the run resumes from it (see `Checkpoint`).
             every: steps between checkpoints.
@@ -209,25 +177,6 @@ class RNNClassifier(Classifier):
                 string nor a whole number, or both kinds occur.
             RuntimeError: ``"cuda"`` without CuPy installed.
         """
-        self._network, reports, _ = self._training(
-            texts, labels, validation, patience, callbacks, checkpoint, every, depends_on, device, compile
-        )
-        return reports
-
-    def _training(
-        self,
-        texts: Iterable[Text],
-        labels: Iterable[Label],
-        held_out: tuple[Iterable[Text], Iterable[Label]] | None,
-        patience: int | None,
-        callbacks: Sequence[Callback],
-        checkpoint: str | Path | None,
-        every: int,
-        depends_on: Mapping[str, object] | None,
-        device: str | None,
-        compile: bool | str,
-    ) -> "tuple[Network, Iterator[Report], int]":
-        """A new network, the training run, and its number of steps."""
         check_device(device)
         given, gold = labelled(texts, labels)
         counts = Counter(word for text in given for word in units_of(text, self.settings["units"]))
@@ -236,27 +185,43 @@ class RNNClassifier(Classifier):
         network = Network(Vocabulary(dict.fromkeys([UNKNOWN, *counts]), UNKNOWN), class_names(gold), self.settings)
         network.to(device or "cpu")
         task = TextTask(network, given, gold, counts, self.settings["batch"], compile)
-        steps, lr = self.settings["epochs"] * task.batches_in_epoch, self.settings["lr"]
-        validation = None
-        if held_out is not None:
-            measure = partial(_held_out_loss, network, *_held_out(network, held_out))
-            validation = Validation(network, measure, every=task.batches_in_epoch, patience=patience)
+        measured = None
+        if validation is not None:
+            measure = partial(_held_out_loss, network, *_held_out(network, validation))
+            measured = Validation(network, measure, every=task.batches_in_epoch, patience=patience)
         elif patience is not None:
             raise ValueError("patience needs held-out texts; pass validation=(texts, labels) as well")
-        settings = {name: value for name, value in self.settings.items() if name != "epochs"}  # may be raised to resume
-        depends_on = {"texts": given, "labels": gold, **settings, **(depends_on or {})}
-        saved = None if checkpoint is None else Checkpoint(checkpoint, network, every=every, depends_on=depends_on)
-        reports = train(
+        reports = epochs(
             task,
-            Adam(network.parameters(), lr=lr),
-            steps=steps,
-            clip=5.0,
-            schedule=warm_up_cosine(lr, steps, warm_up=min(50, steps // 10), floor=0.05),
-            validation=validation,
+            network,
+            self.settings,
+            floor=0.05,
+            validation=measured,
             callbacks=callbacks,
-            checkpoint=saved,
+            checkpoint=checkpoint,
+            every=every,
+            depends_on={"texts": given, "labels": gold, **(depends_on or {})},
         )
-        return network, reports if validation is None else keeping_best(reports, validation), steps
+        self._network = network
+        if measured is not None:
+            reports = keeping_best(reports, measured)
+        return progress_if(progress, reports, self.settings["epochs"] * task.batches_in_epoch)
+
+    @with_arguments_of(fit_steps)
+    def fit(self, *args: Any, **settings: Any) -> Self:
+        """Train on texts and the label of each, by all the steps of `fit_steps`.
+
+        Returns:
+            The classifier itself. If training fails, a classifier fitted before is left unchanged.
+
+        Raises:
+            ValueError, TypeError, RuntimeError: as for `fit_steps`.
+        """
+        trained = copy(self)
+        for _ in trained.fit_steps(*args, **settings):
+            pass
+        self._network = trained._network
+        return self
 
     def log_proba(self, texts: Iterable[Text]) -> Floats:
         """log P(class | text) of N texts (N, K); see `predict_proba`."""

@@ -6,6 +6,7 @@ bidirectional network reads the whole sentence before it predicts. With a CRF on
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -21,14 +22,15 @@ from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import check_sizes, kept_settings
 from tinyseq.nn.checks import check_device, check_flags
 from tinyseq.nn.recurrent.registry import cell_named
-from tinyseq.optim import Adam
+from tinyseq.progress import with_arguments_of
 from tinyseq.tagging.encoders import UNKNOWN, Network, ending
 from tinyseq.tagging.rules import Rules, check_gold, checked
 from tinyseq.tagging.sentence_task import SentenceTask, share_right
 from tinyseq.tagging.tagger import Tagger, labelled, learnt, of_pairs
 from tinyseq.torch_names.settings import explained
-from tinyseq.train import Callback, Checkpoint, Report, Validation, train, warm_up_cosine
-from tinyseq.train.progress import run
+from tinyseq.train import Callback, Report, Validation
+from tinyseq.train.bucketed import epochs
+from tinyseq.train.progress import progress_if
 
 
 class RNNTagger(Tagger):
@@ -147,48 +149,13 @@ class RNNTagger(Tagger):
 
     @explained
     @of_pairs
-    def fit(
-        self,
-        sentences: Iterable[Sentence],
-        *,
-        validation: Iterable[Sentence] | None = None,
-        patience: int | None = None,
-        progress: bool = False,
-        callbacks: Sequence[Callback] = (),
-        checkpoint: str | Path | None = None,
-        every: int = 100,
-        depends_on: Mapping[str, object] | None = None,
-        device: str | None = None,
-        compile: bool | str = False,
-    ) -> Self:
-        """Train on sentences of (word, tag) pairs.
-
-        Args:
-            sentences: the training data.
-            progress: show progress with `tinyseq.train.progress`.
-            validation, patience, callbacks, checkpoint, every, depends_on, device, compile: see `fit_steps`.
-
-        Returns:
-            The tagger itself. If training fails, a tagger fitted before is left unchanged.
-
-        Raises:
-            ValueError, RuntimeError: as for `fit_steps`.
-        """
-        trained = RNNTagger(**self.settings)
-        reports, steps = trained._training(
-            sentences, validation, patience, callbacks, checkpoint, every, depends_on, device, compile
-        )
-        run(reports, steps, progress)
-        self._network, self._known, self.history = trained._network, trained._known, trained.history
-        return self
-
-    @of_pairs
     def fit_steps(
         self,
         sentences: Iterable[Sentence],
         *,
         validation: Iterable[Sentence] | None = None,
         patience: int | None = None,
+        progress: bool = False,
         callbacks: Sequence[Callback] = (),
         checkpoint: str | Path | None = None,
         every: int = 100,
@@ -203,6 +170,7 @@ class RNNTagger(Tagger):
             validation: held-out sentences. The accuracy on them is measured after each epoch (the report's
                 ``held_out``), and at the end the weights of the best measurement are restored.
             patience: stop after this many epochs without improvement; None for never.
+            progress: show progress with `tinyseq.train.progress`.
             callbacks: called with a `Report` after each step; one that returns True stops the run.
             checkpoint: a file to save the run in; if it exists, the run resumes from it (see `Checkpoint`).
             every: steps between checkpoints.
@@ -222,60 +190,50 @@ class RNNTagger(Tagger):
                 or there is ``patience`` without ``validation``.
             RuntimeError: ``"cuda"`` without CuPy installed.
         """
-        return self._training(
-            sentences, validation, patience, callbacks, checkpoint, every, depends_on, device, compile
-        )[0]
-
-    def _training(
-        self,
-        sentences: Iterable[Sentence],
-        held_out: Iterable[Sentence] | None,
-        patience: int | None,
-        callbacks: Sequence[Callback],
-        checkpoint: str | Path | None,
-        every: int,
-        depends_on: Mapping[str, object] | None,
-        device: str | None,
-        compile: bool | str,
-    ) -> tuple[Iterator[Report], int]:
-        """The training run of a new network, and its number of steps."""
         check_device(device)
         if compile and self.settings["chars"]:
             raise ValueError(
                 "letters cannot be compiled, as their number differs from batch to batch; leave out compile=, or pass "
                 "chars=False"
             )
-        if patience is not None and held_out is None:
+        if patience is not None and validation is None:
             raise ValueError("patience needs held-out sentences; pass validation=sentences as well")
         kept = self._with_own_tags(labelled(sentences))
         network, known = self._new_network(kept)
         network.to(device or "cpu")
         task = SentenceTask(network, [sentence for sentence in kept if sentence], self.settings["batch"], compile)
-        validation = None
-        if held_out is not None:
-            measured = [sentence for sentence in self._with_own_tags(labelled(held_out)) if sentence]
-            if not measured:
-                raise ValueError("validation has no words")
-            measure = partial(share_right, network, measured)
-            validation = Validation(
-                network, measure, every=task.batches_in_epoch, patience=patience, higher_is_better=True
-            )
-        steps, lr = self.settings["epochs"] * task.batches_in_epoch, self.settings["lr"]
-        settings = {name: value for name, value in self.settings.items() if name != "epochs"}  # may be raised to resume
-        depends_on = {"sentences": kept, **settings, **(depends_on or {})}
-        saved = None if checkpoint is None else Checkpoint(checkpoint, network, every=every, depends_on=depends_on)
-        reports = train(
+        measured = None if validation is None else self._validation(network, validation, task, patience)
+        reports = epochs(
             task,
-            Adam(network.parameters(), lr=lr),
-            steps=steps,
-            clip=5.0,
-            schedule=warm_up_cosine(lr, steps, warm_up=min(50, steps // 10), floor=0.01),
-            validation=validation,
+            network,
+            self.settings,
+            floor=0.01,
+            validation=measured,
             callbacks=callbacks,
-            checkpoint=saved,
+            checkpoint=checkpoint,
+            every=every,
+            depends_on={"sentences": kept, **(depends_on or {})},
         )
         self._network, self._known, self.history = network, known, []
-        return reports if validation is None else self._keeping_best(reports, validation), steps
+        if measured is not None:
+            reports = self._keeping_best(reports, measured)
+        return progress_if(progress, reports, self.settings["epochs"] * task.batches_in_epoch)
+
+    @with_arguments_of(fit_steps)
+    def fit(self, *args: Any, **settings: Any) -> Self:
+        """Train on sentences of (word, tag) pairs, by all the steps of `fit_steps`.
+
+        Returns:
+            The tagger itself. If training fails, a tagger fitted before is left unchanged.
+
+        Raises:
+            ValueError, RuntimeError: as for `fit_steps`.
+        """
+        trained = copy(self)
+        for _ in trained.fit_steps(*args, **settings):
+            pass
+        self._network, self._known, self.history = trained._network, trained._known, trained.history
+        return self
 
     def _new_network(self, sentences: Sequence[Sentence]) -> tuple[Network, Vocabulary[Word]]:
         """A network for the words and tags of sentences, with random weights; and these words."""
@@ -295,6 +253,17 @@ class RNNTagger(Tagger):
             self.settings,
         )
         return network, Vocabulary(occurrences)
+
+    def _validation(
+        self, network: Network, held_out: Iterable[Sentence], task: SentenceTask, patience: int | None
+    ) -> Validation:
+        """The measurements of the accuracy on held-out sentences, after each epoch."""
+        sentences = [sentence for sentence in self._with_own_tags(labelled(held_out)) if sentence]
+        if not sentences:
+            raise ValueError("validation has no words")
+        measure = partial(share_right, network, sentences)
+        every = task.batches_in_epoch
+        return Validation(network, measure, every=every, patience=patience, higher_is_better=True)
 
     def _keeping_best(self, reports: Iterator[Report], validation: Validation) -> Iterator[Report]:
         """The reports of a run, whose measurements become the `history`; at its end the best weights are restored."""

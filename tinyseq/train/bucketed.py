@@ -1,13 +1,20 @@
-"""The base of tasks that learn from many short texts: the order of batches, and unknown words in place of rare ones."""
+"""Learning from many short texts: the order of batches, unknown words in place of rare ones, and a run of epochs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tinyseq.data.batches import Ids, bucketed
+from tinyseq.nn.module import Module
+from tinyseq.optim import Adam
+from tinyseq.optim.schedules import warm_up_cosine
 from tinyseq.random import generator
+from tinyseq.train.checkpoint import Checkpoint
+from tinyseq.train.loop import Callback, Loss, Report, train
+from tinyseq.train.validation import Validation
 
 
 class BucketedTask:
@@ -55,6 +62,10 @@ class BucketedTask:
         first = ", ".join(map(str, self.chosen(step)[:5]))
         return f"epoch {step // self.batches_in_epoch}, {texts} {first} and others"
 
+    def __call__(self, step: int) -> Loss:
+        """The loss of a batch; see `tinyseq.train.Task`."""
+        raise NotImplementedError(f"{type(self).__name__} defines no __call__()")
+
     def state_dict(self) -> dict[str, Any]:
         """What the order of the batches depends on."""
         return {"seed": self.seed}
@@ -62,3 +73,40 @@ class BucketedTask:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self.seed, self._shuffled = int(state["seed"]), (-1, [])
+
+
+def epochs(
+    task: BucketedTask,
+    network: Module,
+    settings: Mapping[str, Any],
+    *,
+    floor: float,
+    validation: Validation | None,
+    callbacks: Sequence[Callback],
+    checkpoint: str | Path | None,
+    every: int,
+    depends_on: Mapping[str, object],
+) -> Iterator[Report]:
+    """The run of a task over all texts a number of times, by Adam with linear warm-up and cosine decay.
+
+    Args:
+        task: the task.
+        network: what it trains.
+        settings: those of the model: ``epochs``, the peak learning rate ``lr``, and others.
+        floor: the last learning rate, as a share of the peak.
+        validation, callbacks: see `train`.
+        checkpoint, every, depends_on: see `Checkpoint`; a run depends on the settings, too, but not on the number of
+            epochs, which may be raised to resume it.
+    """
+    steps, lr = settings["epochs"] * task.batches_in_epoch, settings["lr"]
+    depends_on = {**{name: value for name, value in settings.items() if name != "epochs"}, **depends_on}
+    return train(
+        task,
+        Adam(network.parameters(), lr=lr),
+        steps=steps,
+        clip=5.0,
+        schedule=warm_up_cosine(lr, steps, warm_up=min(50, steps // 10), floor=floor),
+        validation=validation,
+        callbacks=callbacks,
+        checkpoint=None if checkpoint is None else Checkpoint(checkpoint, network, every=every, depends_on=depends_on),
+    )

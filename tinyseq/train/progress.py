@@ -39,7 +39,6 @@ def _numbers(report: Report) -> str:
     return f"loss {report.loss:.3f}  |g| {report.grad_norm:.2f}  {speed}"
 
 
-def run(reports: Iterable[Report], steps: int, shown: bool) -> None:
-    """Take all steps of a run, with or without showing its progress."""
-    for _ in progress(reports, steps) if shown else reports:
-        pass
+def progress_if(wanted: bool, reports: Iterator[Report], steps: int) -> Iterator[Report]:
+    """The reports of a run, with or without showing its progress."""
+    return progress(reports, steps) if wanted else reports

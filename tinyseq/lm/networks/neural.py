@@ -29,9 +29,10 @@ from tinyseq.nn.checks import State, check_device, check_flags
 from tinyseq.optim import AdamW
 from tinyseq.optim.optimizer import not_negative
 from tinyseq.optim.schedules import Schedule
+from tinyseq.progress import with_arguments_of
 from tinyseq.torch_names.settings import explained
 from tinyseq.train import Callback, Checkpoint, Report, Validation, train, warm_up_cosine
-from tinyseq.train.progress import run
+from tinyseq.train.progress import progress_if
 from tinyseq.train.validation import keeping_best
 
 
@@ -68,62 +69,6 @@ class NeuralLM(Module, LanguageModel):
     # -- training ------------------------------------------------------------------------------------------------------
 
     @explained
-    def fit(
-        self,
-        text: Text,
-        *,
-        steps: int,
-        window: int = 64,
-        batch: int = 32,
-        lr: float = 3e-3,
-        clip: float = 1.0,
-        schedule: Schedule | None = None,
-        weight_decay: float = 0.0,
-        validation: Text | None = None,
-        validate_every: int | None = None,
-        patience: int | None = None,
-        progress: bool = False,
-        callbacks: Sequence[Callback] = (),
-        checkpoint: str | Path | None = None,
-        every: int = 100,
-        depends_on: Mapping[str, object] | None = None,
-        device: str | None = None,
-        compile: bool | str = False,
-    ) -> Self:
-        """Train on a text by truncated backpropagation through time.
-
-        Args:
-            text, steps: see `fit_steps`, like all arguments that are not listed here.
-            progress: show progress with `tinyseq.train.progress`.
-
-        Returns:
-            The model itself.
-
-        Raises:
-            ValueError, RuntimeError: as for `fit_steps`.
-        """
-        reports = self.fit_steps(
-            text,
-            steps=steps,
-            window=window,
-            batch=batch,
-            lr=lr,
-            clip=clip,
-            schedule=schedule,
-            weight_decay=weight_decay,
-            validation=validation,
-            validate_every=validate_every,
-            patience=patience,
-            callbacks=callbacks,
-            checkpoint=checkpoint,
-            every=every,
-            depends_on=depends_on,
-            device=device,
-            compile=compile,
-        )
-        run(reports, steps, progress)
-        return self
-
     def fit_steps(
         self,
         text: Text,
@@ -138,6 +83,7 @@ class NeuralLM(Module, LanguageModel):
         validation: Text | None = None,
         validate_every: int | None = None,
         patience: int | None = None,
+        progress: bool = False,
         callbacks: Sequence[Callback] = (),
         checkpoint: str | Path | None = None,
         every: int = 100,
@@ -165,6 +111,7 @@ class NeuralLM(Module, LanguageModel):
                 weights of the best measurement.
             validate_every: steps between measurements; by default a tenth of the run.
             patience: stop after this many measurements in a row without improvement; None for never.
+            progress: show progress with `tinyseq.train.progress`.
             callbacks: called with a `Report` after each step; one that returns True stops the run.
             checkpoint: a file to save the run in; if it exists, the run resumes from it (see `Checkpoint`).
             every: steps between checkpoints.
@@ -204,7 +151,21 @@ class NeuralLM(Module, LanguageModel):
             callbacks=callbacks,
             checkpoint=None if checkpoint is None else Checkpoint(checkpoint, self, every=every, depends_on=depends_on),
         )
-        return reports if measured is None else keeping_best(reports, measured)
+        return progress_if(progress, reports if measured is None else keeping_best(reports, measured), steps)
+
+    @with_arguments_of(fit_steps)
+    def fit(self, *args: Any, **settings: Any) -> Self:
+        """Train on a text by truncated backpropagation through time, by all the steps of `fit_steps`.
+
+        Returns:
+            The model itself.
+
+        Raises:
+            ValueError, RuntimeError: as for `fit_steps`.
+        """
+        for _ in self.fit_steps(*args, **settings):
+            pass
+        return self
 
     def _validation(self, text: Any, every: int | None, patience: int | None, steps: int) -> Validation | None:
         """The measurements of a held-out text during a run."""
