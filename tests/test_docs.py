@@ -83,15 +83,14 @@ def test_an_error_on_a_page_names_its_line(tmp_path):
 
 
 SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-WITH_TINYSEQ = re.compile(r"(?:^|&& |bin/|`)(tinyseq [^`&#\n]+)", re.MULTILINE)
+WITH_TINYSEQ = re.compile(r"(?:^|&& |bin/)(tinyseq [^&#\n]+)", re.MULTILINE)
 CHAPTERS = sorted((ROOT / "docs" / "book").glob("*.md"))
 
 
 def shown_commands(text: str) -> list[str]:
     """The calls of `tinyseq` in blocks of shell commands, and those with options in a line of text."""
-    inline = [
-        found for found in WITH_TINYSEQ.findall(re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)) if "--" in found
-    ]
+    prose = " ".join(re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL).split())
+    inline = [found for found in re.findall(r"`(tinyseq [^`]+)`", prose) if "--" in found]
     return [found for block in SHELL.findall(text) for found in WITH_TINYSEQ.findall(block)] + inline
 
 

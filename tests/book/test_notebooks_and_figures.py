@@ -6,8 +6,10 @@ import json
 import re
 
 import pytest
+from typer.testing import CliRunner
 
 from tinyseq.book import Chapter, chapters, notebook, save_figures, save_notebooks
+from tinyseq.commands.main import app
 
 BOOK = chapters()
 
@@ -65,9 +67,13 @@ def test_a_notebook_has_no_syntax_that_jupyter_does_not_know(tmp_path):
     assert "<details>" in texts[7]
     kinds = ["markdown", "code", "code", "code", "markdown", "code", "code", "markdown"]  # exercises after all else
     assert [cell["cell_type"] for cell in cells] == kinds
+    without = json.loads(notebook(chapter_of(SMALL, tmp_path), solutions=False))["cells"]
+    assert ["".join(cell["source"]) for cell in without] == texts[:7]
 
 
 def test_the_notebooks_are_written_into_a_new_folder(tmp_path):
+    assert CliRunner().invoke(app, ["notebooks", "--no-solutions", "--out", str(tmp_path / "c")]).exit_code == 0
+    assert not [path for path in (tmp_path / "c").iterdir() if "Solution" in path.read_text("utf-8")]
     written = save_notebooks(tmp_path / "a" / "b")
     assert [path.name for path in written] == [f"{chapter.slug}.ipynb" for chapter in BOOK]
     assert sorted(path.name for path in (tmp_path / "a" / "b").iterdir()) == [path.name for path in written]

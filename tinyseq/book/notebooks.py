@@ -16,10 +16,14 @@ LINK = re.compile(r"\]\((?!https?:)(\d\d-[\w-]+)\.md(#[\w-]+)?\)")
 ELSEWHERE = re.compile(r"\[([^\]]*)\]\((?!https?:)\.\./[\w./-]+\.md(?:#[\w-]+)?\)")
 
 
-def notebook(chapter: Chapter) -> str:
+def notebook(chapter: Chapter, *, solutions: bool = True) -> str:
     """A chapter as a Jupyter notebook whose cells have not been run.
 
     An exercise becomes its task, a cell to write in, a cell that checks it, and a solution to unfold.
+
+    Args:
+        chapter: of the book.
+        solutions: False leaves the solutions out, for homework.
 
     Returns:
         The text of the .ipynb file.
@@ -32,14 +36,16 @@ def notebook(chapter: Chapter) -> str:
     # The function to write may have the name of one that the chapter's own cells use, so these cells come first.
     chapters_own = [part for part in chapter.parts[: last + 1] if not isinstance(part, Exercise)]
     early = [part for part in chapter.parts[: last + 1] if isinstance(part, Exercise)]
-    return notebook_text(cell for part in [*chapters_own, *early, *chapter.parts[last + 1 :]] for cell in _cells(part))
+    parts = [*chapters_own, *early, *chapter.parts[last + 1 :]]
+    return notebook_text(cell for part in parts for cell in _cells(part, solutions))
 
 
-def save_notebooks(folder: str | os.PathLike[str]) -> list[Path]:
+def save_notebooks(folder: str | os.PathLike[str], *, solutions: bool = True) -> list[Path]:
     """Write every chapter of the book as a notebook.
 
     Args:
         folder: where to write; it is created if necessary.
+        solutions: False leaves the solutions of the exercises out, for homework.
 
     Returns:
         The files.
@@ -53,14 +59,14 @@ def save_notebooks(folder: str | os.PathLike[str]) -> list[Path]:
         ...     save_notebooks(folder)[0].suffix
         '.ipynb'
     """
-    texts = {f"{chapter.slug}.ipynb": notebook(chapter) for chapter in chapters()}
+    texts = {f"{chapter.slug}.ipynb": notebook(chapter, solutions=solutions) for chapter in chapters()}
     Path(folder).mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         atomic_write(Path(folder, name), partial(Path.write_text, data=text, encoding="utf-8"))
     return [Path(folder, name) for name in texts]
 
 
-def _cells(part: Prose | Cell | Exercise) -> Iterator[tuple[str, str]]:
+def _cells(part: Prose | Cell | Exercise, solutions: bool) -> Iterator[tuple[str, str]]:
     match part:
         case Prose(text):
             yield "markdown", _plain(text).strip()
@@ -68,11 +74,12 @@ def _cells(part: Prose | Cell | Exercise) -> Iterator[tuple[str, str]]:
             yield "code", code.strip()
         case Exercise(name):
             exercise = EXERCISES[name]
-            solution = f"```python\n{exercise.solution.strip()}\n```"
             yield "markdown", f"**{exercise.title}.** {exercise.task}"
             yield "code", exercise.starter.strip()
             yield "code", f"from tinyseq import exercises\n\nexercises.check({name})"
-            yield "markdown", f"<details><summary>Solution</summary>\n\n{solution}\n\n</details>"
+            if solutions:
+                solution = f"```python\n{exercise.solution.strip()}\n```"
+                yield "markdown", f"<details><summary>Solution</summary>\n\n{solution}\n\n</details>"
 
 
 def _plain(text: str) -> str:

@@ -10,12 +10,17 @@ from tinyseq.commands.common import console, plainly
 
 
 @plainly
-def notebooks(out: Annotated[Path, typer.Option(help="Folder to write to.")]) -> None:
+def notebooks(
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    solutions: Annotated[
+        bool, typer.Option("--solutions/--no-solutions", help="Put a solution to unfold below each exercise.")
+    ] = True,
+) -> None:
     """Write the chapters of the lecture book as Jupyter notebooks.
 
     They run from top to bottom without a network.
     """
-    written = save_notebooks(out)
+    written = save_notebooks(out, solutions=solutions)
     console.print(f"{len(written)} notebooks in {out}", highlight=False)
 
 
