@@ -204,6 +204,8 @@ class Compiled(Wrapper, Generic[P, R]):
             if getattr(error, "perhaps_on_the_way_to_another", True) or error.__context__ is not None:
                 self.function(*args, **settings)  # the function's own error says what is wrong with the arguments
             raise
+        if around.imported():  # in this first call: what is read of these modules is watched in another
+            return self._record(args, settings, given)
         first.check_repeated(second)
         first.let_go()
         second.recorder.let_go(for_good=True)  # what it holds refers to it, and would wait for Python's collector

@@ -6,12 +6,13 @@ lists: as long as each place holds the same object as before, no Python code run
 """
 
 import functools
+import os
 import sys
 import sysconfig
 import types
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextvars import ContextVar
 from itertools import repeat
 from operator import eq, is_
@@ -22,12 +23,15 @@ import numpy as np
 
 from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor
+from tinyseq.compiler.recording.code import modules_of, reads_of
+from tinyseq.compiler.recording.contents import arrays_of, buffered
 from tinyseq.compiler.recording.hidden_state import EVERYONES, hidden_state
 
 PLAIN = (int, float, complex, str, bytes, type(None), np.generic, np.dtype, slice, range)
 _LEAVES = (*PLAIN, Tensor, np.ndarray, types.ModuleType, types.BuiltinFunctionType)
 _LIBRARIES = (str(Path(__file__).parents[2]), sysconfig.get_paths()["stdlib"])
 _CALLED = (types.FunctionType, types.MethodType, functools.partial, Op)
+_DATA = (*PLAIN, list, deque, Set, Mapping, np.ndarray)  # what is watched in modules of Python and of libraries
 _LONGEST = 1000  # longer lists and tables are compared by identity and length
 _DEEPEST = 20
 _MISSING = object()
@@ -95,6 +99,8 @@ class Surroundings:
         self._lengths: list[int] = []
         self._bytes: list[tuple[Any, bytes]] = []
         self._arrays: list[tuple[Any, Any]] = []
+        self._foreign: list[tuple[Any, list[Any]]] = []
+        self._modules: list[str] = []
         self._states = [(value, hidden_state(value)) for value in EVERYONES]
         self._seen = {id(function)}
         self._left: deque[tuple[Any, int]] = deque([(function, 0)])  # breadth first: by the shortest way to each object
@@ -114,7 +120,8 @@ class Surroundings:
             and all(_same_mapping(*mapping) for mapping in self._mappings)
             and all(_same_class(*each) for each in self._classes)
             and all(len(now) == len(then) and _same_all(then, [*now]) for now, then in self._lists)
-            and all(_buffered(now) == then for now, then in self._bytes)
+            and all(buffered(now) == then for now, then in self._bytes)
+            and all(_same_contents(then, arrays_of(now)) for now, then in self._foreign)
             and all(_same_content(then, _described(now)) for now, then in self._arrays)
         )
 
@@ -124,6 +131,10 @@ class Surroundings:
         Code elsewhere may advance it between calls. So this is asked only right after the function has run.
         """
         return next((value for value, state in self._states if hidden_state(value) != state), None)
+
+    def imported(self) -> bool:
+        """Whether the function has imported a module since, which is not watched yet."""
+        return any(name in sys.modules for name in self._modules)
 
     def _found(self, value: Any, depth: int) -> None:
         """Watch a value that is part of another; its own parts are found later."""
@@ -138,8 +149,13 @@ class Surroundings:
         elif isinstance(value, _LEAVES):
             if not _of_subclass(value):
                 return
-        elif (content := _buffered(value)) is not None:
+        elif (content := buffered(value)) is not None:
             self._bytes.append((value, content))
+        elif (arrays := arrays_of(value)) is not None:
+            self._foreign.append((value, [*map(_described, arrays)]))
+            if _of_library(type(value).__module__):  # its attributes are caches of its own
+                self._seen.add(id(value))
+                return
         else:
             if depth < _DEEPEST:
                 self._seen.add(id(value))
@@ -193,19 +209,41 @@ class Surroundings:
         return self._mappings[-1][2]
 
     def _of_function(self, value: types.FunctionType) -> list[Any]:
+        if value is os.getenv:
+            return [os.environ]
         if _installed(value.__code__.co_filename):
             held = [*vars(value).values(), *(_content(cell, "", None) for cell in value.__closure__ or ())]
             return [part for part in held if isinstance(part, _CALLED)]  # perhaps the user's, in a library's decorator
         found = [self._attributes.add(value, name) for name in ("__defaults__", "__kwdefaults__", "__dict__")]
         self._attributes.add(value, "__code__")
         found += [self._contents.add(cell, "") for cell in value.__closure__ or ()]
-        names, left, seen = _names(value.__code__), [value.__globals__], set[int]()
+        left = [value.__globals__, *self._imported_by(value)]
+        if reads_of(value.__code__).any_global:
+            found += self._of_mapping(value.__globals__)
+        return [*found, *self._of_modules(left, reads_of(value.__code__).names)]
+
+    def _imported_by(self, value: types.FunctionType) -> list[dict[str, Any]]:
+        """The globals of modules that a function imports when it runs."""
+        tables = []
+        for name in modules_of(value.__code__, value.__globals__.get("__package__") or ""):
+            if name in sys.modules:
+                tables.append(vars(sys.modules[name]))
+            else:
+                self._modules.append(name)
+        return tables
+
+    def _of_modules(self, left: list[dict[str, Any]], names: Iterable[str]) -> list[Any]:
+        """What has one of these names in these globals, and in the modules among them."""
+        found, seen = [], {id(table) for table in left}
         while left:
             table = left.pop()
+            whole = not _of_library(table.get("__name__", ""))
             for name in names:
+                if not whole and not _is_state(table.get(name)):
+                    continue
                 found.append(part := self._globals.add(table, name))
-                if isinstance(part, types.ModuleType) and id(part) not in seen and not _of_library(part.__name__):
-                    seen.add(id(part))
+                if isinstance(part, types.ModuleType) and id(vars(part)) not in seen and not _of_tinyseq(part.__name__):
+                    seen.add(id(vars(part)))
                     left.append(vars(part))
         return found
 
@@ -236,14 +274,6 @@ def _of_subclass(value: Any) -> list[Any]:
     return [table, type(value)] if isinstance(table, dict) else []
 
 
-def _buffered(value: Any) -> bytes | None:
-    """The contents of a bytearray, an `array.array`, a memoryview or a number of ctypes; None for anything else."""
-    try:
-        return memoryview(value).tobytes()
-    except (TypeError, ValueError, BufferError):
-        return None
-
-
 def _slots(kind: type) -> list[str]:
     """The names by which the attributes in a class's ``__slots__`` are read."""
     found = vars(kind).get("__slots__", ())
@@ -262,7 +292,16 @@ def _of_library(module: str) -> bool:
     """Whether a module, by its name, belongs to this or an installed package."""
     first = str(module).partition(".")[0]
     file = getattr(sys.modules.get(module), "__file__", None)
-    return first == "tinyseq" or first in sys.stdlib_module_names or (file is not None and _installed(file))
+    return _of_tinyseq(module) or first in sys.stdlib_module_names or (file is not None and _installed(file))
+
+
+def _is_state(value: Any) -> bool:
+    """Whether something in a module of Python or of a library may change from call to call, or leads to what may."""
+    return isinstance(value, (*_DATA, types.ModuleType)) or value is os.getenv
+
+
+def _of_tinyseq(module: str) -> bool:
+    return module.partition(".")[0] == "tinyseq"
 
 
 def _own(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -283,13 +322,6 @@ def _content(holder: Any, _: str, default: Any) -> Any:
         return default
 
 
-@functools.lru_cache(maxsize=256)
-def _names(code: types.CodeType) -> tuple[str, ...]:
-    """The names that code uses, including those of functions inside it."""
-    inner = [name for const in code.co_consts if isinstance(const, types.CodeType) for name in _names(const)]
-    return tuple(dict.fromkeys([*code.co_names, *inner]))
-
-
 def _described(array: Any) -> tuple[Any, Any, Any]:
     return array.dtype, array.shape, array.ravel().tolist() if array.dtype.hasobject else array.tobytes()
 
@@ -298,6 +330,10 @@ def _same_content(then: tuple[Any, Any, Any], now: tuple[Any, Any, Any]) -> bool
     if then[:2] != now[:2]:
         return False
     return _same_all(then[2], now[2]) if isinstance(now[2], list) else then[2] == now[2]
+
+
+def _same_contents(then: list[Any], now: Any) -> bool:
+    return len(then) == len(now) and all(map(_same_content, then, map(_described, now)))
 
 
 def _same_mapping(now: Mapping[Any, Any], keys: list[Any], values: list[Any]) -> bool:
