@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from programs import as_program
 
 import tinyseq as ts
-from tinyseq.autograd import backward as tape
+from tinyseq.autograd import accumulator, backward
 from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.declare import OPS, ForEach, Op, Summed
 from tinyseq.autograd.tensor import Tensor
@@ -161,7 +161,7 @@ RULE_FAULTS: dict[str, Fault] = {
 @contextlib.contextmanager
 def careless_sum() -> Iterator[None]:
     """Where a gradient must be summed over broadcast axes, only the first slice is taken."""
-    right = tape._fitted
+    right = accumulator.fitted
 
     def faulty(xp: Any, g: Any, shape: Any, dtype: Any, op: Op, i: int) -> Any:
         if g.shape == shape or xp.name == "tinyseq":
@@ -173,7 +173,7 @@ def careless_sum() -> Iterator[None]:
                 g = g[(slice(None),) * axis + (slice(0, 1),)]
         return right(xp, g, shape, dtype, op, i)
 
-    with replaced(tape, "_fitted", faulty):
+    with replaced(backward, "fitted", faulty), replaced(accumulator, "fitted", faulty):
         yield
 
 
@@ -283,11 +283,11 @@ def on_calls(op: Op, examples: int, check: Callable[[Call], None]) -> None:
 
 def is_killed(op: Op, plant: Callable[[], Any], examples: int) -> bool:
     """Whether the battery notices the fault."""
-    try:
-        with plant():
+    with plant():  # an error of the planting itself is not caught
+        try:
             on_calls(op, examples, lambda call: check_op(op, call))
-    except Exception:  # whatever the fault provokes, the suite goes red
-        return True
+        except Exception:  # whatever the fault provokes, the suite goes red
+            return True
     return False
 
 

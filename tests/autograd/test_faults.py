@@ -36,3 +36,10 @@ def test_the_injector_tells_a_survivor_from_no_fault(monkeypatch):
     assert not faults.is_killed(add, planted["sign, argument 0"], examples=3)
     assert faults.has_effect(add, planted["sign, argument 0"], examples=3)
     assert not faults.has_effect(add, planted["rules swapped"], examples=3)
+
+
+def test_every_fault_can_be_planted():
+    for op in ENGINE:
+        for _, plant in faults.faults_of(op):
+            with plant():
+                pass
