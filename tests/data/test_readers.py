@@ -286,6 +286,43 @@ def test_texts_of_what_formats_are_made_of_are_read_or_refused(tmp_path_factory,
             assert reader(path, encoding=encoding)
 
 
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+@given(st.data(), st.sampled_from(["\n", "\r\n", "\r"]), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "latin-1"]))
+def test_a_nul_anywhere_is_an_error_that_names_its_line(tmp_path_factory, reader, data, end, encoding):
+    place = data.draw(st.integers(0, len(reader.example)))
+    text = f"{reader.example[:place]}\0{reader.example[place:]}".replace("\n", end)
+    path = tmp_path_factory.mktemp("file") / "file"
+    path.write_bytes(text.encode(encoding))
+    line = reader.example[:place].count("\n") + 1
+    for read in (
+        lambda: reader.parse(text),
+        lambda: reader.of_bytes(path.read_bytes(), encoding=encoding),
+        lambda: reader(path, encoding=encoding),
+        lambda: list(reader.stream(path, encoding=encoding)),
+    ):
+        with pytest.raises(DataError, match="a NUL byte, as in a binary file; expected ") as caught:
+            read()
+        assert caught.value.line == line
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+@given(st.data())
+def test_byte_order_marks_where_files_were_joined_are_no_part_of_what_is_read(tmp_path_factory, reader, data):
+    """At either end of any line; inside one, where the first file had no line end, the line is refused or complete."""
+    items, path = reader.parse(reader.example), tmp_path_factory.mktemp("file") / "file"
+    marks = st.sampled_from(["", "\ufeff", "\ufeff\ufeff"])
+    lines = [f"{data.draw(marks)}{line}{data.draw(marks)}" for line in reader.example.split("\n")]
+    path.write_text("\n".join(lines), "utf-8")
+    assert reader.parse("\n".join(lines)) == reader(path) == items
+    if isinstance(items, str):
+        assert "\n".join(reader.stream(path)).rstrip("\n") == items.rstrip("\n")
+    else:
+        assert list(reader.stream(path)) == items
+    path.write_text(reader.example.strip("\n") + "\ufeff" + reader.example, "utf-8")
+    with contextlib.suppress(DataError):
+        assert reader(path) == (reader.example[:-1] + items if isinstance(items, str) else items + items)
+
+
 ANYWHERE = ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "cp1252", "latin-1", "iso8859-15", "mac-roman"]
 
 

@@ -19,6 +19,8 @@ from tinyseq.data.readers import (
     single_lines,
 )
 
+JOINED = "a line break where files were joined"
+
 
 def word_tag_items(lines: Lines, separator: str = "/") -> list[Sentence]:
     if not separator or separator.strip(BLANKS) != separator:
@@ -39,7 +41,7 @@ def split_word_tag(token: str, number: int, separator: str) -> tuple[Word, Tag]:
     if not word:
         raise Malformed(number, f"{show(token)} has no word")
     if MARK in token:
-        raise Malformed(number, f"a byte order mark inside {show(token)}", "a line break where files were joined")
+        raise Malformed(number, f"a byte order mark inside {show(token)}", JOINED)
     return word, tag
 
 
@@ -51,6 +53,8 @@ def two_columns(number: int, line: str) -> tuple[Word, Tag]:
     found = fields(line)
     if len(found) != 2:
         raise Malformed(number, f"{len(found)} column{'s' * (len(found) != 1)} in {show(line)}")
+    if MARK in found[1]:
+        raise Malformed(number, f"a byte order mark inside {show(line)}", JOINED)
     return found[0], found[1]
 
 

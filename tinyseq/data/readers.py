@@ -22,7 +22,8 @@ Lines = list[tuple[int, str]]  # (line number from 1, text without the line end)
 Items = TypeVar("Items")
 
 BLANKS = " \t"  # separators; other Unicode spaces may be part of a word
-MARK = "\ufeff"  # the byte order mark: on the first line, and in concatenated files on any line
+MARK = "\ufeff"  # the byte order mark: on the first line, and in concatenated files at either end of any line
+LINE_ENDS = re.compile(r"\r\n|\n|\r")  # str.splitlines would also break at characters that occur inside words
 UTF8 = {"utf-8", "utf-8-sig"}
 
 
@@ -210,8 +211,8 @@ class Reader(Generic[Items]):
         if not isinstance(text, str):
             raise TypeError(f"text must be a string, got {type(text).__name__}; to read a file, call the reader itself")
         self._check_options(options)
-        # Only these end a line: str.splitlines would also break at characters that occur inside words.
-        lines = [(i, line.lstrip(MARK)) for i, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1)]
+        _check_nul(text, source, self.line)
+        lines = [(i, line.strip(MARK)) for i, line in enumerate(LINE_ENDS.split(text), start=1)]
         if not any(line.strip() for _, line in lines):
             raise DataError(source, None, "only blank lines" if text.strip(MARK) else "the file is empty", self.line)
         try:
@@ -239,9 +240,7 @@ class Reader(Generic[Items]):
             raise DataError(source, None, f"cannot be read as {encoding} ({error})", expected) from None
         if text.startswith("\ufffe"):
             raise DataError(source, 1, f"a byte order mark that is not that of {encoding}", "encoding='utf-16'")
-        if "\0" in text:
-            line = text.count("\n", 0, text.index("\0")) + 1
-            raise DataError(source, line, "a NUL byte, as in a binary file", expected)
+        _check_nul(text, source, expected)
         return text
 
     def _expected(self, content: bytes, encoding: str) -> str:
@@ -250,7 +249,9 @@ class Reader(Generic[Items]):
             return f"a {self.name} file in encoding={encoding!r}"
         if (other := _wider(content)) is not None:
             return f"a {self.name} file saved as UTF-8 text; this one looks like encoding={other!r}"
-        return f"a {self.name} file saved as UTF-8 text, or its encoding, such as encoding='cp1252' or 'latin-1'"
+        return (
+            f"a {self.name} file saved as UTF-8 text, or its encoding, such as encoding='cp1252' or encoding='latin-1'"
+        )
 
 
 def _wider(content: bytes) -> str | None:
@@ -266,6 +267,13 @@ def _wider(content: bytes) -> str | None:
     return "utf-16-le" if nuls[1] > nuls[0] else "utf-16-be"
 
 
+def _check_nul(text: str, source: str, expected: str) -> None:
+    """Raise an error for a text with a NUL."""
+    if "\0" in text:
+        line = len(LINE_ENDS.split(text[: text.index("\0")]))
+        raise DataError(source, line, "a NUL byte, as in a binary file", expected)
+
+
 class _Binary(Exception):
     """Raised at a NUL byte."""
 
@@ -275,7 +283,7 @@ def _numbered(file: Iterable[str]) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(file, start=1):
         if "\0" in line:
             raise _Binary
-        yield number, line.removesuffix("\n").lstrip(MARK)
+        yield number, line.removesuffix("\n").strip(MARK)
 
 
 def _is_marked_otherwise(path: str | os.PathLike[str], encoding: str) -> bool:
