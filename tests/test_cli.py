@@ -327,7 +327,7 @@ def test_the_page_on_vanishing_gradients_is_written_and_its_factors_are_printed(
         (("rnn", "--cell", "gru"), "--cell does not apply to rnn"),
         (("automaton", "--bidirectional"), "--bidirectional does not apply to automaton"),
         (("rnn", "--theme", "night"), 'theme must be "light" or "dark"'),
-        (("rnn", "--font-size", "1"), "font_size must be"),
+        (("rnn", "--font-size", "1"), "--font-size must be"),
     ],
 )
 def test_a_drawing_that_cannot_be_is_one_line(tinyseq, words, said):
@@ -402,6 +402,51 @@ def test_every_help_is_broken_by_the_console_alone_and_ends_with_an_example(name
     assert [part for part in command.help.split("\n\n") if "\n" in part.strip()] == []
     assert command.epilog.startswith(f"Example: {name}")
     assert "For example" not in command.help
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("trellis", "Did you mean `tinyseq draw trellis --out trellis.svg`?"),
+        ("Trelis --out a.svg", "Did you mean `tinyseq draw trellis --out trellis.svg`?"),
+        ("lstm", "Did you mean `tinyseq draw lstm --out lstm.svg`?"),
+        ("train a.txt", "Did you mean `tinyseq lm train` or `tinyseq tag train` or `tinyseq classify train`?"),
+        ("smaple", "Did you mean `tinyseq lm sample`?"),
+        ("dmeo", "Did you mean `tinyseq demo`?"),
+        ("lm tain", "Did you mean 'train'?"),
+        ("xyzzy", "No such command 'xyzzy'. "),
+        ("draw lstm -o a.svg", "Possible options: --observations, --out"),
+        ("tag train a.txt -out m.tag", "Possible options: --out"),
+        ("lm train a.txt -s 3", "Possible options: --seed, --steps"),
+    ],
+)
+def test_an_unknown_command_or_option_says_what_may_have_been_meant(tinyseq, words, meant):
+    status, _, error = tinyseq(*words.split())
+    assert status == 2
+    assert meant.rstrip() in " ".join(error.replace("│", " ").split())
+
+
+def test_errors_speak_of_options_not_of_arguments_in_python(tinyseq, tmp_path):
+    (tmp_path / "a").write_bytes("caf\u00e9 x".encode("latin-1"))
+    train = ("train", "a", "--out", "m", "--model")
+    for words in (("lm", *train, "ngram"), ("tag", *train, "hmm"), ("classify", *train, "bayes")):
+        error = tinyseq(*words)[2]
+        assert "such as --encoding cp1252 or --encoding latin-1" in error
+        assert tinyseq(*words, "--encoding", "utf9")[2].startswith("tinyseq: --encoding must be one that Python knows")
+    (tmp_path / "untagged").write_text(re.sub("DET|NOUN|VERB", "_", CONLLU))
+    assert "(or --tags xpos)" in tinyseq("tag", "train", "untagged", "--out", "m")[2]
+    assert tinyseq("figures", "--out", "f", "--format", "gif")[2].startswith("tinyseq: --format must be some of svg")
+    for group in ("lm", "classify"):
+        error = tinyseq(group, "train", "a", "--out", "m", "--model", "rnn", "--cell", "LSTM")[2]
+        assert error == "tinyseq: --cell must be one of rnn, rnn_relu, lstm, gru, gru_before, got 'LSTM'\n"
+    assert tinyseq("draw", "lstm", "--out", "a.svg", "--theme", "blue")[2].startswith("tinyseq: --theme must be")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_every_option_is_a_sentence(name):
+    for parameter in COMMANDS[name].params:
+        if parameter.name != "help":
+            assert re.fullmatch(r"[A-Za-z].*\.", parameter.help), parameter.name
 
 
 PRINTS = [

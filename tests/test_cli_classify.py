@@ -114,6 +114,9 @@ def test_texts_of_standard_input_get_a_label_each(tinyseq):
     assert tinyseq("classify", "train", "texts.tsv", "--out", "m.cls")[0] == 0
     _, out, _ = tinyseq("classify", "predict", "m.cls", "-", stdin="warm\ndull\n")
     assert [re.sub(r"0\.\d+", "p", line) for line in out.splitlines()] == ["good\tp\twarm", "bad\tp\tdull"]
+    marked = b"\xef\xbb\xbfwarm\r\ndull\r\n"
+    assert tinyseq("classify", "predict", "m.cls", "-", stdin=marked)[1] == out
+    assert "such as --encoding cp1252" in tinyseq("classify", "predict", "m.cls", "-", stdin=b"caf\xe9")[2]
     _, out, _ = tinyseq("classify", "predict", "m.cls", "-", "--json", stdin="warm\ndull\n")
     assert [json.loads(line)["label"] for line in out.splitlines()] == ["good", "bad"]
     _, out, _ = tinyseq("classify", "predict", "m.cls", "warm", "--json")

@@ -150,7 +150,7 @@ def test_compiled_training_gives_the_same_model(tinyseq):
         (("--log", "log.txt"), "--log must end in .csv or .jsonl, got 'log.txt'"),
         (("--log", "text.txt"), "--log text.txt is also an input file and would be overwritten"),
         (("--out", "run", "--log", "run"), "would be overwritten; choose another name"),
-        (("--compile", "fast"), "executor must be None or one of"),
+        (("--compile", "fast"), "--compile must be None or one of"),
         (("--device", "tpu"), "tpu"),
         (("--model", "ngram", "--device", "tpu"), "tpu"),
     ],
@@ -166,7 +166,7 @@ def test_what_cannot_be_trained_is_one_line_and_writes_nothing(tinyseq, words, s
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--top-p", 1.5), "top_p must be above 0 and at most 1, got 1.5"),
+        (("--top-p", 1.5), "tinyseq: --top-p must be above 0 and at most 1, got 1.5"),
         (("--prompt", "€"), "--prompt: the model does not know '€'"),
     ],
 )

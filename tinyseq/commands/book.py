@@ -18,7 +18,7 @@ def notebooks(
 ) -> None:
     """Write the chapters of the lecture book as Jupyter notebooks.
 
-    They run from top to bottom without a network.
+    They run from top to bottom, without access to the internet.
     """
     written = save_notebooks(out, solutions=solutions)
     console.print(f"{len(written)} notebooks in {out}", highlight=False)
@@ -27,7 +27,9 @@ def notebooks(
 @plainly
 def figures(
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
-    formats: Annotated[str, typer.Option("--format", help="svg, pdf and png, separated by commas.")] = "svg,pdf",
+    formats: Annotated[
+        str, typer.Option("--format", help="Formats: svg, pdf and png, separated by commas.")
+    ] = "svg,pdf",
     chapter: Annotated[int | None, typer.Option(help="Only the figures of this chapter.")] = None,
 ) -> None:
     """Write the figures of the lecture book for slides: light and dark, with and without numbers.

@@ -5,7 +5,9 @@ import glob
 import inspect
 import json
 import math
+import re
 import sys
+import typing
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -13,13 +15,16 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
+from typer.models import OptionInfo
 
 from tinyseq.data import DataError, Reader
 from tinyseq.io import ModelFileError, check_model_output, check_output, load_model
+from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.train import Callback, Log, NonFiniteLoss
 
 console = Console(markup=False, soft_wrap=True)  # brackets in names are not markup, and a pipe gets unwrapped lines
 
+Cell = Annotated[str | None, typer.Option(help=f"One of {', '.join(CELLS)}.", show_default="lstm")]
 Encoding = Annotated[str, typer.Option(help="Encoding of the text: utf-8, cp1252, latin-1, ...")]
 Device = Annotated[str, typer.Option(help="Device: cpu, or cuda for an NVIDIA GPU.")]
 Seed = Annotated[int, typer.Option(help="Random seed.")]
@@ -56,8 +61,10 @@ def tell(message: object) -> None:
 def plainly(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Report an error in a user's file, model or setting as one line, with exit status 1; 130 after Ctrl-C.
 
-    A warning is one line, too. Paragraphs of the help become lines, which the console then breaks to its width.
+    A warning is one line, too. What an error calls by the name of an argument is called by the name of its option.
+    Paragraphs of the help become lines, which the console then breaks to its width.
     """
+    options = options_of(command)
 
     @functools.wraps(command)
     def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
@@ -68,7 +75,7 @@ def plainly(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]
         except BrokenPipeError:  # as of `tinyseq ... | head`: typer then ends the program without a word
             raise
         except (DataError, ModelFileError, NonFiniteLoss, OSError, RuntimeError, ValueError) as error:
-            tell(error)
+            tell(in_options(str(error), options))
             raise typer.Exit(1) from error
         except KeyboardInterrupt as stop:
             tell(str(stop) or "stopped")
@@ -77,6 +84,33 @@ def plainly(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]
     paragraphs = inspect.getdoc(command) or ""
     guarded.__doc__ = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs.split("\n\n"))
     return guarded
+
+
+def options_of(command: Callable[..., object]) -> dict[str, str]:
+    """The options of a command by the names of its arguments, as ``{"top_k": "--top-k"}``."""
+    found: dict[str, str] = {}
+    for name, hint in typing.get_type_hints(command, include_extras=True).items():
+        for option in (each for each in typing.get_args(hint) if isinstance(each, OptionInfo)):
+            written = [
+                str(each) for each in (option.default, *(option.param_decls or ())) if str(each).startswith("--")
+            ]
+            found[name] = written[0] if written else f"--{name.replace('_', '-')}"
+    return found | ({"executor": found["compile"]} if "compile" in found else {})
+
+
+def in_options(message: str, options: Mapping[str, str]) -> str:
+    """An error about arguments in Python as one about the options of a command.
+
+    Example:
+        >>> in_options("encoding must be known, such as encoding='cp1252'", {"encoding": "--encoding"})
+        '--encoding must be known, such as --encoding cp1252'
+    """
+    message = re.sub(
+        r"(?<![^\s(])(\w+)='([^'\s]+)'",
+        lambda found: f"{options[found[1]]} {found[2]}" if found[1] in options else found[0],
+        message,
+    )
+    return re.sub(r"^(\w+)(?= must be )", lambda found: options.get(found[1], found[1]), message)
 
 
 def matching(names: list[str]) -> list[Path]:

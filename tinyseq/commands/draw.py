@@ -102,14 +102,16 @@ def save_vanishing(out: Path) -> None:
 @plainly
 def draw(
     context: typer.Context,
-    what: Annotated[str, typer.Argument(help=f"{', '.join((*CELLS, *FIGURES))}.")],
+    what: Annotated[str, typer.Argument(help=f"What to draw: {', '.join((*CELLS, *FIGURES))}.")],
     out: Annotated[Path, typer.Option(help="Output file: .svg, .png, .pdf, .dot or .html (an interactive page).")],
     steps: Annotated[int | None, typer.Option(min=1, help="Time steps of a network; 4 by default.")] = None,
     depth: Annotated[int | None, typer.Option(min=0, help="Collapse a network's modules below this depth.")] = None,
     view: Annotated[str, typer.Option(help="View of a network: unrolled, folded or flat.")] = "unrolled",
     text: Annotated[str | None, typer.Option(help="Text that a network reads and predicts, such as hello.")] = None,
     layers: Annotated[int, typer.Option(min=1, help="Recurrent layers of a network.")] = 1,
-    bidirectional: Annotated[bool, typer.Option("--bidirectional", help="Read in both directions.")] = False,
+    bidirectional: Annotated[
+        bool, typer.Option("--bidirectional", help="Make the network read in both directions.")
+    ] = False,
     last: Annotated[bool, typer.Option("--last", help="Take the loss of the last step only.")] = False,
     gradients: Annotated[bool, typer.Option(help="Colour a network by its gradients.")] = True,
     legend: Annotated[bool | None, typer.Option(help="Add a legend of the boxes and colours.")] = None,
@@ -120,16 +122,17 @@ def draw(
     observations: Annotated[str | None, typer.Option(help="Observations for a trellis, separated by spaces.")] = None,
     semiring: Annotated[str, typer.Option(help="Semiring of a trellis: max (Viterbi) or log (forward).")] = "max",
     candidates: Annotated[
-        bool, typer.Option("--candidates", help="List each cell's candidates, with the losers struck out.")
+        bool,
+        typer.Option("--candidates", help="List the candidates of each cell, with all but the best struck out."),
     ] = False,
     posterior: Annotated[bool, typer.Option("--posterior", help="Shade a trellis by the posteriors.")] = False,
     values: Annotated[bool | None, typer.Option(help="Write values; --no-values leaves a trellis to fill in.")] = None,
-    title: Annotated[str, typer.Option(help="A title.")] = "",
+    title: Annotated[str, typer.Option(help="Title of the drawing.")] = "",
     font_size: Annotated[float | None, typer.Option(help="Font size in points; 11 by default.")] = None,
     size: Annotated[
         tuple[float, float] | None, typer.Option(metavar="WIDTH HEIGHT", help="Largest width and height, in inches.")
     ] = None,
-    theme: Annotated[str, typer.Option(help="light or dark.")] = "light",
+    theme: Annotated[str, typer.Option(help="Colours: light or dark.")] = "light",
 ) -> None:
     """Draw a recurrent network that reads letters, one step of a cell, a trellis, or an automaton.
 

@@ -38,7 +38,7 @@ def check(
         bool, typer.Option("--solutions", help="Write the sheet with solutions, for teachers.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="File for the problem sheet: .py or .ipynb.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Table of marks for a folder.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the marks of a folder to this table (.csv).")] = None,
     chapter: Annotated[
         str | None, typer.Option(help="Mark the exercises of a chapter, or all; by default, those defined in the file.")
     ] = None,

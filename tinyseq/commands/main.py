@@ -10,10 +10,13 @@ from tinyseq.commands.book import figures, notebooks
 from tinyseq.commands.demo import demo
 from tinyseq.commands.draw import draw
 from tinyseq.commands.exercises import check
+from tinyseq.commands.hints import Commands
 from tinyseq.commands.info import doctor
 from tinyseq.commands.models import classification, language, tagging
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Sequence models that you can read and see.")
+app = typer.Typer(
+    cls=Commands, no_args_is_help=True, add_completion=False, help="Sequence models that you can read and see."
+)
 EXAMPLES: dict[Callable[..., None], str] = {
     demo: "tinyseq demo --out demo",
     draw: "tinyseq draw lstm --text hello --out hello.html",

@@ -12,9 +12,8 @@ from tinyseq.classify import Classifier, NaiveBayes, RNNClassifier
 from tinyseq.classify.network import POOLINGS
 from tinyseq.commands import common
 from tinyseq.commands.models.runs import Options, Run
-from tinyseq.data import labelled, table
+from tinyseq.data import labelled, plain_text, table
 from tinyseq.nn.checks import check_device
-from tinyseq.nn.recurrent.registry import CELLS
 
 app = typer.Typer(no_args_is_help=True, help="Text classifiers: train, predict, eval.")
 
@@ -27,8 +26,8 @@ Files = Annotated[
     ),
 ]
 ModelFile = Annotated[Path, common.model_argument("classify")]
-LabelColumn = Annotated[str | None, typer.Option(help="Column of the labels, by name in a header or number from 1.")]
-TextColumn = Annotated[str | None, typer.Option(help="Column of the texts, by name in a header or number from 1.")]
+LabelColumn = Annotated[str | None, typer.Option(help="Column of the labels: its name, or its number from 1.")]
+TextColumn = Annotated[str | None, typer.Option(help="Column of the texts: its name, or its number from 1.")]
 Separator = Annotated[
     str | None,
     typer.Option(help="Separator: comma, tab, semicolon or a character.", show_default="by the file's extension"),
@@ -49,7 +48,7 @@ def classify_train(
     alpha: Annotated[
         float | None, typer.Option(help="Smoothing: what naive Bayes adds to each count.", show_default="1")
     ] = None,
-    cell: Annotated[str | None, typer.Option(help=f"One of {', '.join(CELLS)}.", show_default="lstm")] = None,
+    cell: common.Cell = None,
     pooling: Annotated[
         str | None, typer.Option(help=f"How a network pools its states: {', '.join(POOLINGS)}.", show_default="mean")
     ] = None,
@@ -119,15 +118,15 @@ def classify_predict(
     model: ModelFile,
     text: Annotated[str, typer.Argument(help="The text; - for standard input, with a text in each line.")],
     device: common.Device = "cpu",
+    encoding: common.Encoding = "utf-8",
     json: common.Json = False,
 ) -> None:
     """Print the labels of a text with their probabilities, best first; or the best label of each of many texts."""
     classifier = _model(model, device)
     names = classifier.classes.symbols
     if text == "-":
-        texts = [line.rstrip("\r\n") for line in sys.stdin]
-        if not texts:
-            raise ValueError("standard input is empty; expected a text in each line")
+        read = plain_text.of_bytes(sys.stdin.buffer.read(), "standard input", encoding=encoding)
+        texts = read.removesuffix("\n").split("\n")
         for each, odds in zip(texts, classifier.predict_proba(texts), strict=True):
             label = names[int(odds.argmax())]
             found = {"text": each, "label": label, "probability": float(odds.max())}

@@ -19,7 +19,6 @@ from tinyseq.lm.model import first_impossible
 from tinyseq.lm.networks.neural import NeuralLM
 from tinyseq.lm.words import sentences_of, words_of
 from tinyseq.nn.checks import check_device
-from tinyseq.nn.recurrent.registry import CELLS
 
 app = typer.Typer(no_args_is_help=True, help="Language models of characters or words: train, sample, eval.")
 
@@ -40,7 +39,8 @@ def lm_train(
     files: Files,
     out: common.Out,
     model: Annotated[
-        str, typer.Option(help="rnn, a recurrent network; window, a network with a fixed window; or ngram, counts.")
+        str,
+        typer.Option(help="rnn (a recurrent network), window (a network with a fixed window) or ngram (counts)."),
     ] = "rnn",
     words: Annotated[
         bool, typer.Option("--words", help="Model words, not characters; each line is a sentence.")
@@ -48,19 +48,22 @@ def lm_train(
     n: Annotated[
         int | None, typer.Option("--n", min=1, help="Length of n-grams.", show_default="6; of words 3")
     ] = None,
-    cell: Annotated[str | None, typer.Option(help=f"One of {', '.join(CELLS)}.", show_default="lstm")] = None,
+    cell: common.Cell = None,
     layers: Annotated[int | None, typer.Option(min=1, help="Number of recurrent layers.", show_default="1")] = None,
-    context: Annotated[int | None, typer.Option(min=1, help="Symbols in a fixed window.", show_default="8")] = None,
+    context: Annotated[
+        int | None, typer.Option(min=1, help="Number of symbols that --model window reads.", show_default="8")
+    ] = None,
     hidden: Annotated[int | None, typer.Option(min=1, help="Length of the hidden state.", show_default="128")] = None,
     dropout: Annotated[
         float | None, typer.Option(min=0, max=0.95, help="Dropout probability.", show_default="0")
     ] = None,
     tied: Annotated[
-        bool | None, typer.Option("--tied", help="Use the symbols' vectors as output weights, too.")
+        bool | None, typer.Option("--tied", help="Use the symbols' vectors as the output weights, too.")
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps.", show_default="1000")] = None,
     window: Annotated[
-        int | None, typer.Option(min=1, help="Number of time steps that gradients flow back.", show_default="64")
+        int | None,
+        typer.Option(min=1, help="Number of time steps that gradients flow back.", show_default="64"),
     ] = None,
     batch: Annotated[
         int | None, typer.Option(min=1, help="Parts of the text read in parallel.", show_default="32")

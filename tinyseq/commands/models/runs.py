@@ -6,6 +6,7 @@ from typing import Any
 
 from tinyseq.commands.common import console
 from tinyseq.io import check_model_output
+from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.train import NonFiniteLoss, Report, progress
 
 LATE = 20  # a run has diverged after so many steps in a row with a loss far above the first one
@@ -21,7 +22,7 @@ class Options:
         kind: the chosen kind.
 
     Raises:
-        ValueError: there is no such kind, or one of the given options does not apply to it.
+        ValueError: there is no such kind, one of the given options does not apply to it, or there is no such cell.
     """
 
     def __init__(self, given: Mapping[str, Any], kinds: Mapping[str, Sequence[str]], option: str, kind: str) -> None:
@@ -32,6 +33,9 @@ class Options:
             if name not in kinds[kind]:
                 having = " or ".join(f"{option} {other}" for other in kinds if name in kinds[other])
                 raise ValueError(f"--{name.replace('_', '-')} is for {having}; leave it out with {option} {kind}")
+        cell = self._given.get("cell")
+        if cell is not None and cell not in CELLS:
+            raise ValueError(f"--cell must be one of {', '.join(CELLS)}, got {cell!r}")
 
     def get(self, name: str, default: Any) -> Any:
         """The value of an option."""

@@ -16,7 +16,6 @@ from tinyseq.data import ConlluSentence, conllu_sentences, noun_phrase_tags
 from tinyseq.data.readers import READERS, Reader, Sentence
 from tinyseq.data.treebanks.conllu import TAGS
 from tinyseq.io import atomic_write, check_output
-from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.tagging import Accuracy, Analysis, HMMTagger, RNNTagger, Tagger
 
 app = typer.Typer(no_args_is_help=True, help="Taggers: train, tag, eval.")
@@ -57,14 +56,14 @@ def tag_train(
     tags: Labels = None,
     n: Annotated[
         int | None,
-        typer.Option("--n", min=2, max=5, help="Tags in an n-gram, 2 for bigrams.", show_default="3"),
+        typer.Option("--n", min=2, max=5, help="Length of the n-grams of tags: 2 for bigrams.", show_default="3"),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the training sentences.", show_default="10")
     ] = None,
     hidden: Annotated[int | None, typer.Option(min=1, help="Length of the hidden state.", show_default="150")] = None,
     layers: Annotated[int | None, typer.Option(min=1, help="Recurrent layers.", show_default="1")] = None,
-    cell: Annotated[str | None, typer.Option(help=f"One of {', '.join(CELLS)}.", show_default="lstm")] = None,
+    cell: common.Cell = None,
     lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate.", show_default="0.006")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Sentences in a batch.", show_default="32")] = None,
     dropout: Annotated[
@@ -134,7 +133,9 @@ def tag_train(
 @common.plainly
 def tag_tag(
     model: ModelFile,
-    sentence: Annotated[str | None, typer.Argument(help="The words, separated by spaces; or - for --file -.")] = None,
+    sentence: Annotated[
+        str | None, typer.Argument(help="The words, separated by spaces; or - to read CoNLL-U from standard input.")
+    ] = None,
     file: Annotated[list[str] | None, typer.Option(help="CoNLL-U files, patterns, or - for standard input.")] = None,
     out: Annotated[Path | None, typer.Option(help="The CoNLL-U file to write.", show_default="standard output")] = None,
     tags: Tags = None,
@@ -177,7 +178,7 @@ def tag_eval(
         bool, typer.Option("--errors", help="Show confused tags and the words most often wrong.")
     ] = False,
     chunks: Annotated[
-        str | None, typer.Option(help="Also evaluate chunks, in this scheme: bio, bioes or iob1.")
+        str | None, typer.Option(help="Also evaluate chunks; the scheme of their tags: bio, bioes or iob1.")
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the confusion matrix: .png, .svg or .pdf.")] = None,
     format: Format = "conllu",
