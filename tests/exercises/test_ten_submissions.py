@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+from pathlib import Path
 
 from typer.testing import CliRunner
 
@@ -111,6 +113,8 @@ def test_ten_submissions_are_marked_and_the_mistakes_named(tmp_path):
         (folder / name).write_text(json.dumps({"cells": cells}) if name.endswith("ipynb") else text)
     result = CliRunner().invoke(app, ["check", str(folder), "--csv", str(tmp_path / "marks.csv")])
     assert result.exit_code == 0, result.output
+    docs = (Path(__file__).resolve().parents[2] / "docs" / "exercises.md").read_text("utf-8")
+    assert re.search(r"```text\n(.*?)```", docs, re.DOTALL)[1] in result.output
     with (tmp_path / "marks.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["points"] for row in rows] == ["5"] * 5 + ["4"] * 5

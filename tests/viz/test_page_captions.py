@@ -177,7 +177,7 @@ def test_the_formula_that_the_docs_quote_is_on_the_page_that_they_draw(tmp_path,
     exec(re.search(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[1], namespace)
     (event,) = [event for event in Played(namespace["loss"]).backward if event.formula.startswith("∇h₁ = ")]
     parts = " + ".join(f"{part.numbers} from {part.origin}" for part in event.parts)
-    assert f"> {event.formula} = {event.result}\n> {parts}\n" in text
+    assert f"> {event.formula} = {event.result}\\\n> {parts}\n" in text
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru", "two_layers_in_both_directions"])
