@@ -223,6 +223,12 @@ def test_the_last_definition_counts_and_names_may_be_assigned(tmp_path):
     assert [verdict.status for verdict in check_file(file)] == ["error", "missing"]
 
 
+def test_a_name_that_is_nearly_an_exercise_is_remarked_on(tmp_path):
+    file = tmp_path / "a.py"
+    file.write_text(RIGHT + "def Viterbi(): ...\ndef vjp_of_tahn(y, g): ...\ndef helper(): ...\ndef back(): ...\n")
+    assert check_file(file).notes == ("there is no exercise named 'Viterbi'; did you mean viterbi?",)
+
+
 def run(*arguments):
     return CliRunner().invoke(app, ["check", *map(str, arguments)])
 

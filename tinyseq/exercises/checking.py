@@ -15,6 +15,7 @@ from tinyseq.exercises.sandbox import Failed, Limits, run
 from tinyseq.exercises.submissions import SUFFIXES, is_written, read
 from tinyseq.io.files import atomic_write
 
+UNKNOWN = "there is no exercise named {!r}"
 PEEKED = "it tried to read the solutions; this was refused"
 
 
@@ -26,9 +27,18 @@ def known(name: str) -> Exercise:
     """
     if name not in DECLARED:
         near = difflib.get_close_matches(name, DECLARED, n=3, cutoff=0.5)
-        cure = f"; did you mean {' or '.join(near)}?" if near else "; `tinyseq check --list` prints their names"
-        raise ValueError(f"there is no exercise named {name!r}{cure}")
+        cure = f"did you mean {' or '.join(near)}?" if near else "`tinyseq check --list` prints their names"
+        raise ValueError(f"{UNKNOWN.format(name)}; {cure}")
     return DECLARED[name]
+
+
+def misspelt(names: Iterable[str]) -> list[str]:
+    """Notes on functions whose names are nearly those of exercises that are not there."""
+    names = set(names)
+    found = {
+        name: difflib.get_close_matches(name.lower(), DECLARED, n=1, cutoff=0.9) for name in sorted(names - {*DECLARED})
+    }
+    return [f"{UNKNOWN.format(name)}; did you mean {near[0]}?" for name, near in found.items() if {*near} - names]
 
 
 def check(*functions: Callable[..., object]) -> Report:
@@ -97,7 +107,7 @@ def check_file(path: str | Path, exercises: Sequence[Exercise] | None = None, li
             verdicts.append(Verdict(exercise.name, "missing", because))
         else:
             verdicts.append(mark(exercise, result))
-    return Report(verdicts, path.name, [PEEKED] * ran.peeked + ran.errors)
+    return Report(verdicts, path.name, [*[PEEKED] * ran.peeked, *ran.errors, *misspelt(submission.functions)])
 
 
 def check_folder(

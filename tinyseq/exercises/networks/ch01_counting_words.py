@@ -249,6 +249,8 @@ def probability_inputs(rng: Rng) -> Iterator[Case]:
         np.exp(-np.mean(np.log(probabilities))) => -np.mean(np.log(probabilities))
     the log is to base 2, the exponential to base e
         np.log( => np.log2(
+    the exponential is to base 2, the log to base e
+        np.exp( => np.exp2(
     the inverse probabilities are averaged arithmetically
         np.exp(-np.mean(np.log(probabilities))) => np.mean(1 / probabilities)
     the product of all probabilities underflows
