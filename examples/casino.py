@@ -41,10 +41,8 @@ def pictures(model: ts.hmm.HMM, rolls: list[int], truth: list[str], folder: Path
     """The posterior of the first rolls, and the automaton."""
     try:
         figure = ts.viz.posteriors(
-            model.posterior(rolls).states,
-            states=list(model.states),
-            symbols=rolls,
-            truth=model.states.ids(truth).tolist(),
+            model.posterior(rolls),
+            truth=truth,
             title="Which die? The posterior, and the truth above it",
         )
         figure.savefig(folder / "casino.png", dpi=120)

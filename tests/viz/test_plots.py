@@ -158,6 +158,24 @@ def test_posteriors_fit_few_states_and_many(states):
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == list("abcdefghijkl")
 
 
+def test_the_true_states_are_names_as_a_model_gives_them_or_indices():
+    hmm = ts.hmm.HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]], states=["X", "Y"], symbols="ab")
+    found = hmm.posterior("abba")
+    colors = [
+        [bar.get_facecolor() for bar in plots.posteriors(found, truth=truth).axes[0].patches]
+        for truth in (["X", "Y", "Y", "X"], np.array(["X", "Y", "Y", "X"]), [0, 1, 1, 0])
+    ]
+    assert len(colors[0]) == 3
+    assert colors[0] == colors[1] == colors[2]
+    for truth, said in (
+        (["X", "Z", "Y", "X"], "truth has 'Z', which is not a state; the states are ['X', 'Y']"),
+        (["X"], "truth must contain the states at 4 positions, got 1"),
+        ([0, 1, 2, 0], "truth must contain indices of states, from 0 to 1; got [0, 1, 2, 0]"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(said)):
+            plots.posteriors(found, truth=truth)
+
+
 def test_the_truth_is_one_bar_for_as_long_as_a_state_lasts():
     truth = [1, 1, 0, 2, 2, 2, 0]
     axes = drawn(plots.posteriors(np.full((7, 3), 1 / 3), truth=truth)).axes[0]

@@ -73,7 +73,7 @@ def posteriors(
     probabilities: ArrayLike | Posterior,
     states: Sequence[object] | None = None,
     symbols: Sequence[object] | None = None,
-    truth: Sequence[int] | None = None,
+    truth: Sequence[int | str] | None = None,
     *,
     title: str = "Posterior of the state at each position",
 ) -> "Figure":
@@ -83,7 +83,7 @@ def posteriors(
         probabilities: what `HMM.posterior` returns, or one row for each position (T, K).
         states: the states' names (K); by default those that a `Posterior` has.
         symbols: the observations (T), written below if there is space; by default those that a `Posterior` has.
-        truth: the indices of the true states (T), drawn as a strip above the bands.
+        truth: the true states (T), by name or index, drawn as a strip above the bands.
         title: the title.
 
     Returns:
@@ -121,7 +121,7 @@ def posteriors(
         )  # fmt: skip
         axes.set_ylim(0, 1)
         if truth is not None:
-            _truth_strip(axes, truth, length, count)
+            _truth_strip(axes, truth, length, count, states or ())
         legend(axes, outside=True)
     else:
         heat(axes, rows.T, label="probability", top=1.0)
@@ -296,12 +296,17 @@ def alignment(
     return finished(axes)
 
 
-def _truth_strip(axes: "Axes", truth: Sequence[int], length: int, count: int) -> None:
+def _truth_strip(axes: "Axes", truth: Sequence[int | str], length: int, count: int, states: Sequence[object]) -> None:
     if not is_list(truth):
-        raise TypeError(f"truth must be a list of {length} state indices, got {shown(truth)}")
-    indices = np.array([whole("truth", state, None) for state in truth], dtype=int)
-    if indices.shape != (length,) or indices.min() < 0 or indices.max() >= count:
-        raise ValueError(f"truth must contain {length} state indices below {count}, got shape {indices.shape}")
+        raise TypeError(f"truth must be a list of {length} names of states, or their indices; got {shown(truth)}")
+    named = {name: i for i, name in enumerate(states) if isinstance(name, str)}
+    if unknown := [state for state in truth if isinstance(state, str) and state not in named]:
+        raise ValueError(f"truth has {unknown[0]!r}, which is not a state; the states are {shown(list(states))}")
+    indices = np.array([named.get(s) if isinstance(s, str) else whole("truth", s, None) for s in truth], dtype=int)
+    if indices.shape != (length,):
+        raise ValueError(f"truth must contain the states at {length} positions, got {len(indices)}")
+    if indices.min() < 0 or indices.max() >= count:
+        raise ValueError(f"truth must contain indices of states, from 0 to {count - 1}; got {shown(truth)}")
     changes = np.flatnonzero(np.diff(indices, prepend=-1, append=-1))
     for start, end in pairwise(changes.tolist()):  # one bar as long as the state lasts
         color = BANDS[indices[start]]
