@@ -129,4 +129,6 @@ def test_figures_of_one_chapter(monkeypatch, tmp_path):
 def test_another_format_is_refused_before_anything_is_written(formats, tmp_path):
     with pytest.raises(ValueError, match="formats must be some of svg, pdf, png; got"):
         list(save_figures(tmp_path / "out", formats))
+    with pytest.raises(TypeError, match="formats must be a list"):
+        list(save_figures(tmp_path / "out", "svg"))
     assert not (tmp_path / "out").exists()

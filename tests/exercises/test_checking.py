@@ -110,6 +110,21 @@ def test_tensors_lists_and_other_types_are_results_too():
     assert verdict_of(lambda grads, t: tuple(grads), "clip_by_norm")[0] == "wrong"
 
 
+def test_exercises_are_given_by_name_too(tmp_path):
+    file = tmp_path / "a.py"
+    write_sheet(["vjp_of_tanh", EXERCISES["softmax"]], file)
+    names = ["vjp_of_tanh", "softmax", "forward"]
+    assert [verdict.name for verdict in check_file(file, names)] == names
+    assert [verdict.name for verdict in check_folder(tmp_path, names)[0]] == names
+    for call in (lambda given: write_sheet(given, file), lambda given: check_file(file, given)):
+        with pytest.raises(TypeError, match="a list of exercises or of their names, got 'softmax'"):
+            call("softmax")
+        with pytest.raises(TypeError, match="a list of exercises or of their names, got"):
+            call([check])
+        with pytest.raises(ValueError, match="no exercise named 'softmx'; did you mean softmax"):
+            call(["softmx"])
+
+
 def test_names_of_no_exercise():
     with pytest.raises(ValueError, match=r"no exercise named 'vjp_of_tan'; did you mean vjp_of_tanh"):
         check(named("vjp_of_tan", lambda y, g: g))

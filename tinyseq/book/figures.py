@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from tinyseq.arguments import is_list, shown
 from tinyseq.book.chapters import Chapter, chapters
 from tinyseq.io.files import atomic_write
 from tinyseq.viz import Drawing, defaults
@@ -40,9 +41,12 @@ def save_figures(
         Each file that was written.
 
     Raises:
+        TypeError: the formats are not a list.
         ValueError: a format is not one of these, or there is no such chapter.
         OSError: the files cannot be written.
     """
+    if isinstance(formats, str) or not is_list(formats):
+        raise TypeError(f"formats must be a list, such as ['svg']; got {shown(formats)}")
     unknown = [kind for kind in formats if kind not in FORMATS]
     if unknown or not formats:
         raise ValueError(f"formats must be some of {', '.join(FORMATS)}; got {', '.join(unknown) or 'none'}")

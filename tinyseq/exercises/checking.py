@@ -9,27 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tinyseq.exercises.marking import Verdict, mark
-from tinyseq.exercises.record import DECLARED, Exercise, in_order
+from tinyseq.exercises.record import DECLARED, UNKNOWN, Exercise, chosen, in_order, known
 from tinyseq.exercises.report import Report
 from tinyseq.exercises.sandbox import Failed, Limits, run
 from tinyseq.exercises.submissions import SUFFIXES, is_written, read
 from tinyseq.io.files import atomic_write
 
-UNKNOWN = "there is no exercise named {!r}"
 PEEKED = "it tried to read the solutions; this was refused"
-
-
-def known(name: str) -> Exercise:
-    """The exercise of a name.
-
-    Raises:
-        ValueError: there is none; the message names similar ones.
-    """
-    if name not in DECLARED:
-        near = difflib.get_close_matches(name, DECLARED, n=3, cutoff=0.5)
-        cure = f"did you mean {' or '.join(near)}?" if near else "`tinyseq check --list` prints their names"
-        raise ValueError(f"{UNKNOWN.format(name)}; {cure}")
-    return DECLARED[name]
 
 
 def misspelt(names: Iterable[str]) -> list[str]:
@@ -72,12 +58,14 @@ def check(*functions: Callable[..., object]) -> Report:
     return Report(verdicts)
 
 
-def check_file(path: str | Path, exercises: Sequence[Exercise] | None = None, limits: Limits | None = None) -> Report:
+def check_file(
+    path: str | Path, exercises: Sequence[Exercise | str] | None = None, limits: Limits | None = None
+) -> Report:
     """Mark a file or a notebook. Its code runs in a subprocess with limits.
 
     Args:
         path: the submission, ``.py`` or ``.ipynb``.
-        exercises: what should be in it; by default all whose names it defines.
+        exercises: what should be in it, exercises or their names; by default all whose names it defines.
         limits: time and memory.
 
     Returns:
@@ -90,15 +78,16 @@ def check_file(path: str | Path, exercises: Sequence[Exercise] | None = None, li
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     submission = read(path)
-    if exercises is None:
-        exercises = [exercise for exercise in in_order() if exercise.name in submission.functions]
+    wanted = [exercise for exercise in in_order() if exercise.name in submission.functions]
+    if exercises is not None:
+        wanted = chosen(exercises)
     if submission.fault:
-        verdicts = [Verdict(exercise.name, "error", submission.fault) for exercise in exercises]
-        return Report(verdicts, path.name, [] if exercises else [submission.fault])
-    written = [exercise for exercise in exercises if submission.functions.get(exercise.name)]
+        verdicts = [Verdict(exercise.name, "error", submission.fault) for exercise in wanted]
+        return Report(verdicts, path.name, [] if wanted else [submission.fault])
+    written = [exercise for exercise in wanted if submission.functions.get(exercise.name)]
     ran = run(submission, written, limits or Limits())
     verdicts = []
-    for exercise in exercises:
+    for exercise in wanted:
         result = ran.results.get(exercise.name)
         if isinstance(result, Failed):
             verdicts.append(Verdict(exercise.name, *result))
@@ -111,13 +100,13 @@ def check_file(path: str | Path, exercises: Sequence[Exercise] | None = None, li
 
 
 def check_folder(
-    folder: str | Path, exercises: Sequence[Exercise] | None = None, limits: Limits | None = None
+    folder: str | Path, exercises: Sequence[Exercise | str] | None = None, limits: Limits | None = None
 ) -> list[Report]:
     """Mark all submissions in a folder, as many at a time as there are processors.
 
     Args:
         folder: with ``.py`` and ``.ipynb`` files, also in its subfolders.
-        exercises: what should be in each; by default all that any of them defines.
+        exercises: what should be in each, exercises or their names; by default all that any of them defines.
         limits: time and memory of each.
 
     Returns:
@@ -134,15 +123,17 @@ def check_folder(
         raise ValueError(f"there is no .py or .ipynb file in {folder}")
     if exercises is None:
         names = {name for file in files for name in read(file).functions}
-        exercises = [exercise for exercise in in_order() if exercise.name in names]
-    for exercise in exercises:
+        wanted = [exercise for exercise in in_order() if exercise.name in names]
+    else:
+        wanted = chosen(exercises)
+    for exercise in wanted:
         _ = exercise.expected, exercise.mistaken  # computed once here, not in every thread
 
     def marked(file: Path) -> Report:
         try:
-            report = check_file(file, exercises, limits)
+            report = check_file(file, wanted, limits)
         except Exception as error:  # one bad file must not stop the rest
-            report = Report([Verdict(exercise.name, "error") for exercise in exercises], notes=[repr(error)])
+            report = Report([Verdict(exercise.name, "error") for exercise in wanted], notes=[repr(error)])
         return Report(report, file.relative_to(folder).as_posix(), report.notes)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:

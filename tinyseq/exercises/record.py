@@ -1,6 +1,7 @@
 """The record of an exercise: the task, the solution, the inputs that it is tried on, and the common mistakes."""
 
 import ast
+import difflib
 import inspect
 import textwrap
 import zlib
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from tinyseq.arguments import is_list, shown
 from tinyseq.exercises.child import LONGEST, decode, encode, outcomes
 
 ROUNDS = 5  # of random inputs; those that are not random come once
@@ -185,6 +187,7 @@ class Exercise:
 
 
 DECLARED: dict[str, Exercise] = {}
+UNKNOWN = "there is no exercise named {!r}"
 
 
 def read_edits(text: str) -> list[list[str]]:
@@ -216,6 +219,35 @@ def exercise(chapter: int, title: str, task: str, **settings: Any) -> Callable[[
 def in_order() -> list[Exercise]:
     """All exercises, by chapter."""
     return sorted(DECLARED.values(), key=lambda declared: declared.chapter)
+
+
+def known(name: str) -> Exercise:
+    """The exercise of a name that a user gives.
+
+    Raises:
+        ValueError: there is none; the message names similar ones.
+    """
+    if name not in DECLARED:
+        near = difflib.get_close_matches(name, DECLARED, n=3, cutoff=0.5)
+        cure = f"did you mean {' or '.join(near)}?" if near else "`tinyseq check --list` prints their names"
+        raise ValueError(f"{UNKNOWN.format(name)}; {cure}")
+    return DECLARED[name]
+
+
+def chosen(exercises: Sequence[Exercise | str]) -> list[Exercise]:
+    """Exercises that are given themselves or by their names.
+
+    Raises:
+        TypeError: not a list of these.
+        ValueError: there is no exercise of a name.
+    """
+    if (
+        isinstance(exercises, str)
+        or not is_list(exercises)
+        or not all(isinstance(each, Exercise | str) for each in exercises)
+    ):
+        raise TypeError(f"exercises must be a list of exercises or of their names, got {shown(exercises)}")
+    return [known(each) if isinstance(each, str) else each for each in exercises]
 
 
 def named(name: str) -> Exercise:

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from tinyseq.exercises.record import Exercise
+from tinyseq.exercises.record import Exercise, chosen
 from tinyseq.io.files import atomic_write
 from tinyseq.io.notebooks import notebook_text
 
@@ -12,22 +12,21 @@ HOW = "Write the functions, then run `tinyseq check FILE`. Do not rename them, n
 KEY = "Solutions. Other ways to write the functions are right, too, if `tinyseq check FILE` says so."
 
 
-def write_sheet(exercises: Sequence[Exercise], path: str | Path, *, solutions: bool = False) -> None:
+def write_sheet(exercises: Sequence[Exercise | str], path: str | Path, *, solutions: bool = False) -> None:
     """Write a problem sheet.
 
     Args:
-        exercises: the exercises of the sheet.
+        exercises: those of the sheet, or their names.
         path: the file, ``.py`` or ``.ipynb``.
         solutions: write the answer key: the same sheet with solutions in place of the starting code.
 
     Raises:
-        ValueError: another kind of file.
+        ValueError: another kind of file, or there is no exercise of a name.
 
     Example:
         >>> import tempfile
-        >>> from tinyseq.exercises import EXERCISES
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write_sheet([EXERCISES["vjp_of_tanh"]], folder + "/sheet.py")
+        ...     write_sheet(["vjp_of_tanh"], folder + "/sheet.py")
         ...     "def vjp_of_tanh(" in Path(folder, "sheet.py").read_text("utf-8")
         True
     """
@@ -35,8 +34,9 @@ def write_sheet(exercises: Sequence[Exercise], path: str | Path, *, solutions: b
     texts = {".py": python_sheet, ".ipynb": notebook_sheet}
     if path.suffix not in texts:
         raise ValueError(f"--out must be a .py or .ipynb file, got {path.name!r}")
-    codes = [(exercise.body if solutions else exercise.stub).strip() for exercise in exercises]
-    text = texts[path.suffix](KEY if solutions else HOW, exercises, codes)
+    found = chosen(exercises)
+    codes = [(exercise.body if solutions else exercise.stub).strip() for exercise in found]
+    text = texts[path.suffix](KEY if solutions else HOW, found, codes)
     atomic_write(path, lambda temporary: temporary.write_text(text, "utf-8"))
 
 
