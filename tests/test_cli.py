@@ -498,7 +498,7 @@ def test_one_thing_is_counted_in_the_singular(tinyseq, tmp_path):
 def test_a_loss_of_the_last_step_reads_the_last_state_alone():
     from tinyseq.commands.draw import character_loss
     from tinyseq.structure.record import record
-    from tinyseq.viz.content.sheet import sheet
+    from tinyseq.viz.content.unrolled import sheet
 
     content = sheet(record(character_loss("lstm", "hello", last=True)))
     read = [arrow.tail.column for arrow in content.arrows if arrow.tail.column and not arrow.head.column]

@@ -9,7 +9,7 @@ from tinyseq.structure.record import record
 from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.modules import closed
 from tinyseq.viz.content.flat import flat_sheet
-from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.unrolled import sheet
 from tinyseq.viz.page.playback import Playback
 
 VIEWS = {

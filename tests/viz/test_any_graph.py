@@ -8,9 +8,23 @@ from hypothesis import strategies as st
 import tinyseq as ts
 from tinyseq.structure.record import record
 from tinyseq.viz import graph
-from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.unrolled import sheet
 
-OPS = ("tanh", "add", "multiply", "matmul", "sum", "constant", "pick", "stack", "unbind", "split", "softmax", "reshape")
+OPS = (
+    "tanh",
+    "add",
+    "multiply",
+    "matmul",
+    "sum",
+    "constant",
+    "pick",
+    "stack",
+    "unbind",
+    "split",
+    "softmax",
+    "reshape",
+    "detach",
+)
 
 
 @st.composite
@@ -49,6 +63,7 @@ def _apply(op, x, y, values):
         "split": lambda: [ts.concatenate(ts.split(x, 3, axis=1), axis=1)],
         "softmax": lambda: [ts.softmax(x, axis=0)],
         "reshape": lambda: [x.reshape(9).reshape(3, 3)],
+        "detach": lambda: [x @ y.detach()],
     }
     return results[op]()
 
@@ -116,3 +131,15 @@ def test_a_reservoir_is_drawn_as_its_states_or_with_its_loop_if_its_weights_requ
     names = {"V": v, "W": w, "U": u} if trained else {"V": v}
     svg = ts.viz.graph(sum(losses), names=names).svg()
     assert ("V h₀" in svg, "U h₀" in svg, "W x₀" in svg, "V x₀" in svg) == (trained, trained, trained, not trained)
+
+
+@pytest.mark.parametrize("view", ["unrolled", "folded"])
+@pytest.mark.parametrize("depth", [None, 0])
+def test_what_a_step_reads_of_another_by_a_detached_copy_need_not_be_a_state(view, depth):
+    w, u, before, loss = *(ts.tensor(np.eye(2) * size, requires_grad=True) for size in (1, 2)), ts.zeros(2, 1), 0.0
+    x = np.random.default_rng(0).standard_normal((3, 2, 1))
+    for t in range(3):
+        with ts.step(t):
+            y = ts.tanh(w @ x[t])
+            loss, before = loss + ts.sum(u @ before * y), y.detach()
+    assert graph(loss, view=view, depth=depth).dot.count("tanh")

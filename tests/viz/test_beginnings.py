@@ -11,7 +11,7 @@ from tinyseq.viz import graph
 from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.modules import closed
 from tinyseq.viz.computation.painter import Painter
-from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.unrolled import sheet
 
 KINDS = {"RNN": 1, "GRU": 1, "LSTM": 2}  # and how many states each has
 COMPUTED = {"linear": lambda v: v, "tanh": ts.tanh, "tanh twice": lambda v: ts.tanh(ts.tanh(v))}

@@ -10,7 +10,7 @@ import tinyseq as ts
 from tinyseq.structure.record import record
 from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.names import combined, power
-from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.unrolled import sheet
 
 USES = {
     "h + c": lambda h, c: h + c,

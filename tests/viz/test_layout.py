@@ -12,7 +12,7 @@ import tinyseq as ts
 from tinyseq.structure.record import record
 from tinyseq.viz.computation.painter import Painter
 from tinyseq.viz.content.flat import flat_sheet
-from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.unrolled import sheet
 from tinyseq.viz.layout.curves import Point, climbing, passed, passes
 from tinyseq.viz.layout.grid import MOST_LANES, Grid
 from tinyseq.viz.layout.order import arranged

@@ -11,7 +11,7 @@ import tinyseq as ts
 from tinyseq.structure.record import record
 from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.content.flat import flat_sheet
-from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.unrolled import sheet
 from tinyseq.viz.page.flows import Flows
 from tinyseq.viz.page.story import details
 

@@ -8,8 +8,7 @@ from tinyseq.autograd.graph import readable
 from tinyseq.inspect.flow import gradient_flow
 from tinyseq.structure.record import record
 from tinyseq.structure.states import by_prefix, loops
-from tinyseq.viz.content.sheet import sheet
-from tinyseq.viz.content.values import Values
+from tinyseq.viz.content.unrolled import sheet
 
 # Inspection names what each step hands on by itself.
 BY_STEP = {"nested_loops", "clockwork", "losses_of_one_element", "embedding_handed_on"}
@@ -29,7 +28,7 @@ def test_the_gradient_of_a_state_is_the_same_in_drawings_and_in_inspection(name)
     """Also of a state that a step turns or reshapes before it hands it on."""
     loss = ZOO[name].loss()
     content = sheet(record(loss, gradients=True))
-    values, drawn = Values(content), {}
+    values, drawn = content.values, {}
     for box in (box for box in content.boxes if box.vertices and box.step is not None):
         drawn.setdefault(box.step, []).append(values.gradient(box) or 0)
     states = gradient_flow(loss).states if by_prefix(readable([loss.node])[::-1]) else {}

@@ -12,7 +12,7 @@ from tinyseq.viz import graph
 from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.modules import closed, open_frames
 from tinyseq.viz.computation.painter import Painter
-from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.unrolled import sheet
 from tinyseq.viz.layout.placement import Layout
 from tinyseq.viz.rendering.style import label_size
 

@@ -11,7 +11,7 @@ from tinyseq.hmm.inference.semirings import LOG
 from tinyseq.structure.record import record
 from tinyseq.viz import graph
 from tinyseq.viz.computation.labels import SheetLabels
-from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.unrolled import sheet
 
 VIEWS = ["unrolled", "folded", "flat"]
 

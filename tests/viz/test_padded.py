@@ -6,7 +6,7 @@ from zoo import data, weight
 import tinyseq as ts
 from tinyseq.structure.record import record
 from tinyseq.viz.computation.labels import SheetLabels
-from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.unrolled import sheet
 
 STEPS = 3
 WAYS = {  # what a step reads of all states so far, whose first are zeros

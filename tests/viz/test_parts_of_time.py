@@ -10,7 +10,7 @@ import tinyseq as ts
 from tinyseq.structure.parts import steps_taken
 from tinyseq.structure.record import record
 from tinyseq.structure.timewise import Track
-from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.unrolled import sheet
 
 STEPS = 5
 PARTS = {

@@ -9,7 +9,7 @@ from zoo import ZOO
 
 import tinyseq as ts
 from tinyseq.structure.record import record
-from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.unrolled import sheet
 from tinyseq.viz.layout.placement import Layout
 from tinyseq.viz.rendering.canvas import Canvas
 

@@ -9,7 +9,7 @@ from zoo import ZOO, model
 
 import tinyseq as ts
 from tinyseq.structure.record import record
-from tinyseq.viz.content.boxes import View
+from tinyseq.viz.content.sheet import View
 
 
 def test_parents_come_before_what_is_made_of_them(char_loss):

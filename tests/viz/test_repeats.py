@@ -10,7 +10,7 @@ from played import Played
 import tinyseq as ts
 from tinyseq.structure.record import record
 from tinyseq.viz.computation.labels import SheetLabels
-from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.unrolled import sheet
 from tinyseq.viz.page.flows import Flows
 
 NESTED = [name for name in LONG if "thirty" not in name and name != "tree"]

@@ -9,7 +9,7 @@ import tinyseq as ts
 from tinyseq.structure.record import record
 from tinyseq.viz import graph
 from tinyseq.viz.computation.labels import SheetLabels
-from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.unrolled import sheet
 from tinyseq.viz.rendering.style import SUBSCRIPTS, subscript
 
 STEPS = 4

@@ -7,7 +7,7 @@ import tinyseq as ts
 from tinyseq.structure.record import record
 from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.content.columns import Column
-from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.unrolled import sheet
 
 
 def texts(content, kind):

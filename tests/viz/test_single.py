@@ -14,7 +14,7 @@ from tinyseq.nn.recurrent.registry import CELLS, cell
 from tinyseq.structure.record import record
 from tinyseq.viz import graph
 from tinyseq.viz.computation.labels import SheetLabels
-from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.unrolled import sheet
 
 SETTINGS = {
     "one layer": {},

@@ -11,7 +11,7 @@ from zoo import ZOO
 import tinyseq as ts
 from tinyseq.structure.record import record
 from tinyseq.viz.computation.labels import SheetLabels
-from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.unrolled import sheet
 from tinyseq.viz.rendering.style import SUBSCRIPTS
 
 VIEWS = {"unrolled": False, "folded": True}

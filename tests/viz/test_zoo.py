@@ -17,8 +17,7 @@ from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.structure.record import record
 from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.content.flat import flat_sheet
-from tinyseq.viz.content.sheet import sheet
-from tinyseq.viz.content.values import Values
+from tinyseq.viz.content.unrolled import sheet
 
 
 def test_there_are_thirty_networks_and_more_than_forty_drawings():
@@ -62,7 +61,7 @@ def test_every_input_every_state_and_every_parameter_is_seen(name):
 def test_every_value_has_the_shape_that_was_computed(name):
     found = record(ZOO[name].loss())
     for content in (flat_sheet(found), sheet(found), sheet(found, fold=True)):
-        values = Values(content)
+        values = content.values
         for box in content.boxes:
             value = values.value(box)
             if box.vertices and value is not None:
@@ -75,7 +74,7 @@ def test_every_value_has_the_shape_that_was_computed(name):
 def test_every_box_of_an_op_has_numbers_while_the_model_is_alive(name):
     with kept_parameters():
         content = sheet(record(ZOO[name].loss()))
-        values = Values(content)
+        values = content.values
         without = [
             box for box in content.boxes if box.vertices and box.kind != "parameter" and values.value(box) is None
         ]

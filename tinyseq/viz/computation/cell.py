@@ -17,9 +17,10 @@ from tinyseq.random import drawn_from
 from tinyseq.structure.record import record
 from tinyseq.torch_names.settings import explained
 from tinyseq.viz.computation.painter import Painter
-from tinyseq.viz.content.boxes import Arrow, Box, Sheet
+from tinyseq.viz.content.boxes import Arrow, Box
 from tinyseq.viz.content.columns import Column
-from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.sheet import Sheet
+from tinyseq.viz.content.unrolled import sheet
 from tinyseq.viz.rendering.canvas import readable
 from tinyseq.viz.rendering.drawing import Drawing
 from tinyseq.viz.rendering.settings import defaults

@@ -13,11 +13,10 @@ from tinyseq.structure.record import Record, record
 from tinyseq.torch_names.settings import explained
 from tinyseq.viz.computation.modules import closed, scope_of
 from tinyseq.viz.computation.painter import Painter
-from tinyseq.viz.content.boxes import Sheet, View
-from tinyseq.viz.content.columns import FEW_COLUMNS
+from tinyseq.viz.content.columns import FEW_COLUMNS, most_alike
 from tinyseq.viz.content.flat import flat_sheet
-from tinyseq.viz.content.repeats import most_alike
-from tinyseq.viz.content.sheet import sheet
+from tinyseq.viz.content.sheet import Sheet, View
+from tinyseq.viz.content.unrolled import sheet
 from tinyseq.viz.page.playback import Playback
 from tinyseq.viz.page.story import Story, details, packed_values
 from tinyseq.viz.rendering.canvas import Canvas, readable

@@ -20,9 +20,10 @@ from tinyseq.viz.computation.names import (
     value_text,
 )
 from tinyseq.viz.computation.symbols import Symbols
-from tinyseq.viz.content.boxes import Argument, Arrow, Box, Sheet
+from tinyseq.viz.content.boxes import Argument, Arrow, Box
 from tinyseq.viz.content.columns import Column, phase_names
-from tinyseq.viz.content.values import Values, identity
+from tinyseq.viz.content.sheet import Sheet
+from tinyseq.viz.content.values import identity
 from tinyseq.viz.rendering.settings import current
 from tinyseq.viz.rendering.style import Text, number, shape_text, small, subscript
 
@@ -46,11 +47,11 @@ class SheetLabels:
         self.record = sheet.record
         self.vertices = sheet.record.vertices
         self.with_values = values
-        self.values = Values(sheet)
+        self.values = sheet.values
         self.dtype = self.record.dtype
         self.into = {box: [a for a in arrows if not a.begins] for box, arrows in sheet.into().items()}
         self.names = short_names(self.record.leaves)
-        self.symbols = Symbols(sheet, self.values, inputs)
+        self.symbols = Symbols(sheet, inputs)
         self.gates = gates_in(sheet, self.into, self.is_sign)
         self.unknown: dict[Hashable, int] = {}  # the constants that have a letter, in order
 

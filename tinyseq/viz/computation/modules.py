@@ -6,7 +6,8 @@ from unicodedata import digit
 
 from tinyseq.structure.paths import grouped
 from tinyseq.structure.record import Scope
-from tinyseq.viz.content.boxes import Arrow, Box, Sheet
+from tinyseq.viz.content.boxes import Arrow, Box
+from tinyseq.viz.content.sheet import Sheet
 from tinyseq.viz.layout.curves import Point, around, passes, pieces
 from tinyseq.viz.layout.placement import Layout
 from tinyseq.viz.rendering.parts import TITLE_INSET, Frame

@@ -3,19 +3,19 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from tinyseq.autograd.graph import Node
 from tinyseq.structure.paths import grouped, reached
 from tinyseq.structure.record import Vertex
 from tinyseq.structure.states import differing, gates_of, shared
-from tinyseq.viz.content.boxes import Arrow, Box, Sheet
+from tinyseq.viz.content.boxes import Arrow, Box
+from tinyseq.viz.content.sheet import Sheet
+from tinyseq.viz.content.states import told_apart
 from tinyseq.viz.rendering.style import SUBSCRIPTS, SUPERSCRIPTS, clean, number, subscript, superscript
 
-MOST_PRIMES = 2  # more cannot be told apart at a glance
 OPPOSITE = {"+": "−", "−": "+"}
 Gates = tuple[str, ...]  # their names
-Key = TypeVar("Key")
 
 
 def leaf_name(leaf: Vertex) -> str:
@@ -71,22 +71,6 @@ def _owners(leaves: Sequence[Vertex]) -> dict[int, str]:
 def _owned(name: str, owner: str) -> str:
     """A name with an owner in its index: W_ih,encoder, or W_encoder."""
     return clean(f"{name}{',' if '_' in name else '_'}{owner}", limit=24)
-
-
-def told_apart(names: Mapping[Key, str]) -> dict[Key, str]:
-    """The same names, but those that several have with primes, or if there are many, with a number for each.
-
-    Example:
-        >>> told_apart({1: "h", 2: "c", 3: "h"})
-        {1: 'h', 2: 'c', 3: 'h′'}
-        >>> told_apart(dict.fromkeys("abcd", "h"))
-        {'a': 'h⁽¹⁾', 'b': 'h⁽²⁾', 'c': 'h⁽³⁾', 'd': 'h⁽⁴⁾'}
-    """
-    alike, before, found = Counter(names.values()), Counter[str](), dict[Key, str]()
-    for key, name in names.items():
-        found[key] = name + ("′" * before[name] if alike[name] <= MOST_PRIMES + 1 else superscript(before[name] + 1))
-        before[name] += 1
-    return found
 
 
 def gates_in(sheet: Sheet, into: Mapping[Box, Sequence[Arrow]], is_sign: Callable[[Box], bool]) -> dict[Box, Gates]:

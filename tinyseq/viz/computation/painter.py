@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.modules import FRAME_MARGIN, NESTING, open_frames
-from tinyseq.viz.content.boxes import Arrow, Box, Sheet
+from tinyseq.viz.content.boxes import Arrow, Box
 from tinyseq.viz.content.columns import Column
+from tinyseq.viz.content.sheet import Sheet
 from tinyseq.viz.layout.curves import Point, outline, passed, passes, pieces
 from tinyseq.viz.layout.free_space import Room
 from tinyseq.viz.layout.grid import Grid, pattern_of

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinyseq.viz.computation.names import at_any_step, later
-from tinyseq.viz.content.boxes import Argument, Box, Sheet
+from tinyseq.viz.content.boxes import Argument, Box
 from tinyseq.viz.content.columns import Column
-from tinyseq.viz.content.values import Values, is_shifted
+from tinyseq.viz.content.sheet import Sheet
+from tinyseq.viz.content.values import is_shifted
 from tinyseq.viz.layout.rows import Slot
 from tinyseq.viz.rendering.style import clean, subscript
 
@@ -21,16 +22,15 @@ class Symbols:
 
     Args:
         sheet: the drawing's content.
-        values: its values.
         words: the user's names for the inputs at each time step.
 
     Attributes:
         inputs: the letter of each input, by its slot.
     """
 
-    def __init__(self, sheet: Sheet, values: Values, words: Sequence[object] = ()) -> None:
+    def __init__(self, sheet: Sheet, words: Sequence[object] = ()) -> None:
         self.sheet = sheet
-        self.values = values
+        self.values = sheet.values
         self.words = [clean(word, limit=16) or "␣" for word in words]
         self.columns = Counter(box.slot for box in sheet.boxes if box.kind == "input" and box.of_step is None)
         self.fixed: dict[Slot, bool] = {}
@@ -43,7 +43,7 @@ class Symbols:
         columns = self.columns
         found = {slot: "x" + "′" * i for i, slot in enumerate(sorted(columns, key=lambda slot: -columns[slot]))}
         detached = [box for box in self.sheet.boxes if box.of_step is not None]
-        found |= {box.slot: self.sheet.states[box.slot][0] for box in detached if box.slot not in self.sheet.shifted}
+        found |= {box.slot: (self.sheet.states.get(box.slot) or "·")[0] for box in detached}
         found |= {slot: found[base] for slot, base in self.sheet.shifted.items()}
         given = {box: self._data_of(box) for box in self.sheet.boxes if box.kind == "input" and box.arguments}
         alike = ((box, other) for box in given if not box.column for other in given if other.column)

@@ -1,15 +1,15 @@
 """The sheet of a flat drawing: the computation as recorded, with every op a box in one column."""
 
-from collections.abc import Hashable
 from dataclasses import replace
 
 from tinyseq.autograd.record.axes import PUTTING_TOGETHER
 from tinyseq.structure.grouping import End, Grouping
 from tinyseq.structure.loops import Timeline
 from tinyseq.structure.record import Record, Vertex
-from tinyseq.viz.content.boxes import Argument, Arrow, Box, Kind, Sheet
+from tinyseq.viz.content.boxes import Argument, Arrow, Box, Kind, Slot
 from tinyseq.viz.content.columns import Column
-from tinyseq.viz.content.values import identity
+from tinyseq.viz.content.sheet import Sheet
+from tinyseq.viz.content.values import Values, identity
 
 
 def flat_sheet(record: Record) -> Sheet:
@@ -25,7 +25,7 @@ def flat_sheet(record: Record) -> Sheet:
                 tail.uses += 1
                 part = f"[{source[1]}]" if len(record.vertices[source[0]].shapes) > 1 else ""
                 arrows.append(Arrow(tail, box, source, part))
-    inputs: dict[Hashable, Box] = {}
+    inputs: dict[Slot, Box] = {}
     for reader, argument in [(box, argument) for box in boxes for argument in box.arguments]:
         if _is_data(record, argument):
             key = identity(record.constant(argument.vertex, argument.position))
@@ -33,7 +33,8 @@ def flat_sheet(record: Record) -> Sheet:
             data.arguments += (argument,)
             arrows.append(Arrow(data, reader))
     boxes += inputs.values()
-    return Sheet(Grouping(record, timeline, apart=True), [column], boxes, list(dict.fromkeys(arrows)), view="flat")
+    values = Values(Grouping(record, timeline, apart=True))
+    return Sheet(values, [column], "flat", boxes, list(dict.fromkeys(arrows)))
 
 
 def _is_data(record: Record, argument: Argument) -> bool:

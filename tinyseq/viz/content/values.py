@@ -1,7 +1,7 @@
-"""The shapes, values and gradients of a sheet's boxes, as far as the graph still holds them."""
+"""The shapes, values and gradients of boxes, as far as the graph still holds them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -10,9 +10,10 @@ import numpy as np
 from tinyseq.autograd.declare import OPS
 from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.backend import Array, host_array, namespace_of, to_numpy
+from tinyseq.structure.grouping import Grouping
 from tinyseq.structure.paths import size_of
 from tinyseq.structure.record import Shape, Source
-from tinyseq.viz.content.boxes import Argument, Box, Sheet
+from tinyseq.viz.content.boxes import Argument, Box
 
 MOST_COMPARED = 16  # steps, to see what a constant has in common with others
 
@@ -29,16 +30,15 @@ class Identity(NamedTuple):
 
 
 class Values:
-    """The shapes, values and gradients of a sheet.
+    """The shapes, values and gradients of a computation.
 
     Args:
-        sheet: the drawing's content.
+        grouping: the computation, and which of its ops are drawn together.
     """
 
-    def __init__(self, sheet: Sheet) -> None:
-        self.sheet = sheet
-        self.record = sheet.record
-        self.vertices = sheet.record.vertices
+    def __init__(self, grouping: Grouping) -> None:
+        self.grouping, self.record, self.timeline = grouping, grouping.record, grouping.timeline
+        self.vertices = grouping.vertices
         self.found: dict[Source, Any] = {}
 
     def shape(self, box: Box) -> Shape:
@@ -55,7 +55,7 @@ class Values:
 
     def _time_axis(self, vertex: int, shape: Shape) -> int | None:
         """The time axis of a vertex's value, or of a constant that it takes, if that holds a sequence."""
-        track = self.sheet.timeline.tracks.get(vertex)
+        track = self.timeline.tracks.get(vertex)
         if track is None:
             return None
         axis = track.axis - len(self.vertices[vertex].shape) + len(shape)
@@ -117,25 +117,37 @@ class Values:
     def constant(self, argument: Argument, step: int | None = None) -> Any:
         """A constant argument, at a step if it holds a sequence; None if it is not known."""
         array = self.kept(argument)
-        if array is None:
-            return None
-        return self._at_step(array, argument.vertex, step)
+        return None if array is None else self._at_step(array, argument.vertex, step)
+
+    def over_time(self, box: Box, argument: Argument) -> Iterator[Argument]:
+        """An argument of a box, and those with the same role at all time steps."""
+        yield argument
+        _, position, ends, weights = argument
+        for alike in self.grouping.alike.get(box.slot, ()):
+            members = self.grouping.members(self.vertices[alike])
+            if len(members) == len(box.vertices):
+                member = members[box.vertices.index(argument.vertex)]
+                if member.id != argument.vertex and position < len(member.parents):
+                    yield Argument(member.id, position, ends, weights)
+
+    def compared(self, box: Box, argument: Argument) -> dict[Argument, Any]:
+        """The constants that are taken where one is, at some steps; None for one that is not known."""
+        return {use: self.constant(use) for use in islice(self.over_time(box, argument), MOST_COMPARED)}
 
     def held(self, box: Box, argument: Argument) -> dict[int, Identity]:
         """What is taken where a constant is, by steps; not what is a single number."""
-        uses = islice(self.sheet.over_time(box, argument), MOST_COMPARED)
-        known = {self.vertices[use.vertex].step or 0: self.constant(use) for use in uses}
+        known = {self.vertices[use.vertex].step or 0: array for use, array in self.compared(box, argument).items()}
         return {step: identity(array) for step, array in known.items() if np.size(array) > 1}
 
     def is_fixed(self, box: Box, argument: Argument) -> bool:
         """Whether a constant is the same at all steps."""
-        found = [self.constant(alike) for alike in self.sheet.over_time(box, argument)]
+        found = [self.constant(alike) for alike in self.over_time(box, argument)]
         return len(found) > 1 and all(array is not None and np.array_equal(array, found[0]) for array in found)
 
     def kept(self, argument: Argument) -> Any:
         """A constant argument of its op, or of the op that rearranged it; None for one that is computed."""
         vertex, position = argument.vertex, argument.position
-        while (parent := self.vertices[vertex].parents[position]) and parent[0] in self.sheet.grouping.passed:
+        while (parent := self.vertices[vertex].parents[position]) and parent[0] in self.grouping.passed:
             vertex, position = parent[0], 0
         return self.record.constant(vertex, position)
 
@@ -162,7 +174,7 @@ class Values:
         axis = self._time_axis(vertex, plain.shape)
         if axis is None or step is None:
             return plain
-        return np.take(plain, self.sheet.timeline.tracks[vertex].steps.index(step), axis=axis)
+        return np.take(plain, self.timeline.tracks[vertex].steps.index(step), axis=axis)
 
 
 def is_shifted(one: Mapping[int, Identity], other: Mapping[int, Identity], by: int) -> bool:

@@ -4,8 +4,9 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from tinyseq.structure.paths import grouped
-from tinyseq.viz.content.boxes import Arrow, Box, Sheet
+from tinyseq.viz.content.boxes import Arrow, Box
 from tinyseq.viz.content.columns import Column
+from tinyseq.viz.content.sheet import Sheet
 from tinyseq.viz.layout.order import arranged
 from tinyseq.viz.layout.rows import Lane, Slot, rows
 from tinyseq.viz.rendering.settings import tight

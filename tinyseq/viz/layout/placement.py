@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from tinyseq.structure.paths import grouped, reached
-from tinyseq.viz.content.boxes import Arrow, Box, Sheet
+from tinyseq.viz.content.boxes import Arrow, Box
 from tinyseq.viz.content.columns import Column
+from tinyseq.viz.content.sheet import Sheet
 from tinyseq.viz.layout.curves import Point, around, climbing, passes, pieces, rounded
 from tinyseq.viz.layout.grid import LANE_WIDTH, Door, Grid, Size, box_gap
 from tinyseq.viz.layout.routing import Ways, Wire

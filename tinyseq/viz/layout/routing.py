@@ -8,7 +8,8 @@ that all uses of a parameter are on one line.
 from typing import Literal, NamedTuple
 
 from tinyseq.structure.paths import grouped
-from tinyseq.viz.content.boxes import Arrow, Box, Sheet
+from tinyseq.viz.content.boxes import Arrow, Box
+from tinyseq.viz.content.sheet import Sheet
 from tinyseq.viz.layout.grid import Grid
 
 

@@ -12,8 +12,9 @@ from tinyseq.autograd.graph import Node, Output, Parent, owner
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, to_numpy
 from tinyseq.structure.paths import add, grouped, ones, only_at, reached, visits
-from tinyseq.viz.content.boxes import Box, Sheet
+from tinyseq.viz.content.boxes import Box
 from tinyseq.viz.content.columns import Column
+from tinyseq.viz.content.sheet import Sheet
 
 Place = Box | Column | None  # a box; for a step that is not shown, its gap, or None if it has none
 Pairs = Iterable[tuple[Parent, Any]]

@@ -8,8 +8,9 @@ import math
 from collections.abc import Iterator, Mapping
 
 from tinyseq.structure.paths import grouped
-from tinyseq.viz.content.boxes import Box, Sheet
+from tinyseq.viz.content.boxes import Box
 from tinyseq.viz.content.columns import Column
+from tinyseq.viz.content.sheet import Sheet
 
 
 def forward_order(content: Sheet) -> list[Box]:

@@ -6,7 +6,8 @@ from typing import Any
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.structure.paths import grouped
 from tinyseq.viz.computation.labels import SheetLabels
-from tinyseq.viz.content.boxes import Box, Sheet
+from tinyseq.viz.content.boxes import Box
+from tinyseq.viz.content.sheet import Sheet
 from tinyseq.viz.page.flows import Flows, Place
 from tinyseq.viz.page.formulas import Formulas, first_number, numbers
 from tinyseq.viz.page.order import forward_order

@@ -10,8 +10,9 @@ from tinyseq.backend import Array
 from tinyseq.structure.paths import add, size_of
 from tinyseq.structure.record import Vertex
 from tinyseq.viz.computation.labels import SheetLabels
-from tinyseq.viz.computation.names import leaf_name, told_apart, value_text
-from tinyseq.viz.content.boxes import Sheet
+from tinyseq.viz.computation.names import leaf_name, value_text
+from tinyseq.viz.content.sheet import Sheet
+from tinyseq.viz.content.states import told_apart
 from tinyseq.viz.page.packing import MOST_VALUES, blocks, strip
 from tinyseq.viz.rendering.style import clean, number, shape_text
 
