@@ -84,7 +84,7 @@ class Layout:
         for arrow, corners in self.corners.items():
             passing = arrow in self.climbs or self._leaves(arrow) or self._enters(arrow)
             if passing and not self._is_clear(arrow, self._curve(arrow, corners)):
-                corners = self.corners[arrow] = self._upright(arrow, corners)
+                corners = self.corners[arrow] = self._corners(arrow, upright=True)
             self.curves[arrow] = self._curve(arrow, corners)
 
     def extent(self) -> tuple[Point, Point]:
@@ -249,21 +249,42 @@ class Layout:
 
     # -- the curves ----------------------------------------------------------------------------------------------------
 
-    def _corners(self, arrow: Arrow) -> list[Point]:
+    def _corners(self, arrow: Arrow, upright: bool = False) -> list[Point]:
+        """The points of an arrow; upright, it is vertical within rows, so that it bends only between them."""
         tail, head, way = arrow.tail, arrow.head, self.ways.of.get(arrow)
         if way is None and self._is_level(arrow):
             side = 1 if self.places[tail].x < self.places[head].x else -1
             return [self._rim(tail, side), self._rim(head, -side)]
+        points = self._approach(arrow, upright)
+        x, y = points[-1]
+        if way and way.arrive:
+            return [*points, Point(x, self.places[head].y), self._rim(head, way.arrive)]
+        onward = -0.15 if x < self.places[head].x else 0.15
+        share = self.shares.get(arrow, {"weight": -0.3, "time": onward, "data": 0.0}[arrow.kind])
+        if way and not self._enters(arrow):
+            points.append(Point(self._rim(head, 2 * share).x, y))
+        elif upright and way is None:
+            points.append(Point(self._bottom(head, share).x, self.bottom[self.grid.row[head]]))
+        return [*points, self._bottom(head, share)]
+
+    def _approach(self, arrow: Arrow, upright: bool = False) -> list[Point]:
+        """The points of an arrow up to the row of its head, or the wire beside it."""
+        tail, head, way = arrow.tail, arrow.head, self.ways.of.get(arrow)
+        points = [self._rim(tail, way.leave if way else 0, not (way and way.leave))]
         if way is None:  # up from row to row, along the lanes reserved in the rows between
-            lanes = self._lanes(tail, tail.slot, head.slot) or self.past.get(arrow, [])
-            return [self._rim(tail, 0, 1), *lanes, self._bottom(head, self.shares[arrow])]
-        points = [self._rim(tail, way.leave, not way.leave)]
+            points += [Point(points[0].x, self.top[self.grid.row[tail]])] * upright
+            return points + (self._lanes(tail, tail.slot, head.slot, upright) or self.past.get(arrow, []))
         if self._leaves(arrow):
-            points += self._lanes(tail, tail.slot, Door("top", tail.slot))
+            points += self._lanes(tail, tail.slot, Door("top", tail.slot), upright)
         for wire in way.wires:
-            last, place = points[-1], self.wires[wire]
-            points.append(Point(last.x, place) if wire.along == "channel" else Point(place, last.y))
-        return points + self._arrival(arrow, way.arrive, points[-1])
+            (x, y), place = points[-1], self.wires[wire]
+            points.append(Point(x, place) if wire.along == "channel" else Point(place, y))
+        if self._enters(arrow):
+            lanes = self._lanes(head, Door("bottom", head.slot), head.slot, upright)
+            points += [Point(lanes[0].x, points[-1].y), *lanes]
+            if len(lanes) > 1 and not upright:
+                points.append(Point(lanes[-1].x, self.top[self.grid.row[head] - 1]))
+        return points
 
     def _curve(self, arrow: Arrow, corners: list[Point]) -> list[Point]:
         if arrow in self.climbs:
@@ -295,38 +316,6 @@ class Layout:
                 return False
         return True
 
-    def _upright(self, arrow: Arrow, corners: list[Point]) -> list[Point]:
-        """The same path, vertical within rows, so that it bends only between them."""
-        if self._enters(arrow):
-            inside = range(self.grid.first, self.grid.row[arrow.head])
-            start = len(corners) - 2 - len(inside)  # behind the door; the last corner but one is above the last row
-            lanes = zip(inside, corners[start:-2], strict=True) if inside else ()
-            sides = [Point(corner.x, y) for row, corner in lanes for y in self._sides_of(row)]
-            return [*corners[:start], *sides, corners[-1]] if sides else corners
-        first = self.grid.row[arrow.tail]
-        if self._leaves(arrow):
-            count = sum(corner.y < self.frame_top for corner in corners)  # up to the door
-            sides = [Point(corners[i].x, y) for i in range(1, count) for y in self._sides_of(first + i)]
-            return [corners[0], *sides, *corners[count:]]
-        sides = [Point(corner.x, y) for i, corner in enumerate(corners) for y in self._sides_of(first + i)]
-        return [corners[0], *sides[1:-1], corners[-1]]
-
-    def _sides_of(self, row: int) -> tuple[float, float]:
-        return self.bottom[row], self.top[row]
-
-    def _arrival(self, arrow: Arrow, side: int, last: Point) -> list[Point]:
-        head = arrow.head
-        if side:
-            return [Point(last.x, self.places[head].y), self._rim(head, side)]
-        if self._enters(arrow):
-            lanes = self._lanes(head, Door("bottom", head.slot), head.slot)
-            if len(lanes) > 1:
-                lanes.append(Point(lanes[-1].x, self.top[self.grid.row[head] - 1]))
-            return [Point(lanes[0].x, last.y), *lanes, self._bottom(head, self.shares[arrow])]
-        onward = -0.15 if last.x < self.places[head].x else 0.15
-        share = self.shares.get(arrow, {"weight": -0.3, "time": onward, "data": 0.0}[arrow.kind])
-        return [Point(self._rim(head, 2 * share).x, last.y), self._bottom(head, share)]
-
     def _rim(self, box: Box, right: float, up: float = 0.0) -> Point:
         """A point of a box, in coordinates from -1 to 1."""
         (x, y), (width, height) = self.places[box], self.sizes[box]
@@ -342,19 +331,15 @@ class Layout:
         """Whether an arrow leads to a box beside its tail."""
         return arrow.kind == "data" and (arrow.tail.slot, arrow.head.slot) in self.grid.level
 
-    def _lanes(self, box: Box, tail: Slot, head: Slot) -> list[Point]:
+    def _lanes(self, box: Box, tail: Slot, head: Slot, upright: bool) -> list[Point]:
         """The points of an edge in the rows between its ends, and at its door if it has one."""
-        if not box.column:
+        if not (column := box.column):
             return []
-        points = [
-            Point(self._x(box.column, lane), (self.bottom[lane.row] + self.top[lane.row]) / 2)
-            for lane in self.grid.lanes(box.column, tail, head)
-        ]
-        if isinstance(head, Door):
-            points.append(Point(self._x(box.column, head), self.frame_top))
-        if isinstance(tail, Door):
-            points.insert(0, Point(self._x(box.column, tail), self.frame_bottom))
-        return points
+        points = [Point(self._x(column, tail), self.frame_bottom)] if isinstance(tail, Door) else []
+        for lane in self.grid.lanes(column, tail, head):
+            low, high, x = self.bottom[lane.row], self.top[lane.row], self._x(column, lane)
+            points += [Point(x, low), Point(x, high)] if upright else [Point(x, (low + high) / 2)]
+        return points + ([Point(self._x(column, head), self.frame_top)] if isinstance(head, Door) else [])
 
     def _shares(self) -> dict[Arrow, float]:
         """Where each arrow within a column arrives on the bottom of its head, in the order of their origins."""
@@ -365,7 +350,7 @@ class Layout:
                 passage = self._passage(arrow)
                 if passage or arrow in self.climbs or self.grid.is_long(arrow) or self._enters(arrow):
                     ends.setdefault(passage or arrow, []).append(arrow)
-            together = sorted(ends.values(), key=lambda arrows: self._last_x(arrows[0]))
+            together = sorted(ends.values(), key=lambda arrows: self._approach(arrows[0])[-1].x)
             for i, arrows in enumerate(together):
                 shares |= dict.fromkeys(arrows, (i + 1) / (len(together) + 1) - 0.5)
         return shares
@@ -374,18 +359,6 @@ class Layout:
         """The passage by which an arrow comes to a box above the columns, if it does not stand right above them."""
         wires = self.ways.of[arrow].wires if arrow in self.ways.of and arrow.head.zone == "after" else ()
         return next((wire for wire in wires if wire.along == "passage"), None)
-
-    def _last_x(self, arrow: Arrow) -> float:
-        """The last x of an arrow before its head."""
-        tail, way = arrow.tail, self.ways.of.get(arrow)
-        if self._enters(arrow):
-            return self._lanes(arrow.head, Door("bottom", arrow.head.slot), arrow.head.slot)[-1].x
-        if way:
-            return self.wires[way.wires[1]]
-        lanes = self.grid.lanes(tail.column, tail.slot, arrow.head.slot)
-        if arrow in self.past:
-            return self.past[arrow][-1].x
-        return self._x(tail.column, lanes[-1]) if tail.column and lanes else self.places[tail].x
 
 
 def _common_sizes(sheet: Sheet, size: Callable[[Box], Size]) -> dict[Box, Size]:
