@@ -143,3 +143,24 @@ def test_what_a_step_reads_of_another_by_a_detached_copy_need_not_be_a_state(vie
             y = ts.tanh(w @ x[t])
             loss, before = loss + ts.sum(u @ before * y), y.detach()
     assert graph(loss, view=view, depth=depth).dot.count("tanh")
+
+
+NUMBERS = {
+    "sum": lambda states: sum(states),
+    "sum from 3": lambda states: sum(states, 3),
+    "number before": lambda states: 2 - states[-1],
+    "number after": lambda states: states[-1] + 2,
+    "factor": lambda states: states[-1] * 2,
+}
+
+
+@pytest.mark.parametrize("view", ["unrolled", "folded"])
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("form", NUMBERS)
+def test_a_step_may_combine_states_with_plain_numbers(form, steps, view):
+    w, x, states, loss = ts.tensor(np.eye(2), requires_grad=True), ts.ones(2, 1), [ts.zeros(2, 1)], 0
+    for t in range(steps):
+        with ts.step(t):
+            states.append(ts.tanh(w @ states[-1] + x))
+            loss = loss + ts.sum(NUMBERS[form](states[1:]))
+    assert "tanh" in graph(loss, view=view).dot

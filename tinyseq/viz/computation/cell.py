@@ -101,9 +101,9 @@ def _recorded(function: Callable[..., Any], x: Any, state: Any) -> Sheet:
     for t in range(STEPS):
         with step(t):
             state = function(_leaf(x), state)
-    if not all(isinstance(part, Tensor) for part in (state if isinstance(state, tuple | list) else (state,))):
-        raise TypeError(f"a step must return a tensor, or a tuple of tensors, got {type(state).__name__}")
     states: Sequence[Tensor] = state if isinstance(state, tuple | list) else (state,)
+    if not all(isinstance(part, Tensor) for part in states):
+        raise TypeError(f"a step must return a tensor, or a tuple of tensors, got {type(state).__name__}")
     return sheet(record(sum((total(part) for part in states[1:]), total(states[0]))), fold=True)
 
 

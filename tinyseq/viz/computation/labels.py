@@ -164,7 +164,9 @@ class SheetLabels:
         if last.kind in PUTTING_TOGETHER:
             return self._joined(box, last, told or {})
         if self.sheet.view == "flat":
-            return self._product(first, told) or self._flat_product(box, first) or last.op.replace("_", " ") + called
+            if told and first.kind == "product":
+                return " ".join(told.values())
+            return self._flat_product(box, first) or last.op.replace("_", " ") + called
         if first.kind == "product" and weights:
             multiplied = [argument for argument in box.arguments if argument.vertex == first.id]
             both = all(argument.weights for argument in multiplied)  # a product of two parameters
@@ -191,10 +193,6 @@ class SheetLabels:
         """Whether an addition outside the loops is Python's sum of a single loss, which begins with 0."""
         constants = [argument for argument in box.arguments if not argument.ends and not argument.weights]
         return not box.column and [self._number(argument) for argument in constants] == ["0"]
-
-    def _product(self, first: Vertex, told: Mapping[Argument, str] | None) -> str:
-        """A product of values whose names are told."""
-        return " ".join(told.values()) if told and first.kind == "product" else ""
 
     def _flat_product(self, box: Box, product: Vertex) -> str:
         """A product in a flat drawing, if a parameter or an input is a factor; a dot for any other factor."""

@@ -145,8 +145,8 @@ class Painter:
     ) -> None:
         margin = FRAME_MARGIN + NESTING * depth
         loops = max((_told_later(arrow).width + 8 for arrow in self.sheet.arrows if arrow.delay), default=0.0)
-        size = partial(Layout, self.sheet, lambda box: self.nodes[box].size, margin)
-        place = partial(size, below=below, titles=widths, loops=loops)
+        sizes = {box: node.size for box, node in self.nodes.items()}
+        place = partial(Layout, self.sheet, sizes.__getitem__, margin, below=below, titles=widths, loops=loops)
         self.layout = place(grid=grid)
         self.frames = open_frames(self.sheet, self.layout, depth)
         tops = {column.name: high.y for column, (_, high) in self.layout.frames.items()}

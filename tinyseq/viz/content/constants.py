@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tinyseq.structure.grouping import End
 from tinyseq.structure.paths import reached
 from tinyseq.structure.record import Shape
 from tinyseq.viz.content.boxes import Argument, Box, Slot
@@ -23,29 +24,16 @@ class StatesRead(NamedTuple):
     """The states of one loop that a box reads: a row of them, one step after another, or a single one.
 
     Attributes:
-        slot: their slot.
-        shape: of the first of them, as the box reads it.
-        first: the number of the argument that is the first of them.
+        number: of the argument that is the first of them.
+        first: the first of them.
+        shape: that of the first, as the box reads it.
         alone: whether it is a single one, to which a constant is added on either side.
-        phase: of the loop.
-        step: of the first of them.
-        first_step: the first that the loop makes.
-        way: 1 for a loop that runs forward, -1 for one that runs backward.
     """
 
-    slot: Slot
+    number: int
+    first: End
     shape: Shape
-    first: int
     alone: bool
-    phase: int
-    step: int
-    first_step: int
-    way: int
-
-    def column_before(self, number: int) -> Column | None:
-        """The column of the state in whose place an argument stands, if that is before the first step."""
-        step = self.step - self.way * abs(self.first - number)
-        return Column(self.phase, step, "start") if (self.first_step - step) * self.way > 0 else None
 
 
 class Constants:
@@ -114,11 +102,15 @@ class Constants:
         carried = self.roles.states()
         read = {box: self._states_read(box, carried) for box in {taken.box: None for taken in self.roles.constants}}
         for box, argument, role, array in self.roles.constants:
-            if array is None or (states := read[box]) is None or array.shape != states.shape:
+            if array is None or (states := read[box]) is None or np.shape(array) != states.shape:
                 continue
-            zeros, column = not self._ever(box, argument), states.column_before(role.number)
-            if column and (zeros if states.alone else role.number < states.first):
-                found[box, role] = state = states.slot, column
+            vertex = states.first.vertex
+            phase, way = self.sheet.grouping.phase_of(vertex), self.sheet.way(vertex)
+            step = (states.first.step or 0) - way * abs(states.number - role.number)
+            early = (self.sheet.timeline.steps[phase][0 if way > 0 else -1] - step) * way > 0
+            zeros = not self._ever(box, argument)
+            if early and (zeros if states.alone else role.number < states.number):
+                found[box, role] = state = self.sheet.grouping.slots[vertex], Column(phase, step, "start")
                 candidates[state].add(identity(array).numbers)
             elif zeros and not states.alone:
                 found[box, role] = None
@@ -131,19 +123,16 @@ class Constants:
             box: the box.
             carried: the slots of all states.
         """
-        vertices, grouping = self.sheet.record.vertices, self.sheet.grouping
+        vertices = self.sheet.record.vertices
         read = [(number, end) for number, argument in enumerate(box.arguments) for end in argument.ends]
-        slots = {grouping.slots.get(end.vertex) for _, end in read}
+        slots = {self.sheet.grouping.slots.get(end.vertex) for _, end in read}
         alone = vertices[box.vertices[-1]].operator == "+" and len(read) == 1
         if len(slots) != 1 or not slots <= carried or not (alone or self._is_row(box)):
             return None
-        first, end = read[0]
-        use = box.arguments[first]
-        source, output = vertices[use.vertex].parents[use.position] or (end.vertex, end.output)
-        phase, way = grouping.phase_of(end.vertex), self.sheet.way(end.vertex)
-        first_step = self.sheet.timeline.steps[phase][0 if way > 0 else -1]
-        shape = vertices[source].shapes[output]
-        return StatesRead(grouping.slots[end.vertex], shape, first, alone, phase, end.step or 0, first_step, way)
+        number, first = read[0]
+        use = box.arguments[number]
+        source, output = vertices[use.vertex].parents[use.position] or (first.vertex, first.output)
+        return StatesRead(number, first, vertices[source].shapes[output], alone)
 
     def _is_row(self, box: Box) -> bool:
         """Whether a box joins values as one step after another: side by side, or each as one row."""

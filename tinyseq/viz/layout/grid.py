@@ -7,11 +7,11 @@ from tinyseq.structure.paths import grouped
 from tinyseq.viz.content.boxes import Arrow, Box
 from tinyseq.viz.content.columns import Column
 from tinyseq.viz.content.sheet import Sheet
+from tinyseq.viz.layout.curves import Size
 from tinyseq.viz.layout.order import arranged
 from tinyseq.viz.layout.rows import Lane, Slot, rows
 from tinyseq.viz.rendering.settings import tight
 
-Size = tuple[float, float]
 Pattern = Hashable  # shared by the columns of one phase: the same slots at the same places
 
 LANE_WIDTH = 8.0

@@ -11,8 +11,8 @@ from tinyseq.structure.paths import grouped, reached
 from tinyseq.viz.content.boxes import Arrow, Box
 from tinyseq.viz.content.columns import Column
 from tinyseq.viz.content.sheet import Sheet
-from tinyseq.viz.layout.curves import Point, around, climbing, passes, pieces, rounded
-from tinyseq.viz.layout.grid import LANE_WIDTH, Door, Grid, Size, box_gap
+from tinyseq.viz.layout.curves import Point, Size, around, climbing, passes, pieces, rounded
+from tinyseq.viz.layout.grid import LANE_WIDTH, Door, Grid, box_gap
 from tinyseq.viz.layout.routing import Ways, Wire
 from tinyseq.viz.layout.rows import Lane, Slot, nearest_gap, spread
 from tinyseq.viz.rendering.settings import in_type, tight
