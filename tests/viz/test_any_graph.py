@@ -164,3 +164,14 @@ def test_a_step_may_combine_states_with_plain_numbers(form, steps, view):
             states.append(ts.tanh(w @ states[-1] + x))
             loss = loss + ts.sum(NUMBERS[form](states[1:]))
     assert "tanh" in graph(loss, view=view).dot
+
+
+@pytest.mark.parametrize("view", ["unrolled", "folded"])
+@pytest.mark.parametrize("dtype", ["bool", "int64", "float32"])
+def test_a_constant_that_every_step_reads_may_be_of_any_type(dtype, view):
+    w, u, h = ts.tensor(np.eye(2), requires_grad=True), ts.tensor(np.eye(2), requires_grad=True), ts.zeros(2, 1)
+    mask = np.array([[1], [0]], dtype)
+    for t in range(3):
+        with ts.step(t):
+            h = ts.tanh(w @ h + u @ mask)
+    assert "tanh" in graph(h.sum(), view=view).dot

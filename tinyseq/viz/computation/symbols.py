@@ -9,7 +9,7 @@ from tinyseq.viz.computation.names import at_any_step, later
 from tinyseq.viz.content.boxes import Argument, Box
 from tinyseq.viz.content.columns import Column
 from tinyseq.viz.content.sheet import Sheet
-from tinyseq.viz.content.values import is_shifted
+from tinyseq.viz.content.values import identity, is_shifted
 from tinyseq.viz.layout.rows import Slot
 from tinyseq.viz.rendering.style import clean, subscript
 
@@ -128,7 +128,7 @@ class Symbols:
             argument = box.arguments[0]
             readers = (other for other in self.sheet.boxes if other is not box and argument in other.arguments)
             same = any(self.values.is_fixed(reader, argument) for reader in readers)
-            self.fixed[box.slot] = same and bool(np.ptp(self.values.constant(argument)))
+            self.fixed[box.slot] = same and not identity(self.values.constant(argument)).array
         return self.fixed.get(box.slot, False)
 
     def _stands_alone(self, box: Box) -> bool:
