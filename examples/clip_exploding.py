@@ -19,6 +19,7 @@ and the norms of their gradients before clipping, with the threshold.
 import argparse
 import math
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -59,6 +60,7 @@ def run(clip: float | None) -> tuple[float, list[ts.train.Report]]:
     model, reports = Counter(), []
     optimizer = ts.optim.SGD(model.parameters(), lr=PEAK, momentum=0.9)
     schedule = ts.optim.cosine_decay(PEAK, STEPS)
+    warnings.filterwarnings("ignore", "the training has diverged")  # which the run without clipping is to show
     try:
         task = lambda step: ts.train.Loss(error(model, [0, step]), BATCH, f"batch {step}")
         for report in ts.train.train(task, optimizer, steps=STEPS, clip=clip, schedule=schedule):

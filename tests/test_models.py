@@ -1,7 +1,10 @@
 """One protocol for every model: a file each, `ts.load_model` for all of them. The classes are found at run time."""
 
+import contextlib
 import inspect
 import json
+import re
+import warnings
 from typing import Self
 
 import numpy as np
@@ -186,6 +189,22 @@ def test_fit_takes_the_arguments_of_fit_steps_and_help_explains_them(name):
     assert f"Args:\n{arguments}\n\nReturns:\n    The " in kind.fit.__doc__
     with pytest.raises(TypeError, match=r"^\w+\.fit\(\) got an unexpected keyword argument 'batch_size'"):
         MADE[name]().fit(*learnt_from(kind), batch_size=3)
+
+
+@pytest.mark.parametrize("name", STEPPED)
+def test_a_fit_that_diverges_says_so(name):
+    """By a warning while its loss is finite, which may come down again; by an error once it is not."""
+    model = MADE[name]()
+    settings = TRAINED | {"lr": 1e30} if name.endswith("LM") else {}
+    model.settings |= {} if settings else {"lr": 1e30, "epochs": 3}
+    said = (
+        r"the training has diverged: the loss was [\d.]+ at first and is \S+e\+\d\d at step 2; start over with a lower"
+    )
+    with contextlib.suppress(ts.train.NonFiniteLoss):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model.fit(*learnt_from(type(model)), **settings)
+        assert [str(each.message) for each in caught if re.match(said, str(each.message))]
 
 
 def test_the_steps_of_fit_steps_show_progress(capsys):

@@ -1,6 +1,9 @@
 """The training loop: its steps, what it refuses, and what it says of numbers that are not finite."""
 
 import math
+import re
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,6 +37,32 @@ def test_a_loss_that_is_not_finite_names_step_batch_and_first_op():
     assert "the loss of step 2 is inf (sentences 20 to 29)" in message
     assert "forward pass: log made 2 of 2 values not finite (in decoder, step 7), called at" in message
     assert "test_loop.py" in message
+
+
+@pytest.mark.parametrize(
+    ("losses", "steps"),
+    [
+        ([1.0] + [100.0] * 60, [21]),  # once
+        ([1.0] + [100.0] * 19 + [1.0] + [100.0] * 19, []),  # it came down again
+        ([0.5, 1e5, 0.1, 1e6, 0.1], [2]),
+        ([-100.0] + [0.9] * 30, []),
+        ([-100.0] + [2.0] * 30, [21]),
+        ([0.0] + [0.9] * 30, []),
+        ([4.0, 3.0, 5.0, 2.0], []),
+    ],
+)
+def test_a_loss_that_grows_far_above_the_first_one_is_warned_of_once(losses, steps):
+    w = ts.tensor(1.0, requires_grad=True)
+    task = lambda step: Loss(w - w.detach() + losses[step], 1)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = list(train(task, ts.optim.SGD([w], lr=0.25), steps=len(losses)))
+    assert [report.loss for report in found] == pytest.approx(losses, rel=1e-6)
+    said = [
+        re.search(r"has diverged: .* at step (\d+); .* learning rate \(now 0\.25\)", str(w.message)) for w in caught
+    ]
+    assert [int(match[1]) for match in said] == steps
+    assert {Path(w.filename).name for w in caught} <= {"test_loop.py"}
 
 
 def test_a_gradient_that_is_not_finite_updates_nothing():

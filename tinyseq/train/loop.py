@@ -22,7 +22,7 @@ from tinyseq.torch_names.settings import explained
 from tinyseq.train.checkpoint import Checkpoint
 from tinyseq.train.fingerprint import of_run
 from tinyseq.train.interrupt import HeldBack
-from tinyseq.train.nonfinite import failure
+from tinyseq.train.nonfinite import Divergence, failure
 from tinyseq.train.state import Snapshot
 from tinyseq.train.validation import Validation
 
@@ -119,6 +119,9 @@ def train(
         ModelFileError: if the checkpoint is damaged, or is of another run: another model, optimiser, schedule, clipping
             or value in ``depends_on``; nothing has been changed. Only the number of steps may differ.
 
+    Warns:
+        UserWarning: if the loss stays far above that of the first step: the training has diverged.
+
     Example:
         >>> import tinyseq as ts
         >>> w = ts.tensor(4.0, requires_grad=True)
@@ -171,11 +174,13 @@ def _reports(
     if checkpoint is not None:
         run = of_run(checkpoint.model, optimizer, schedule, clip, checkpoint.depends_on)
         first = checkpoint.restore(parts, steps, run)
+    divergence = Divergence()
     start, tokens = time.perf_counter(), 0
     with reuse(), HeldBack(wanted=checkpoint is not None) as interrupt:
         for step in range(first, steps):
             with np.errstate(all="ignore"):  # non-finite values raise an error below, so no warning is needed
                 loss, value, norm = _updated(step, task, optimizer, clip, schedule)
+            divergence.observe(value, step + 1, optimizer.lr)
             tokens += loss.tokens
             seconds = time.perf_counter() - start
             held_out = None if validation is None else validation(step + 1)

@@ -1,12 +1,19 @@
-"""Diagnosis of a loss that becomes NaN or infinite: the step, the batch, and the first op with such a value."""
+"""Runs that diverge: a loss that grows far above the first one, or becomes NaN or infinite.
+
+In the second case, the run ends with the step, the batch, and the first op with such a value.
+"""
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from tinyseq.autograd.anomaly import AnomalyError, detect_anomaly
 from tinyseq.train.state import Snapshot
 
+LATE = 20  # a run has diverged after so many steps in a row with a loss above first + scale = first + |first| + 1,
+FAR = 1e4  # or at once with a loss above first + FAR * scale
+DIVERGED = "the training has diverged"
 GIVEN = "no op produced it from finite values: an input or a weight is not finite"
 
 
@@ -70,3 +77,23 @@ def diagnosed(step: int, task: Callable[[int], Any], before: Snapshot) -> str:
     finally:
         before.restore()
     return GIVEN
+
+
+class Divergence:
+    """Warns once if a loss grows far above the first one: such a run learns nothing, but its loss may stay finite."""
+
+    def __init__(self) -> None:
+        self._first: float | None = None
+        self._late = 0
+        self._told = False
+
+    def observe(self, loss: float, step: int, lr: float) -> None:
+        """Take notice of the loss of a step, counted from 1, and of its learning rate."""
+        first = self._first = loss if self._first is None else self._first
+        scale = abs(first) + 1
+        self._late = self._late + 1 if loss > first + scale else 0
+        if (self._late >= LATE or loss > first + FAR * scale) and not self._told:
+            self._told = True
+            found = f"the loss was {first:.3g} at first and is {loss:.3g} at step {step}"
+            cure = f"start over with a lower learning rate (now {lr:.3g}), or clip the gradients"
+            warnings.warn(f"{DIVERGED}: {found}; {cure}", stacklevel=4)

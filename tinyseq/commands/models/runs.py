@@ -1,5 +1,6 @@
 """Training runs of the commands: which options apply, where a run is saved, and what to do if it diverges."""
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,7 @@ from tinyseq.commands.common import console
 from tinyseq.io import check_model_output
 from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.train import NonFiniteLoss, Report, progress
-
-LATE = 20  # a run has diverged after so many steps in a row with a loss far above the first one
+from tinyseq.train.nonfinite import DIVERGED
 
 
 class Options:
@@ -75,21 +75,16 @@ class Run:
             ValueError: the run has diverged; the message says what to change.
         """
         last: Report | None = None
-        first, late = None, 0
         cure = " or ".join(f"{option} (now {value:g})" for option, value in settings.items())
         try:
-            for last in progress(reports, steps, title):
-                first = last.loss if first is None else first
-                late = late + 1 if last.loss > 2 * first + 1 else 0
-                if late == LATE:
-                    self.finished()
-                    raise ValueError(
-                        f"the training has diverged: the loss was {first:.3g} and is {last.loss:.3g} after step "
-                        f"{last.step}; start over with a lower {cure}"
-                    )
-        except NonFiniteLoss as error:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("error", DIVERGED)
+                for report in progress(reports, steps, title):
+                    last = report
+        except (UserWarning, NonFiniteLoss) as error:
             self.finished()
-            raise ValueError(f"the training has diverged: {error}; start over with a lower {cure}") from error
+            found = str(error).removeprefix(f"{DIVERGED}: ").partition("; start over")[0]
+            raise ValueError(f"{DIVERGED}: {found}; start over with a lower {cure}") from error
         if last is None:
             if not quiet:
                 console.print(f"{self.path} has taken all {steps:,} steps already")
