@@ -77,6 +77,30 @@ def test_a_step_between_forward_and_backward_is_an_error():
         loss.backward()
 
 
+@pytest.mark.parametrize("mistake", ["no backward()", "zero_grad() after it", "parameters of another model"])
+@cases
+def test_a_step_without_any_gradient_warns_and_changes_nothing(rule, arguments, mistake):
+    w, other = (ts.tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    optimizer = rule([w], **arguments)
+    if mistake != "no backward()":
+        ((other if mistake.startswith("parameters") else w) * 2.0).sum().backward()
+    if mistake.startswith("zero_grad"):
+        optimizer.zero_grad()
+    with pytest.warns(
+        UserWarning, match=r"no parameter .* has a gradient, so step\(\) updates nothing; call zero_grad"
+    ):
+        optimizer.step()
+    assert w.tolist() == [1.0, 2.0]
+    assert optimizer.state_dict() == {"lr": optimizer.lr}
+
+
+def test_one_gradient_is_enough_for_a_step_without_a_warning():
+    unused, w = (ts.tensor([1.0], requires_grad=True) for _ in range(2))
+    w.sum().backward()
+    ts.optim.SGD([unused, w], lr=0.5).step()
+    assert (unused.item(), w.item()) == (1.0, 0.5)
+
+
 def test_a_single_tensor_is_no_list_of_parameters():
     with pytest.raises(TypeError, match=r"a single tensor.*put it in a list"):
         ts.optim.SGD(ts.tensor([1.0, 2.0], requires_grad=True), lr=0.1)

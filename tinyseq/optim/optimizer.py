@@ -1,5 +1,6 @@
 """The base class of optimisers: parameters, their states, and saving and restoring them."""
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
@@ -107,7 +108,17 @@ class Optimizer(metaclass=Explained):
         return gradient + self.weight_decay * value if self.weight_decay else gradient
 
     def step(self) -> None:
-        """Update every parameter that has a gradient; those of float16 are computed in float32, as are their states."""
+        """Update every parameter that has a gradient; those of float16 are computed in float32, as are their states.
+
+        Warns:
+            UserWarning: none of the parameters has a gradient, so that nothing is updated.
+        """
+        if all(parameter.grad is None for parameter in self.parameters):
+            warnings.warn(
+                "no parameter of the optimiser has a gradient, so step() updates nothing; call zero_grad(), "
+                "loss.backward() and step() in this order, with a loss that depends on these parameters",
+                stacklevel=2,
+            )
         for parameter, state in zip(self.parameters, self.states, strict=True):
             if parameter.grad is not None:
                 given = parameter._array
