@@ -233,12 +233,21 @@ def test_a_model_of_the_other_kind_is_refused(tinyseq, tmp_path):
     tinyseq("tag", "train", "train.conllu", "--out", "m.tag")
     status, _, error = tinyseq("lm", "sample", "m.tag")
     assert status == 1
-    assert error == "tinyseq: m.tag: holds tinyseq.tagging.HMMTagger, expected a language model\n"
+    assert (
+        error
+        == "tinyseq: m.tag: holds tinyseq.tagging.HMMTagger, expected a language model, as `tinyseq lm train` writes\n"
+    )
     ts.lm.NgramLM(2).fit("abab").save(tmp_path / "m.lm")
     status, _, error = tinyseq("tag", "tag", "m.lm", "the cat")
-    assert (status, error) == (1, "tinyseq: m.lm: holds tinyseq.lm.NgramLM, expected a tagger\n")
+    assert (status, error) == (
+        1,
+        "tinyseq: m.lm: holds tinyseq.lm.NgramLM, expected a tagger, as `tinyseq tag train` writes\n",
+    )
     status, _, error = tinyseq("classify", "predict", "m.lm", "the cat")
-    assert (status, error) == (1, "tinyseq: m.lm: holds tinyseq.lm.NgramLM, expected a classifier\n")
+    assert (status, error) == (
+        1,
+        "tinyseq: m.lm: holds tinyseq.lm.NgramLM, expected a classifier, as `tinyseq classify train` writes\n",
+    )
 
 
 @pytest.mark.parametrize("what", ["rnn", "lstm", "trellis"])
@@ -417,6 +426,7 @@ def test_every_help_is_broken_by_the_console_alone_and_ends_with_an_example(name
         ("xyzzy", "No such command 'xyzzy'. "),
         ("draw lstm -o a.svg", "Possible options: --observations, --out"),
         ("tag train a.txt -out m.tag", "Possible options: --out"),
+        ("draw lstm --out a.svg --size 3", "Option '--size' requires 2 arguments"),
         ("lm train a.txt -s 3", "Possible options: --seed, --steps"),
     ],
 )
@@ -439,6 +449,7 @@ def test_errors_speak_of_options_not_of_arguments_in_python(tinyseq, tmp_path):
     for group in ("lm", "classify"):
         error = tinyseq(group, "train", "a", "--out", "m", "--model", "rnn", "--cell", "LSTM")[2]
         assert error == "tinyseq: --cell must be one of rnn, rnn_relu, lstm, gru, gru_before, got 'LSTM'\n"
+    assert tinyseq("draw", "cell", "--out", "a.svg", "--cell", "LSTM")[2] == error
     assert tinyseq("draw", "lstm", "--out", "a.svg", "--theme", "blue")[2].startswith("tinyseq: --theme must be")
 
 

@@ -86,6 +86,12 @@ def plainly(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]
     return guarded
 
 
+def check_cell(name: str) -> None:
+    """Raise an error for a cell that there is not."""
+    if name not in CELLS:
+        raise ValueError(f"--cell must be one of {', '.join(CELLS)}, got {name!r}")
+
+
 def options_of(command: Callable[..., object]) -> dict[str, str]:
     """The options of a command by the names of its arguments, as ``{"top_k": "--top-k"}``."""
     found: dict[str, str] = {}
@@ -110,7 +116,11 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
         lambda found: f"{options[found[1]]} {found[2]}" if found[1] in options else found[0],
         message,
     )
-    return re.sub(r"^(\w+)(?= must be )", lambda found: options.get(found[1], found[1]), message)
+    return re.sub(
+        r"^(\w+) must be (None or )?",  # an option is left out in place of None
+        lambda found: f"{options[found[1]]} must be " if found[1] in options else found[0],
+        message,
+    )
 
 
 def matching(names: list[str]) -> list[Path]:

@@ -8,7 +8,7 @@ import numpy as np
 import typer
 
 import tinyseq as ts
-from tinyseq.commands.common import console, plainly
+from tinyseq.commands.common import check_cell, console, plainly
 from tinyseq.data import CATS
 from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import CELLS
@@ -151,6 +151,7 @@ def draw(
         raise ValueError("--text and --steps cannot both be given: a text has as many steps as letters to read")
     if candidates and values is False:
         raise ValueError("--candidates writes values; leave out --no-values")
+    check_cell(cell)
     check_picture(out, "--out")
     if kind == "vanishing":
         return save_vanishing(out)

@@ -42,7 +42,7 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except UsageError as error:
             given = vars(error)
-            if "option_name" in given and not given["possibilities"]:
+            if "option_name" in given and not given.get("possibilities", True):
                 begin = f"--{given['option_name'].lstrip('-')[:1]}"
                 every = [name for parameter in given["ctx"].command.params for name in parameter.opts]
                 given["possibilities"] = [name for name in every if name.startswith(begin)]

@@ -207,5 +207,5 @@ def _remark_on_columns(pairs: list[tuple[str, str]], name: str) -> None:
 
 def _model(path: Path, device: str) -> Classifier:
     """The classifier in a file, of any kind, on a device."""
-    classifier: Classifier = common.loaded(path, Classifier, "a classifier")
+    classifier: Classifier = common.loaded(path, Classifier, "a classifier, as `tinyseq classify train` writes")
     return classifier.to(device)

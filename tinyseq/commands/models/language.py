@@ -209,7 +209,7 @@ def _model(path: Path, device: str) -> LanguageModel:
         RuntimeError: there is no GPU.
     """
     check_device(device)
-    model: LanguageModel = common.loaded(path, LanguageModel, "a language model")
+    model: LanguageModel = common.loaded(path, LanguageModel, "a language model, as `tinyseq lm train` writes")
     if isinstance(model, NeuralLM):
         return model.to(device)
     if device != "cpu":

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tinyseq.commands.common import console
+from tinyseq.commands.common import check_cell, console
 from tinyseq.io import check_model_output
-from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.train import NonFiniteLoss, Report, progress
 from tinyseq.train.nonfinite import DIVERGED
 
@@ -33,9 +32,8 @@ class Options:
             if name not in kinds[kind]:
                 having = " or ".join(f"{option} {other}" for other in kinds if name in kinds[other])
                 raise ValueError(f"--{name.replace('_', '-')} is for {having}; leave it out with {option} {kind}")
-        cell = self._given.get("cell")
-        if cell is not None and cell not in CELLS:
-            raise ValueError(f"--cell must be one of {', '.join(CELLS)}, got {cell!r}")
+        if "cell" in self._given:
+            check_cell(self._given["cell"])
 
     def get(self, name: str, default: Any) -> Any:
         """The value of an option."""

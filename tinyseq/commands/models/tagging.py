@@ -261,5 +261,5 @@ def _phrases(sentences: Iterable[ConlluSentence], name: str) -> Iterator[Sentenc
 
 def _model(path: Path, device: str) -> Tagger:
     """The tagger in a file, of any kind, on a device."""
-    tagger: Tagger = common.loaded(path, Tagger, "a tagger")
+    tagger: Tagger = common.loaded(path, Tagger, "a tagger, as `tinyseq tag train` writes")
     return tagger.to(device)
