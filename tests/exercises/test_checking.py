@@ -11,6 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 from typer.testing import CliRunner
 
 import tinyseq as ts
@@ -27,8 +30,10 @@ from tinyseq.exercises import (
     write_sheet,
 )
 from tinyseq.exercises.checking import harmless
+from tinyseq.exercises.child import Other
 from tinyseq.exercises.compare import difference, shown
-from tinyseq.exercises.record import read_edits
+from tinyseq.exercises.marking import mark
+from tinyseq.exercises.record import Outcome, read_edits
 from tinyseq.exercises.sandbox import Limits
 from tinyseq.exercises.submissions import plain_python
 
@@ -166,6 +171,9 @@ def test_a_report_in_a_notebook_escapes_what_it_shows():
         (np.ones((1, 0)), [], "expected an array of shape (1, 0), got an array of shape (0,)"),
         (1.0, 1.00001, "expected 1, got 1.00001"),
         (1.0, 1.0000001, None),
+        (1.0, 2**70, "expected 1, got 1180591620717411303424"),
+        (2**70, 2**70, None),
+        (np.ones(2), np.array(["a", "b"]), "expected an array of shape (2,), got an array of text of shape (2,)"),
         (np.array([5.0, 1.0]), np.array([5.0, 1.000002]), "at [1]: expected 1.0, got 1.000002"),
         (np.ones((2, 1)), [[1], [1, 2]], "expected an array of shape (2, 1), got a list: [[1], [1, 2]]"),
         (float("nan"), float("nan"), None),
@@ -180,7 +188,7 @@ def test_a_report_in_a_notebook_escapes_what_it_shows():
         ([[1], [2, 3]], [[1], [2, 4]], "at [1][1]: expected 3, got 4"),
         ("ab", "ab", None),
         ("ab", "ac", "expected 'ab', got 'ac'"),
-        ("ab", None, "expected 'ab', got None"),
+        ("ab", None, "expected a str: 'ab', got None"),
         ({"a": 1}, {"a": 1.0}, None),
         ({"a": 1}, {"a": 2}, "at ['a']: expected 1, got 2"),
         ({"a": 1}, {}, "expected a key 'a', got an empty dict"),
@@ -191,6 +199,31 @@ def test_a_report_in_a_notebook_escapes_what_it_shows():
 )
 def test_what_differs(expected, got, said):
     assert difference(expected, got, 1e-6, 1e-9) == said
+
+
+NUMBERS = st.one_of(st.booleans(), st.integers(), st.floats(), st.complex_numbers())
+PLAIN = st.one_of(NUMBERS, st.text(max_size=3), st.none(), st.builds(Other, st.sampled_from(["set", "generator"])))
+ARRAYS = arrays(st.sampled_from(["f8", "i8", "?", "c16", "U2"]), array_shapes(min_dims=0, min_side=0, max_side=2))
+RESULTS = st.recursive(
+    st.one_of(PLAIN, ARRAYS),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.text(max_size=1), inner, max_size=2)),
+    max_leaves=3,
+)
+
+
+@given(RESULTS, RESULTS)
+def test_what_was_expected_is_never_said_to_be_what_was_got(expected, got):
+    said = difference(expected, got, 1e-6, 1e-9)
+    assert difference(expected, expected, 1e-6, 1e-9) is None
+    if said is not None:
+        wanted, came = said.partition("expected ")[2].split(", got ", 1)
+        assert wanted != came
+
+
+@given(RESULTS, st.sampled_from(list(EXERCISES.values())))
+def test_whatever_comes_back_is_marked(result, exercise):
+    status = mark(exercise, [Outcome(result) for _ in exercise.cases]).status
+    assert status in ("wrong", "right")
 
 
 def test_long_values_are_cut():

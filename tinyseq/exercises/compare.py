@@ -31,7 +31,9 @@ def difference(expected: Any, got: Any, rtol: float, atol: float, where: str = "
         return _dicts(expected, got, rtol, atol, where)
     if isinstance(expected, np.ndarray) or _is_number(expected):
         return _arrays(expected, got, rtol, atol, where)
-    return None if type(expected) is type(got) and expected == got else _said(where, shown(expected), shown(got))
+    if type(expected) is type(got):
+        return None if expected == got else _said(where, shown(expected), shown(got))
+    return _said(where, _kind(expected), _kind(got))
 
 
 def same(expected: Any, got: Any, rtol: float, atol: float) -> bool:
@@ -73,7 +75,7 @@ def _arrays(expected: Any, got: Any, rtol: float, atol: float, where: str) -> st
     array = np.asarray(got)
     if array.shape != wanted.shape or (array.dtype.kind == "U") != (wanted.dtype.kind == "U"):
         return _said(where, _kind(expected), _kind(got))
-    if wanted.dtype.kind == "U":
+    if wanted.dtype.kind == "U" or "O" in (wanted.dtype.kind, array.dtype.kind):  # integers too large for NumPy's own
         equal = np.asarray(wanted == array)
     else:
         with np.errstate(all="ignore"):
@@ -107,7 +109,7 @@ def _said(where: str, expected: str, got: str) -> str:
 
 def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape}"
+        return f"an array of {'text of ' * (value.dtype.kind == 'U')}shape {value.shape}"
     if _is_number(value):
         return f"the number {shown(value)}"
     if isinstance(value, Other):
