@@ -472,6 +472,11 @@ def test_how_mistakes_are_written():
     ]
 
 
+def test_an_edit_without_an_arrow_is_an_error():
+    with pytest.raises(ValueError, match="below the message of a mistake, expected `old => new`, got 'y to x'"):
+        read_edits("the letter is wrong\n    y to x")
+
+
 def test_a_piece_that_does_not_occur_once_is_an_error():
     exercise = replace(EXERCISES["vjp_of_tanh"], edits="wrong\n    y**3 => y")
     with pytest.raises(ValueError, match=r"vjp_of_tanh: 'y\*\*3' occurs 0 times in the solution, expected once"):

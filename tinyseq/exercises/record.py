@@ -191,13 +191,19 @@ UNKNOWN = "there is no exercise named {!r}"
 
 
 def read_edits(text: str) -> list[list[str]]:
-    """The common mistakes of an exercise: of each the message, then every piece that changes and its replacement."""
+    """The common mistakes of an exercise: of each the message, then every piece that changes and its replacement.
+
+    Raises:
+        ValueError: what stands below a message is no edit.
+    """
     found: list[list[str]] = []
     for line in textwrap.dedent(text).strip().splitlines():
         if not line.startswith(" "):
             found.append([line])
         elif "=>" in line:
             found[-1] += [piece.strip() for piece in line.split("=>")]
+        elif len(found[-1]) == 1:
+            raise ValueError(f"below the message of a mistake, expected `old => new`, got {line.strip()!r}")
         else:  # of a replacement of several lines
             found[-1][-1] = f"{found[-1][-1]}\n{line}"
     return [[message, *(textwrap.dedent(piece.lstrip("\n")) for piece in pieces)] for message, *pieces in found]
