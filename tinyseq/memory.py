@@ -12,6 +12,7 @@ Both settings apply to the whole process, so they are made only on request: insi
 runs. ``benchmarks/lstm.py`` prints an LSTM's step with and without; without them it took 1.15 to 1.7 times as long.
 """
 
+import contextlib
 import ctypes
 import gc
 import os
@@ -84,12 +85,16 @@ class reuse:
 def give_back() -> None:
     """Give freed memory back to the system, where the C library is GNU's."""
     if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)
+        with contextlib.suppress(OSError):  # an audit hook may refuse it
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def _keep_freed_memory(kept: int, largest: int) -> bool:
     """Whether the C library agreed."""
     if platform.libc_ver()[0] != "glibc" or any(name in os.environ for name in _USERS_OWN):
         return False
-    adjust = ctypes.CDLL(None).mallopt
+    try:
+        adjust = ctypes.CDLL(None).mallopt
+    except OSError:  # an audit hook may refuse it
+        return False
     return bool(adjust(_TRIM_THRESHOLD, kept) and adjust(_MMAP_THRESHOLD, largest))

@@ -261,6 +261,19 @@ def test_magics_only_where_python_is_not():
     assert plain_python("%time x\n  !ls") == "pass\n  pass"
 
 
+def test_in_a_notebook_that_checks_its_functions_only_their_chapters_count(tmp_path):
+    file = tmp_path / "03.ipynb"
+    own = "def softmax(x):\n    return x.value\nposterior = 3"  # exercises of other chapters
+    cells = [own, RIGHT, "exercises.check(vjp_of_tanh)", "def vjp_of_broadcast_add(g):\n    return g, g.sum(0)"]
+    file.write_text(notebook(*cells))
+    assert [(v.name, v.status) for v in check_file(file)] == [
+        ("vjp_of_tanh", "right"),
+        ("vjp_of_broadcast_add", "right"),
+    ]
+    file.write_text(notebook(own, RIGHT))
+    assert {verdict.name for verdict in check_file(file)} == {"vjp_of_tanh", "softmax", "posterior"}
+
+
 def test_the_last_definition_counts_and_names_may_be_assigned(tmp_path):
     file = tmp_path / "a.py"
     file.write_text(
@@ -431,7 +444,7 @@ def test_an_exercise_is_pickled_by_its_name():
     [
         ("def softmax(x)\n    return x\n", "line 5: SyntaxError"),
         ("import os\nos._exit(5)\n", "exit status 5"),
-        ("while True:\n    pass\n", "did not finish"),
+        ("class Endless:\n    while True:\n        pass\n", "before any function was called"),
     ],
 )
 def test_a_fault_of_the_whole_file_is_told_once(tmp_path, spoilt, fault):

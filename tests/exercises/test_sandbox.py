@@ -219,10 +219,23 @@ def test_nothing_is_left_running(marked):
     assert not [line for line in own.stdout.splitlines() if "child.py" in line]
 
 
-def test_the_file_itself_may_not_hang_either(marked):
-    verdicts, _ = marked("while True: pass\n" + RIGHT + AFTER)
+def test_statements_that_do_not_finish_are_left_out(marked):
+    slow = "import time\nbase = 1\ntwice = lambda x: 2 * x\ntime.sleep(60)\n"
+    verdicts, report = marked(slow + RIGHT.replace("1 -", "twice(base) - 1 -") + AFTER)
+    assert {verdict.status for verdict in verdicts.values()} == {"right"}
+    assert report.notes == ("the statements outside functions did not finish within 1.5 seconds, and were left out",)
+
+
+def test_definitions_may_not_hang_either(marked):
+    verdicts, _ = marked("class Endless:\n    while True: pass\n" + RIGHT + AFTER)
     assert {verdict.status for verdict in verdicts.values()} == {"too slow"}
     assert verdicts["vjp_of_tanh"].message == "before any function was called: it did not finish within 1.5 seconds"
+
+
+def test_the_librarys_own_training_runs(marked):
+    code = "import tinyseq as ts\nmodel = ts.lm.RNNLM('ab', hidden_size=2).fit('ab' * 20, steps=2, window=4, batch=2)\n"
+    verdicts, report = marked(code + RIGHT, limits=Limits())
+    assert (verdicts["vjp_of_tanh"].status, report.notes) == ("right", ())
 
 
 def test_no_text_of_a_submission_controls_a_terminal_or_fills_the_report(marked):

@@ -12,10 +12,27 @@ from tinyseq.exercises.marking import Verdict, mark
 from tinyseq.exercises.record import DECLARED, UNKNOWN, Exercise, chosen, in_order, known
 from tinyseq.exercises.report import Report
 from tinyseq.exercises.sandbox import Failed, Limits, run
-from tinyseq.exercises.submissions import SUFFIXES, is_written, read
+from tinyseq.exercises.submissions import SUFFIXES, Submission, is_written, read
 from tinyseq.io.files import atomic_write
 
 PEEKED = "it tried to read the solutions; this was refused"
+
+
+def submitted(submissions: Iterable[Submission]) -> list[Exercise]:
+    """The exercises that are in some submissions, by the names that these define.
+
+    A chapter's own cells may define what is an exercise in another chapter: in a notebook that checks its functions,
+    only the chapters of those count.
+    """
+    names: set[str] = set()
+    for submission in submissions:
+        chapters = {DECLARED[name].chapter for name in submission.checked & DECLARED.keys()}
+        names |= {
+            name
+            for name in submission.functions.keys() & DECLARED.keys()
+            if not chapters or DECLARED[name].chapter in chapters
+        }
+    return [exercise for exercise in in_order() if exercise.name in names]
 
 
 def misspelt(names: Iterable[str]) -> list[str]:
@@ -65,7 +82,8 @@ def check_file(
 
     Args:
         path: the submission, ``.py`` or ``.ipynb``.
-        exercises: what should be in it, exercises or their names; by default all whose names it defines.
+        exercises: what should be in it, exercises or their names; by default all whose names it defines, and in a
+            notebook that checks its functions only those of the same chapters.
         limits: time and memory.
 
     Returns:
@@ -78,9 +96,7 @@ def check_file(
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     submission = read(path)
-    wanted = [exercise for exercise in in_order() if exercise.name in submission.functions]
-    if exercises is not None:
-        wanted = chosen(exercises)
+    wanted = submitted([submission]) if exercises is None else chosen(exercises)
     if submission.fault:
         verdicts = [Verdict(exercise.name, "error", submission.fault) for exercise in wanted]
         return Report(verdicts, path.name, [] if wanted else [submission.fault])
@@ -96,7 +112,11 @@ def check_file(
             verdicts.append(Verdict(exercise.name, "missing", because))
         else:
             verdicts.append(mark(exercise, result))
-    return Report(verdicts, path.name, [*[PEEKED] * ran.peeked, *ran.errors, *misspelt(submission.functions)])
+    return Report(
+        verdicts,
+        path.name,
+        [*[PEEKED] * ran.peeked, *ran.errors, *([] if submission.checked else misspelt(submission.functions))],
+    )
 
 
 def check_folder(
@@ -121,11 +141,7 @@ def check_folder(
     )
     if not files:
         raise ValueError(f"there is no .py or .ipynb file in {folder}")
-    if exercises is None:
-        names = {name for file in files for name in read(file).functions}
-        wanted = [exercise for exercise in in_order() if exercise.name in names]
-    else:
-        wanted = chosen(exercises)
+    wanted = submitted(map(read, files)) if exercises is None else chosen(exercises)
     for exercise in wanted:
         _ = exercise.expected, exercise.mistaken  # computed once here, not in every thread
 

@@ -195,12 +195,21 @@ def place(traceback: TracebackType | None, files: Sequence[str]) -> str:
 # -- the process -------------------------------------------------------------------------------------------------------
 
 
-def load(cells: Sequence[Sequence[str]], namespace: dict[str, Any]) -> list[list[str]]:
+def defines(statement: ast.stmt) -> bool:
+    """Whether a statement does no more than give names: an import, a definition, or an assignment without calls."""
+    if isinstance(statement, ast.Assign | ast.AnnAssign):
+        calls = any(isinstance(node, ast.Call) for node in ast.walk(statement))
+        return isinstance(statement.value, ast.Lambda) or not calls
+    return isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+
+
+def load(cells: Sequence[Sequence[str]], namespace: dict[str, Any], definitions: bool = False) -> list[list[str]]:
     """Run a submission statement by statement, so that the rest still runs if one fails.
 
     Args:
         cells: the name and the source of each part.
         namespace: where the names go.
+        definitions: leave out all statements that do more than give names.
 
     Returns:
         The errors, each with its place.
@@ -214,7 +223,7 @@ def load(cells: Sequence[Sequence[str]], namespace: dict[str, Any]) -> list[list
             where = f"{name}, {line}" if name.startswith("cell ") else line
             errors.append([f"{type(error).__name__}: {getattr(error, 'msg', error)}", where])
             continue
-        for statement in statements:
+        for statement in filter(defines, statements) if definitions else statements:
             try:
                 exec(compile(ast.Module([statement], []), name, "exec"), namespace)
             except BaseException as error:
@@ -311,7 +320,7 @@ def main() -> None:
     guard(os.getcwd(), job["solutions"], seen)
     namespace: dict[str, Any] = {"__name__": "submission"}
     say(ready=True)
-    errors = load(job["cells"], namespace)
+    errors = load(job["cells"], namespace, job["definitions"])
     say(loaded=errors[:MOST_ERRORS], peeked=bool(seen))
     names = [name for name, _ in job["cells"]]
     for exercise, cases in job["exercises"]:

@@ -65,27 +65,32 @@ class Ran(NamedTuple):
     results: dict[str, list[Outcome] | Failed]
     errors: list[str]  # in statements outside functions, with their lines
     peeked: bool  # whether it tried to read the solutions
+    definitions: bool = False  # whether only definitions are run, because the other statements took too long
 
 
 def run(submission: Submission, exercises: Sequence[Exercise], limits: Limits) -> Ran:
     """Call a submission's functions, each with the inputs of its exercise.
 
     A function that does not finish, or that ends the process, is abandoned, and a new process goes on with the next.
+    If the statements outside functions do not finish, only imports and definitions are run.
     """
     ran = Ran({}, [], False)
     pending = list(exercises)
     while pending:
         with (
             tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-            _Process(folder, submission, pending, limits) as process,
+            _Process(folder, submission, pending, limits, ran.definitions) as process,
         ):
             ran = _listen(process, pending, limits, ran)
         pending = [exercise for exercise in pending if exercise.name not in ran.results]
-    return ran
+    note = f"the statements outside functions did not finish within {limits.seconds:g} seconds, and were left out"
+    return ran._replace(errors=[note]) if ran.definitions else ran  # errors of definitions follow from what is left out
 
 
 def _listen(process: "_Process", pending: Sequence[Exercise], limits: Limits, ran: Ran) -> Ran:
-    """Read what a process sends until it finishes or fails; at least one more exercise then has its result."""
+    """Read what a process sends until it finishes or fails. Then at least one more exercise has its result, or the next
+    process runs only definitions.
+    """
     results, errors, peeked = dict(ran.results), ran.errors, ran.peeked
     names = {exercise.name for exercise in pending}
     current: str | None = None
@@ -113,12 +118,14 @@ def _listen(process: "_Process", pending: Sequence[Exercise], limits: Limits, ra
             failed = Failed("error", "its result could not be read")
         else:
             continue
+        if awaited and failed.status == "too slow" and not ran.definitions:
+            return Ran(results, errors, peeked, definitions=True)
         if current is None:  # it hung while loading
             failed = Failed(failed.status, f"before any function was called: {failed.message}")
         left = [current] if current is not None else [exercise.name for exercise in pending]
         results |= {name: failed for name in left if name not in results}
         break
-    return Ran(results, errors, peeked)
+    return Ran(results, errors, peeked, ran.definitions)
 
 
 class Stopped(Exception):
@@ -136,12 +143,15 @@ class Stopped(Exception):
 class _Process:
     """The subprocess, from its start until it and everything it started have ended."""
 
-    def __init__(self, folder: str, submission: Submission, exercises: Sequence[Exercise], limits: Limits) -> None:
+    def __init__(
+        self, folder: str, submission: Submission, exercises: Sequence[Exercise], limits: Limits, definitions: bool
+    ) -> None:
         self.limits = limits
         if os.name == "posix" and os.geteuid() == 0:
             os.chmod(folder, 0o777)  # it will not run as root
         job = {
             "cells": submission.cells,
+            "definitions": definitions,
             "exercises": [(exercise.name, exercise.cases) for exercise in exercises],
             "cpu": int(STARTING + limits.seconds * (len(exercises) + 2)),
             "memory": limits.memory,

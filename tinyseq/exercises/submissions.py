@@ -22,12 +22,14 @@ class Submission:
         file: where it comes from.
         cells: the name and the source of each part: the whole of a file, or a notebook's cells of code.
         functions: the names that it defines, and whether each is more than the starting code.
+        checked: the names that it passes to ``exercises.check``.
         fault: why it could not be read, with the line; empty if it could.
     """
 
     file: Path
     cells: list[tuple[str, str]]
     functions: dict[str, bool] = field(default_factory=dict)
+    checked: set[str] = field(default_factory=set)
     fault: str = ""
 
 
@@ -45,7 +47,9 @@ def read(path: Path) -> Submission:
     submission = Submission(path, cells)
     for _, source in cells:
         try:
-            submission.functions |= dict(definitions(ast.parse(source)))
+            tree = ast.parse(source)
+            submission.functions |= dict(definitions(tree))
+            submission.checked |= set(checked(tree))
         except UNREADABLE as error:
             if path.suffix != ".ipynb":
                 line = getattr(error, "lineno", None) or 1
@@ -99,6 +103,13 @@ def definitions(tree: ast.AST) -> Iterator[tuple[str, bool]]:
             yield from ((alias.asname or alias.name, True) for alias in node.names)
         elif isinstance(node, ast.stmt):  # if, try, with, ...
             yield from definitions(node)
+
+
+def checked(tree: ast.AST) -> Iterator[str]:
+    """The names that are arguments of a call of ``check``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "check":
+            yield from (argument.id for argument in node.args if isinstance(argument, ast.Name))
 
 
 def is_starter(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
