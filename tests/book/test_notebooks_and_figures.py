@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from tinyseq.book import Chapter, chapters, notebook, save_figures, save_notebooks
 from tinyseq.commands.main import app
+from tinyseq.exercises import EXERCISES, check_file
 
 BOOK = chapters()
 
@@ -81,6 +82,20 @@ def test_the_notebooks_are_written_into_a_new_folder(tmp_path):
         cells = json.loads(path.read_text("utf-8"))["cells"]
         assert len({cell["id"] for cell in cells}) == len(cells)
         assert not [cell for cell in cells if "```{" in "".join(cell["source"]) or "\n:::" in "".join(cell["source"])]
+
+
+@pytest.mark.parametrize("number", [3, 9])
+def test_a_solved_chapter_is_marked_as_homework(number, tmp_path):
+    """The cells of chapter 3 define a softmax, which is an exercise of chapter 2."""
+    chapter, file = BOOK[number - 1], tmp_path / "homework.ipynb"
+    cells = json.loads(notebook(chapter, solutions=False))["cells"]
+    starters = {EXERCISES[name].starter.strip(): EXERCISES[name].solution for name in chapter.exercises}
+    for cell in cells:
+        cell["source"] = starters.get("".join(cell["source"]), cell["source"])
+    file.write_text(json.dumps({"cells": cells}), "utf-8")
+    report = check_file(file)
+    assert {verdict.name: verdict.status for verdict in report} == dict.fromkeys(chapter.exercises, "right")
+    assert report.notes == ()
 
 
 @pytest.fixture
