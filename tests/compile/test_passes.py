@@ -17,7 +17,6 @@ from tinyseq.compiler.memory.plan import POOL
 from tinyseq.compiler.passes import (
     drop_dead,
     fold_constants,
-    layout,
     lifetimes,
     optimised,
     share_common,
@@ -235,10 +234,10 @@ def test_a_value_that_is_read_through_views_is_over_part_by_part(data):
 
 def test_buffers_have_the_layout_of_the_recorded_values():
     table = np.zeros((2, 3, 4))
-    assert layout(kind_of(table)) == (0, 1, 2)
-    assert layout(kind_of(table.transpose(2, 0, 1))) == (1, 2, 0)
-    assert layout(kind_of(table[:, ::2])) is None
-    assert layout(kind_of(np.broadcast_to(table[0, 0], (2, 4)))) is None
+    assert kind_of(table).order == (0, 1, 2)
+    assert kind_of(table.transpose(2, 0, 1)).order == (1, 2, 0)
+    assert kind_of(table[:, ::2]).order is None
+    assert kind_of(np.broadcast_to(table[0, 0], (2, 4))).order is None
 
 
 def test_a_truth_is_asked_again():

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.steps import Kind, Ref, Step, key, mapped
+from tinyseq.compiler.steps import Ref, Step, key, mapped
 
 
 def fold_constants(program: Program) -> None:
@@ -101,7 +101,7 @@ def takes_buffer(program: Program, step: Step, lives: Lives) -> bool:
     if lives.root[step.out] != step.out or step.out in lives.pinned:
         return False
     belongs_to_caller = lives.last[step.out] == len(program.steps)
-    return not belongs_to_caller and layout(value) is not None
+    return not belongs_to_caller and value.order is not None
 
 
 def is_join(program: Program, step: Step) -> bool:
@@ -114,18 +114,7 @@ def is_join(program: Program, step: Step) -> bool:
         return False
     kinds = [program.values[part.number] for part in parts if type(part) is Ref]
     alike = all(type(kind) is not tuple and kind.dtype == value.dtype for kind in kinds)
-    return alike and len(kinds) == len(parts) and bool(value.size) and layout(value) is not None
-
-
-def layout(value: Kind) -> tuple[int, ...] | None:
-    """The order of an array's axes in memory, from the slowest to the fastest; None if there are gaps or overlaps."""
-    order = tuple(sorted(range(value.ndim), key=lambda axis: (-abs(value.strides[axis]), -value.shape[axis])))
-    wanted = value.dtype.itemsize
-    for axis in reversed(order):
-        if value.shape[axis] != 1 and value.strides[axis] != wanted:
-            return None
-        wanted *= value.shape[axis]
-    return order
+    return alike and len(kinds) == len(parts) and bool(value.size) and value.order is not None
 
 
 def optimised(program: Program) -> Program:

@@ -1,6 +1,6 @@
 """The vocabulary of programs: values, references to them, and the steps that make them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -45,10 +45,25 @@ class Kind(NamedTuple):
         """Its size in bytes, without gaps."""
         return self.size * int(self.dtype.itemsize)
 
+    @property
+    def order(self) -> tuple[int, ...] | None:
+        """The axes in memory, from the slowest to the fastest; None if there are gaps or overlaps."""
+        order = tuple(sorted(range(self.ndim), key=lambda axis: (-abs(self.strides[axis]), -self.shape[axis])))
+        dense = dense_kind(self.shape, self.dtype, order).strides
+        return order if all(n == 1 or a == b for n, a, b in zip(self.shape, self.strides, dense, strict=True)) else None
+
 
 def kind_of(array: Array) -> Kind:
     """The kind of an array."""
     return Kind(array.shape, array.dtype, array.strides)
+
+
+def dense_kind(shape: tuple[int, ...], dtype: Any, order: Sequence[int] | None = None) -> Kind:
+    """The kind of an array without gaps whose axes have this order in memory, from the slowest to the fastest."""
+    strides, step = [0] * len(shape), np.dtype(dtype).itemsize
+    for axis in reversed(range(len(shape)) if order is None else order):
+        strides[axis], step = step, step * max(shape[axis], 1)
+    return Kind(shape, np.dtype(dtype), tuple(strides))
 
 
 def blank(kind: Kind) -> Array:
@@ -105,6 +120,11 @@ class Step(_Operation):
     def on(self, known: Mapping[int, Any]) -> Any:
         """Its result for known values: an array, or a list of arrays."""
         return as_array(self.function(*taken(self.args, known), **taken(self.settings, known)))
+
+    def calls(self, function: Callable[..., Any], *kinds: type) -> bool:
+        """Whether it calls a function, alone or as one step, whose first arguments have these types; no settings."""
+        called = getattr(self.function, "function", self.function)
+        return called is function and [*map(type, self.args[: len(kinds)])] == [*kinds] and not self.settings
 
     @property
     def call(self) -> str:

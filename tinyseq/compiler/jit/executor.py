@@ -6,8 +6,6 @@ Each pass has one call for each run of kernels: a compiled driver calls them one
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
-from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +13,7 @@ from tinyseq.backend import Array
 from tinyseq.compiler.fusion import Group, Item, fuse, push_views
 from tinyseq.compiler.jit import cache, threads
 from tinyseq.compiler.jit.kernels import Kernel
-from tinyseq.compiler.jit.loops import Operand, axes_of, body, form, kernel_numbers, kernel_source
+from tinyseq.compiler.jit.loops import body, form, loop
 from tinyseq.compiler.jit.passes.gathers import multiply_tables, rows_of
 from tinyseq.compiler.jit.passes.joins import share_joins
 from tinyseq.compiler.jit.passes.recompute import keep_less
@@ -25,10 +23,10 @@ from tinyseq.compiler.jit.products import product_of
 from tinyseq.compiler.jit.sums import sums_of
 from tinyseq.compiler.jit.threads import Call, Span, Work, shared, stretches
 from tinyseq.compiler.memory.plan import FRESH, GIVEN, NUMPY, POOL, Place, Plan, address
-from tinyseq.compiler.passes import drop_dead, is_join, layout, lifetimes, share_common
+from tinyseq.compiler.passes import drop_dead, is_join, lifetimes, share_common
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.running import Known, Memory, Pass, Runner, aligned, called
-from tinyseq.compiler.steps import Kind, Ref, Step
+from tinyseq.compiler.steps import Kind, Ref, Step, blank
 
 LOOPED = tuple(np.dtype(kind) for kind in "?bhilqBHILQfdFD")  # what a loop can copy; Numba has no float16 here
 BASES = -1  # the number by which a run finds the addresses that kernels add their offsets to
@@ -197,71 +195,43 @@ class Executor(Runner):
 
     def _works(self, item: Item) -> list[Work]:
         """The loops of an item, or its kernel."""
+        plan = self._plan
         if isinstance(item, Group):
-            return [self._loop(item)]
-        return self._copies(item) if item.out in self._plan.copies else [self._whole(item)]
+            lines, names = body(self.program, item)
+            targets = [(number, place) for number in item.writes for place in plan.written(number)]
+            numbers = [*item.reads, *(number for number, _ in targets)]
+            places = [*(plan.places[number] for number in item.reads), *(place for _, place in targets)]
+            return [self._loop(item.shape, numbers, places, lines, [names[number] for number, _ in targets])]
+        if item.out in plan.copies:
+            copies = [(part, place) for part, place in plan.copies[item.out] if 0 not in place.shape]
+            return [self._loop(to.shape, [part, part], [plan.places[part], to], [], ["r0"]) for part, to in copies]
+        numbers = [*item.reads, item.out]
+        return [self._work(self._kernels[item.out], numbers, [plan.places[number] for number in numbers], 1)]
 
-    def _loop(self, group: Group) -> Work:
-        lines, names = body(self.program, group)
-        places, plan = [self._plan.places[number] for number in group.reads], self._plan
-        targets = []
-        for number in group.writes:
-            own = [] if number in plan.silent else [plan.places[number]]
-            targets += [(number, place) for place in [*own, *plan.stores.get(number, ())]]
-        types = [self.program.values[number].dtype for number in (*group.reads, *(number for number, _ in targets))]
-        return self._kernel(
-            group.shape, [*places, *(place for _, place in targets)], types, lines, [names[n] for n, _ in targets]
-        )
-
-    def _copies(self, join: Step) -> list[Work]:
-        found = []
-        for part, place in self._plan.copies[join.out]:
-            dtype = self.program.values[part].dtype
-            if 0 not in place.shape:
-                found.append(self._kernel(place.shape, [self._plan.places[part], place], [dtype, dtype], [], ["r0"]))
-        return found
-
-    def _kernel(
-        self, shape: tuple[int, ...], places: list[Place], types: list[Any], lines: list[str], written: list[str]
+    def _loop(
+        self, shape: tuple[int, ...], numbers: list[int], places: list[Place], lines: list[str], written: list[str]
     ) -> Work:
         """A loop over a shape that reads from the first places, and writes the named values to the others."""
-        reads, shape = len(places) - len(written), shape or (1,)
-        places = [place._replace(shape=shape, strides=broadcast(place, shape)) for place in places]
-        along = places[reads].strides
-        axis = max(range(len(shape)), key=lambda axis: (shape[axis] > 1, abs(along[axis])))
+        shape = shape or (1,)
+        places, types = [place.broadcast(shape) for place in places], [self.program.values[n].dtype for n in numbers]
+        kernel = loop(shape, [place.strides for place in places], types, lines, written)
+        return self._work(kernel, numbers, places, len(written))
+
+    def _work(self, kernel: Kernel, numbers: list[int], places: list[Place], writes: int) -> Work:
+        """A kernel for values at some places; it writes to the last ones."""
+        sizes = [self.program.values[number].dtype.itemsize for number in numbers]
 
         def call(start: int, stop: int) -> Call:
-            mine = [place.part(axis, start, stop) for place in places]
-            sizes, strides = axes_of(mine[0].shape, [place.strides for place in mine], reads)
-            operands = tuple([Operand(*parts) for parts in zip(types, strides, strict=True)])
-            writes = tuple(zip(written, operands[reads:], strict=True))
-            found = cache.kernel(kernel_source(tuple(lines), operands[:reads], writes))
-            arrays = [(*self._at(place), operand) for place, operand in zip(mine, operands, strict=True)]
-            return self._entry(found, kernel_numbers(sizes, arrays), mine, types, reads)
+            mine = [place.part(axis, start, stop) for place, axis in zip(places, kernel.axes, strict=True)]
+            at, spans = [self._at(place) for place in mine], list[Span | None]()
+            for place, (base, offset), size in zip(mine, at, sizes, strict=True):
+                low, high = place._replace(offset=offset).bounds(size)
+                spans.append(None if self._plan.kind[place.root] == GIVEN else Span(base, low, high))
+            words = [kernel.compiled(stop - start).address, *kernel.given(stop - start, at)]
+            reads, written = ([span for span in some if span] for some in (spans[:-writes], spans[-writes:]))
+            return Call([len(words) + 1, *words], reads, written)
 
-        return Work(call, shape[axis], 0.05 * prod(shape) * (len(lines) + len(places)))
-
-    def _entry(self, kernel: Any, numbers: list[int], places: list[Place], types: list[Any], reads: int) -> Call:
-        """A call of a kernel; it writes to all places but the first ones."""
-        spans: list[list[Span]] = [[], []]
-        for index, (place, dtype) in enumerate(zip(places, types, strict=True)):
-            if self._plan.kind[place.root] != GIVEN:
-                base, offset = self._base(place.root)
-                low, high = place.bounds(dtype.itemsize)
-                spans[index >= reads].append(Span(base, offset + low, offset + high))
-        return Call([len(numbers) + 2, kernel.address, *numbers], *spans)
-
-    def _whole(self, step: Step) -> Work:
-        numbers = *step.reads, step.out
-        places, types = [self._plan.places[n] for n in numbers], [self.program.values[n].dtype for n in numbers]
-        made = self._kernels[step.out]
-
-        def call(start: int, stop: int) -> Call:
-            mine = [place.part(axis, start, stop) for place, axis in zip(places, made.axes, strict=True)]
-            words = made.given(stop - start, [self._at(place) for place in mine])
-            return self._entry(made.compiled(stop - start), words, mine, types, len(mine) - 1)
-
-        return Work(call, made.rows, made.cost)
+        return Work(call, kernel.rows, kernel.cost)
 
     def _call(self, calls: Pass, step: Step) -> None:
         """Add a call of a NumPy function."""
@@ -311,27 +281,14 @@ def prepared(program: Program) -> tuple[list[Item], list[Item]]:
 
 def fresh(value: Kind) -> Callable[[], Array]:
     """Makes new arrays of some kind; if possible not views, which are copied as gradients: others may hold them."""
-    order = layout(value)
-    assert order is not None
-    if order in ((*range(value.ndim),), (*reversed(range(value.ndim)),)):
-        return partial(np.empty, value.shape, value.dtype, "C" if order == (*range(value.ndim),) else "F")
-    shape, back = [value.shape[axis] for axis in order], [*map(order.index, range(value.ndim))]
-    return lambda: np.empty(shape, value.dtype).transpose(back)
+    rows = tuple(range(value.ndim))
+    if value.order in (rows, rows[::-1]):
+        return partial(np.empty, value.shape, value.dtype, "C" if value.order == rows else "F")
+    return partial(blank, value)
 
 
 def placed(array: Array, strides: tuple[int, ...]) -> Array:
     """A copy of an array, with other strides."""
-    below = sum(step * (length - 1) for step, length in zip(strides, array.shape, strict=True) if step < 0)
-    above = sum(step * (length - 1) for step, length in zip(strides, array.shape, strict=True) if step > 0)
-    found: Array = np.ndarray(
-        array.shape, array.dtype, np.empty(above - below + array.itemsize, np.uint8), -below, strides
-    )
+    found = blank(Kind(array.shape, array.dtype, strides))
     found[...] = array
     return found
-
-
-def broadcast(place: Place, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The strides of an array that is broadcast to a shape."""
-    missing = len(shape) - len(place.shape)
-    steps = [0 if own == 1 else step for own, step in zip(place.shape, place.strides, strict=True)]
-    return (0,) * missing + tuple(steps)

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from functools import cache
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinyseq.compiler.formulas import formula_of
 from tinyseq.compiler.fusion import Group, Shape, merged
+from tinyseq.compiler.jit.kernels import Kernel
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, Step
 
@@ -89,55 +91,74 @@ class Operand(NamedTuple):
         step = self.strides[-1]
         return "same" if step == 0 else "each" if step == self.dtype.itemsize else "strided"
 
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The strides that are not in a kernel's source."""
+        return self.strides if self.along == "strided" else self.strides[:-1]
+
+
+def loop(
+    shape: Shape, strides: Sequence[Shape], types: Sequence[Any], lines: Sequence[str], written: Sequence[str]
+) -> Kernel:
+    """The kernel of a loop over a shape.
+
+    Args:
+        shape: of the loop.
+        strides: of each array: first of those that are read, then of those that are written.
+        types: of the same.
+        lines: the code of one element, in which what is read is named r0, r1, ...
+        written: the name of what is written to each of the other arrays.
+    """
+    leader = len(types) - len(written)
+    axis = max(range(len(shape)), key=lambda axis: (shape[axis] > 1, abs(strides[leader][axis])))
+
+    @cache
+    def over(rows: int) -> tuple[Shape, tuple[Operand, ...]]:
+        sizes, found = axes_of((*shape[:axis], rows, *shape[axis + 1 :]), strides, leader)
+        return sizes, tuple(map(Operand, types, found))
+
+    def numbers(rows: int) -> list[int]:
+        sizes, operands = over(rows)
+        return [*sizes, *(step for operand in operands for step in operand.steps)]
+
+    cost = 0.05 * prod(shape) * (len(lines) + len(types))
+    source = lambda rows: loop_source(over(rows)[1], tuple(lines), tuple(written))
+    return Kernel(source, shape[axis], (axis,) * len(types), cost, numbers)
+
 
 @cache
-def kernel_source(lines: tuple[str, ...], reads: tuple[Operand, ...], writes: tuple[tuple[str, Operand], ...]) -> str:
+def loop_source(operands: tuple[Operand, ...], lines: tuple[str, ...], written: tuple[str, ...]) -> str:
     """The source of a kernel: loops over all axes, with the code of one element inside.
 
-    Its numbers are the length of each axis, and then for each array the place of its base address, its offset, and
-    those strides that are not in the source.
+    Its numbers are the length of each axis, and then the `Operand.steps` of each array.
     """
-    operands = [*reads, *(operand for _, operand in writes)]
-    axes = len(operands[0].strides)
-    outer = range(axes - 1)
-    code = ["def kernel(args, bases):", *(f"    n{axis} = args[{axis}]" for axis in range(axes))]
-    place = axes
-    pointers, first, inner = list[str](), list[str](), list[str]()
+    axes, leader = len(operands[0].strides), len(operands) - len(written)
+    *outer, inner = range(axes)
+    names = [f"n{axis}" for axis in range(axes)]
+    pointers, first, taken, given = (list[str]() for _ in range(4))
     for index, operand in enumerate(operands):
-        code.append(f"    a{index} = bases[args[{place}]] + args[{place + 1}]")
-        code += [f"    a{index}_{axis} = args[{place + 2 + axis}]" for axis in outer]
+        names += [f"a{index}_{axis}" for axis in outer]
         start = " + ".join([f"a{index}", *(f"i{axis} * a{index}_{axis}" for axis in outer)])
         like = f"np.{_name(operand.dtype)}(0)"
-        place += 1 + axes
         if operand.along == "strided":
-            code.append(f"    e{index} = args[{place}]")
-            place += 1
+            names.append(f"e{index}")
             pointers.append(f"b{index} = {start}")
             where = f"pointer(b{index} + k * e{index}, {like}), 0"
         else:
             pointers.append(f"p{index} = pointer({start}, {like})")
             where = f"p{index}, {'k' if operand.along == 'each' else '0'}"
-        if index < len(reads):
-            (first if operand.along == "same" else inner).append(f"r{index} = load({where})")
+        if index < leader:
+            (first if operand.along == "same" else taken).append(f"r{index} = load({where})")
         else:
-            inner.append(f"store({where}, {writes[index - len(reads)][0]})")
-    taken = [line for line in inner if line.startswith("r")]
-    given = [line for line in inner if not line.startswith("r")]
-    for axis in outer:
-        code.append(f"{'    ' * (axis + 1)}for i{axis} in range(n{axis}):")
-    indent = "    " * axes
-    code += [indent + line for line in [*pointers, *first, f"for k in range(n{axes - 1}):"]]
-    code += [f"{indent}    {line}" for line in [*taken, *lines, *given]]
+            given.append(f"store({where}, {written[index - leader]})")
+    head = [f"{name} = args[{place}]" for place, name in enumerate(names)]
+    ends = range(len(names), len(names) + 2 * len(operands), 2)
+    head += [f"a{index} = bases[args[{end}]] + args[{end + 1}]" for index, end in enumerate(ends)]
+    code = ["def kernel(args, bases):", *(f"    {line}" for line in head)]
+    code += [f"{'    ' * (axis + 1)}for i{axis} in range(n{axis}):" for axis in outer]
+    code += ["    " * axes + line for line in [*pointers, *first, f"for k in range(n{inner}):"]]
+    code += ["    " * (axes + 1) + line for line in [*taken, *lines, *given]]
     return "\n".join(code) + "\n"
-
-
-def kernel_numbers(sizes: Sequence[int], arrays: Sequence[tuple[int, int, Operand]]) -> list[int]:
-    """The numbers of a kernel, from the lengths of the axes, and each array's base place and offset."""
-    found = [*sizes]
-    for base, offset, operand in arrays:
-        found += [base, offset, *operand.strides[:-1]]
-        found += [operand.strides[-1]] if operand.along == "strided" else []
-    return found
 
 
 def axes_of(shape: Shape, strides: Sequence[Shape], leader: int) -> tuple[Shape, list[Shape]]:

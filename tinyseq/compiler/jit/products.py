@@ -13,7 +13,7 @@ from tinyseq.compiler.steps import Kind, Ref, Step
 
 def product_of(program: Program, step: Step, root: dict[int, int]) -> Kernel | None:
     """How BLAS computes a step; None if it is not a product, or one that NumPy computes in another way."""
-    if step.function is not np.matmul or step.settings or [type(arg) for arg in step.args] != [Ref, Ref]:
+    if not step.calls(np.matmul, Ref, Ref):
         return None
     values = [*(program.values[arg.number] for arg in step.args), program.values[step.out]]
     dtype = values[2].dtype

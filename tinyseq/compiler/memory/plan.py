@@ -37,6 +37,11 @@ class Place(NamedTuple):
         shape = (*self.shape[:axis], stop - start, *self.shape[axis + 1 :])
         return self._replace(offset=self.offset + start * self.strides[axis], shape=shape)
 
+    def broadcast(self, shape: tuple[int, ...]) -> "Place":
+        """The elements, broadcast to a shape."""
+        steps = [0 if length == 1 else step for length, step in zip(self.shape, self.strides, strict=True)]
+        return self._replace(shape=shape, strides=(0,) * (len(shape) - len(steps)) + tuple(steps))
+
     def bounds(self, itemsize: int) -> tuple[int, int]:
         """The first byte, and the one behind the last."""
         ends = [(length - 1) * step for length, step in zip(self.shape, self.strides, strict=True)]
@@ -271,11 +276,15 @@ class Plan:
         view, whole = step.on(arrays), arrays[of.number]
         return region_of(base.root, whole, view)._replace(offset=base.offset + address(view) - address(whole))
 
+    def written(self, number: int) -> list[Place]:
+        """Where a loop writes a result: to its own place, if it has one, and into joined arrays."""
+        own = [] if number in self.silent else [self.places[number]]
+        return [*own, *self.stores.get(number, ())]
+
     def touched(self, item: Item) -> list[Place]:
         """The places that an item reads and writes."""
         if isinstance(item, Group):
-            own = [number for number in (*item.reads, *item.writes) if number not in self.silent]
-            return [self.places[n] for n in own] + [p for n in item.writes for p in self.stores.get(n, ())]
+            return [self.places[n] for n in item.reads] + [place for n in item.writes for place in self.written(n)]
         if self._lives.root[item.out] != item.out or item.out in self.silent:
             return []
         reads = [part for part, _ in self.copies[item.out]] if item.out in self.copies else item.reads

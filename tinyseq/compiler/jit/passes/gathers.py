@@ -18,7 +18,7 @@ from tinyseq.compiler.jit.passes.rows import in_rows
 from tinyseq.compiler.jit.sums import is_sum
 from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.steps import Ref, Step, blank, kind_of
+from tinyseq.compiler.steps import Ref, Step, blank, dense_kind, kind_of
 
 
 def places_of(ids: Array, count: int) -> Array:
@@ -139,7 +139,7 @@ class _Rewritten:
 
     def __init__(self, program: Program) -> None:
         self._program, self._values, self._root = program, program.values, lifetimes(program).root
-        self._products = {step.out: step for step in program.steps if _is_called(step, np.matmul)}
+        self._products = {step.out: step for step in program.steps if step.calls(np.matmul, Ref, Ref)}
         self._gathers: dict[int, Gather] = {}
         self._sums: dict[int, tuple[Step, Gather]] = {}  # by the value that owns the memory of the gradients
         self.changed = set[int]()
@@ -147,7 +147,7 @@ class _Rewritten:
 
     def forward(self, step: Step) -> list[Step]:
         """``W @ table[ids].T`` becomes ``(table @ W.T)[ids].T``."""
-        if _is_called(step, gathered):
+        if step.calls(gathered, Ref, Ref):
             return self._gather(step)
         found = self._multiplied(step, lambda rows: rows.transpose(0, 2, 1))
         if found is None:
@@ -195,7 +195,7 @@ class _Rewritten:
 
     def _of_table(self, step: Step) -> list[Step] | None:
         """The columns of ``A @ d``, each added to the row that its place gives, become ``sums @ A.T``."""
-        values = step.args[0] if _is_called(step, scattered) else None
+        values = step.args[0] if step.calls(scattered, Ref, Ref) else None
         product = self._products.get(self._root[values.number]) if type(values) is Ref else None
         sums = self._sums_of(product.args[1]) if product is not None else None
         if values is None or product is None or sums is None:
@@ -223,7 +223,7 @@ class _Rewritten:
 
     def _multiplied(self, step: Step, view: Callable[[Array], Array]) -> Gather | None:
         """The gathered rows that a matrix is multiplied with, seen through some view of all of them."""
-        if not _is_called(step, np.matmul) or self._values[step.reads[0]].ndim != 2:
+        if not step.calls(np.matmul, Ref, Ref) or self._values[step.reads[0]].ndim != 2:
             return None
         found, x = self._gathers.get(self._root[step.reads[1]]), self._values[step.reads[1]]
         alike = found is not None and x == kind_of(view(found.rows)) and x.dtype == self._values[step.out].dtype
@@ -245,10 +245,4 @@ class _Rewritten:
 
     def _made(self, shape: tuple[int, ...], dtype: Any) -> int:
         """A new value, without gaps."""
-        return self._program.value(kind_of(np.empty(shape, dtype)))
-
-
-def _is_called(step: Step, function: Callable[..., Any]) -> bool:
-    """Whether a step calls a function with two values."""
-    found = getattr(step.function, "function", step.function)
-    return found is function and [type(arg) for arg in step.args[:2]] == [Ref, Ref] and not step.settings
+        return self._program.value(dense_kind(shape, dtype))

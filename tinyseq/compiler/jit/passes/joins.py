@@ -49,7 +49,7 @@ def _columns(program: Program, step: Step) -> bool:
 
 def _factors(step: Step, made: dict[int, Step]) -> tuple[Step, Step] | None:
     """For a product of one step's result and another's transpose, these two steps."""
-    if step.function is not np.matmul or [type(arg) for arg in step.args] != [Ref, Ref]:
+    if not step.calls(np.matmul, Ref, Ref):
         return None
     one, turned = (made.get(number) for number in step.reads)
     if one is None or turned is None or turned.function is not np.matrix_transpose:

@@ -11,9 +11,9 @@ from collections import Counter
 import numpy as np
 
 from tinyseq.compiler.fusion import lay_out_again
-from tinyseq.compiler.passes import layout, lifetimes
+from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.steps import Kind, Ref, Step, kind_of
+from tinyseq.compiler.steps import Kind, Ref, Step, dense_kind
 
 FEWEST = 3  # products with one matrix; with fewer it is not treated as a recurrence
 
@@ -49,9 +49,8 @@ def _as_operand(program: Program, step: Step, changed: set[int]) -> Kind | None:
         return None
     for number in step.reads:
         one = program.values[number]
-        if number in changed and one.shape == value.shape and (order := layout(one)) is not None:
-            made = np.empty([one.shape[axis] for axis in order], value.dtype)
-            return kind_of(made.transpose([order.index(axis) for axis in range(len(order))]))
+        if number in changed and one.shape == value.shape and one.order is not None:
+            return dense_kind(value.shape, value.dtype, one.order)
     return None
 
 
@@ -62,12 +61,8 @@ def _as_most(program: Program, step: Step, changed: set[int]) -> Kind | None:
     """
     if not joins_columns(step) or program.values[step.out].ndim != 2:
         return None
-    turned = [
-        number
-        for number in step.reads
-        if number in changed and in_rows(program.values[number]) == program.values[number]
-    ]
-    return in_rows(program.values[step.out]) if 2 * len(turned) > len(step.args[0]) else None
+    turned = sum(n in changed and in_rows(program.values[n]) == program.values[n] for n in step.reads)
+    return in_rows(program.values[step.out]) if 2 * turned > len(step.args[0]) else None
 
 
 def joins_columns(step: Step) -> bool:
@@ -78,8 +73,8 @@ def joins_columns(step: Step) -> bool:
 
 def in_rows(value: Kind) -> Kind:
     """The same kind, with the numbers along the second-to-last axis adjacent."""
-    *outer, m, n = value.shape
-    return kind_of(np.empty((*outer, n, m), value.dtype).swapaxes(-1, -2))
+    *outer, m, n = range(value.ndim)
+    return dense_kind(value.shape, value.dtype, (*outer, n, m))
 
 
 def _in_rows(program: Program, ref: Ref) -> bool:
@@ -89,16 +84,13 @@ def _in_rows(program: Program, ref: Ref) -> bool:
 
 def is_product(program: Program, step: Step) -> bool:
     """Whether a step is a product of two matrices, neither of which has a single row or column."""
-    if step.function is not np.matmul or [type(arg) for arg in step.args] != [Ref, Ref]:
-        return False
-    return all(len(shape) == 2 and min(shape) > 1 for shape in _shapes(program, step))
+    shapes = _shapes(program, step) if step.calls(np.matmul, Ref, Ref) else [()]
+    return all(len(shape) == 2 and min(shape) > 1 for shape in shapes)
 
 
 def is_stack(program: Program, step: Step) -> bool:
     """Whether a step multiplies a matrix with each of a stack of them."""
-    if step.function is not np.matmul or [type(arg) for arg in step.args] != [Ref, Ref]:
-        return False
-    return [len(shape) for shape in _shapes(program, step)] == [2, 3, 3]
+    return step.calls(np.matmul, Ref, Ref) and [*map(len, _shapes(program, step))] == [2, 3, 3]
 
 
 def _shapes(program: Program, step: Step) -> list[tuple[int, ...]]:

@@ -19,7 +19,7 @@ from tinyseq.compiler.jit.passes.gathers import picked
 from tinyseq.compiler.jit.passes.rows import FEWEST, in_rows, is_product, is_stack
 from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.steps import Ref, Step, kind_of
+from tinyseq.compiler.steps import Ref, Step, dense_kind
 
 DEPTH = 256  # terms of a sum before the next tile: a panel with so many rows fits the L1 cache
 LOWEST = 8  # rows: with fewer, reading the weights from memory takes longer than multiplying
@@ -221,5 +221,5 @@ def _packing(program: Program, weight: Ref, width: int) -> list[Step]:
     m, k = value.shape
     cut = program.view(np.reshape, weight, (m // width, width, k))
     turned = program.view(np.transpose, Ref(cut.out), (0, 2, 1))
-    packed = program.value(kind_of(np.empty((m // width, k, width), value.dtype)))
+    packed = program.value(dense_kind((m // width, k, width), value.dtype))
     return [cut, turned, Step(packed, np.astype, (Ref(turned.out), value.dtype), {})]
