@@ -14,7 +14,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Set
 from contextvars import ContextVar
-from itertools import repeat
+from itertools import starmap
 from operator import eq, is_
 from pathlib import Path
 from typing import Any
@@ -47,24 +47,28 @@ class Wrapper:
     function: Callable[..., object]
 
 
-class _Places:
-    """Places that are read with one function of an object and a name, and what they held."""
+class _Watched:
+    """Places that are read with one function, and what they held; what is read before them is kept alive.
 
-    def __init__(self, read: Callable[[Any, Any, Any], Any]) -> None:
-        self.read = read
-        self.objects: list[Any] = []
-        self.names: list[Any] = []
-        self.values: list[Any] = []
+    Args:
+        read: gives what a place holds.
+        same: whether what all places held is what they hold now.
+        default: what the function gives for a place that holds nothing, if it takes this as its last argument.
+    """
 
-    def add(self, holder: Any, name: Any) -> Any:
-        value = self.read(holder, name, _MISSING)
-        self.objects.append(holder)
-        self.names.append(name)
-        self.values.append(value)
-        return value
+    def __init__(self, read: Callable[..., Any], same: Callable[[list[Any], list[Any]], bool], *default: Any) -> None:
+        self._read, self._same, self._default = read, same, default
+        self._places: list[tuple[Any, ...]] = []
+        self._held: list[Any] = []
+
+    def add(self, *place: Any) -> Any:
+        """Watch a place, by the arguments with which it is read; returns what it holds."""
+        self._places.append((*place, *self._default))
+        self._held.append(self._read(*self._places[-1]))
+        return self._held[-1]
 
     def unchanged(self) -> bool:
-        return _same_all(self.values, [*map(self.read, self.objects, self.names, repeat(_MISSING))])
+        return self._same(self._held, [*starmap(self._read, self._places)])
 
 
 class Surroundings:
@@ -87,19 +91,13 @@ class Surroundings:
     """
 
     def __init__(self, function: Any) -> None:
-        self._attributes = _Places(getattr)
-        self._globals = _Places(dict.get)
-        self._contents = _Places(_content)
-        self._classes: list[tuple[Any, list[Any], list[Any]]] = []
-        self._objects: list[Any] = []
-        self._types: list[type] = []
-        self._mappings: list[tuple[Any, list[Any], list[Any]]] = []
-        self._lists: list[tuple[Any, list[Any]]] = []
-        self._sized: list[Any] = []
-        self._lengths: list[int] = []
-        self._bytes: list[tuple[Any, bytes]] = []
-        self._arrays: list[tuple[Any, Any]] = []
-        self._foreign: list[tuple[Any, list[Any]]] = []
+        reads = getattr, dict.get, _content
+        self._attributes, self._globals, self._cells = (_Watched(read, _same_all, _MISSING) for read in reads)
+        self._types, self._sizes, self._bytes = _Watched(type, _same_all), _Watched(len, eq), _Watched(buffered, eq)
+        self._lists, self._entries = (_Watched(read, _each(_same_list)) for read in (list, _entries))
+        self._classes, self._arrays = _Watched(_entries, _each(_same_class)), _Watched(_described, _each(_same_content))
+        self._foreign = _Watched(_all_described, _each(_same_contents))
+        self._watched = [watched for watched in vars(self).values() if isinstance(watched, _Watched)]
         self._modules: list[str] = []
         self._states = [(value, hidden_state(value)) for value in EVERYONES]
         self._seen = {id(function)}
@@ -111,19 +109,7 @@ class Surroundings:
 
     def unchanged(self) -> bool:
         """Whether each place still holds what it held."""
-        return (
-            self._attributes.unchanged()
-            and self._globals.unchanged()
-            and self._contents.unchanged()
-            and all(map(is_, map(type, self._objects), self._types))
-            and all(map(eq, map(len, self._sized), self._lengths))
-            and all(_same_mapping(*mapping) for mapping in self._mappings)
-            and all(_same_class(*each) for each in self._classes)
-            and all(len(now) == len(then) and _same_all(then, [*now]) for now, then in self._lists)
-            and all(buffered(now) == then for now, then in self._bytes)
-            and all(_same_contents(then, arrays_of(now)) for now, then in self._foreign)
-            and all(_same_content(then, _described(now)) for now, then in self._arrays)
-        )
+        return all(watched.unchanged() for watched in self._watched)
 
     def advanced(self) -> Any:
         """An iterator or a random generator whose state differs; None if there is none.
@@ -143,16 +129,16 @@ class Surroundings:
         if id(value) in self._seen or value is _MISSING:
             return
         if isinstance(value, np.ndarray):
-            self._arrays.append((value, _described(value)))
+            *_, content = self._arrays.add(value)
             if value.dtype.hasobject:
-                self._left.append((self._arrays[-1][1][2], depth + 1))
+                self._left.append((content, depth + 1))
         elif isinstance(value, _LEAVES):
             if not _of_subclass(value):
                 return
-        elif (content := buffered(value)) is not None:
-            self._bytes.append((value, content))
-        elif (arrays := arrays_of(value)) is not None:
-            self._foreign.append((value, [*map(_described, arrays)]))
+        elif buffered(value) is not None:
+            self._bytes.add(value)
+        elif arrays_of(value) is not None:
+            self._foreign.add(value)
             if _of_library(type(value).__module__):  # its attributes are caches of its own
                 self._seen.add(id(value))
                 return
@@ -169,8 +155,7 @@ class Surroundings:
     def _measure(self, value: Any) -> tuple[()]:
         """Watch the length of a container whose contents are not watched."""
         if isinstance(value, list | dict | deque | set):
-            self._sized.append(value)
-            self._lengths.append(len(value))
+            self._sizes.add(value)
         return ()
 
     def _parts(self, value: Any) -> Iterable[Any]:
@@ -190,7 +175,7 @@ class Surroundings:
         if isinstance(value, property):
             return value.fget, value.fset
         if isinstance(value, ContextVar):
-            return [self._contents.add(value, "")]
+            return [self._cells.add(value)]
         if isinstance(value, weakref.ref):
             return [value()]
         if isinstance(value, list | tuple | deque | set | dict) and len(value) > _LONGEST:
@@ -198,25 +183,23 @@ class Surroundings:
         if isinstance(value, tuple | frozenset):
             return [*value, *_of_subclass(value)]
         if isinstance(value, list | deque | set):
-            self._lists.append((value, list(value)))
-            return [*self._lists[-1][1], *_of_subclass(value)]
+            return [*self._lists.add(value), *_of_subclass(value)]
         if isinstance(value, dict | types.MappingProxyType):
             return [*self._of_mapping(value), *_of_subclass(value)]
         return self._of_class(value) if isinstance(value, type) else self._of_object(value)
 
     def _of_mapping(self, value: Any) -> list[Any]:
-        self._mappings.append((value, [*value], [*value.values()]))
-        return self._mappings[-1][2]
+        return _values(self._entries.add(value))
 
     def _of_function(self, value: types.FunctionType) -> list[Any]:
         if value is os.getenv:
             return [os.environ]
         if _installed(value.__code__.co_filename):
-            held = [*vars(value).values(), *(_content(cell, "", None) for cell in value.__closure__ or ())]
+            held = [*vars(value).values(), *(_content(cell, None) for cell in value.__closure__ or ())]
             return [part for part in held if isinstance(part, _CALLED)]  # perhaps the user's, in a library's decorator
         found = [self._attributes.add(value, name) for name in ("__defaults__", "__kwdefaults__", "__dict__")]
         self._attributes.add(value, "__code__")
-        found += [self._contents.add(cell, "") for cell in value.__closure__ or ()]
+        found += [self._cells.add(cell) for cell in value.__closure__ or ()]
         left = [value.__globals__, *self._imported_by(value)]
         if reads_of(value.__code__).any_global:
             found += self._of_mapping(value.__globals__)
@@ -251,14 +234,13 @@ class Surroundings:
         if _of_library(value.__module__):
             return []
         self._attributes.add(value, "__mro__")
-        self._classes.append((vars(value), [*vars(value)], [*vars(value).values()]))
+        self._classes.add(vars(value))
         return [type(value), *value.__mro__, *_own(vars(value)).values()]
 
     def _of_object(self, value: Any) -> list[Any]:
         if (state := hidden_state(value)) is not None:
             self._states.append((value, state))
-        self._objects.append(value)
-        self._types.append(type(value))
+        self._types.add(value)
         names = [name for kind in type(value).__mro__ for name in _slots(kind)]
         found = [self._attributes.add(value, name) for name in names if name not in ("__dict__", "__weakref__")]
         table = getattr(value, "__dict__", None)
@@ -314,7 +296,7 @@ def _own(attributes: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _content(holder: Any, _: str, default: Any) -> Any:
+def _content(holder: Any, default: Any) -> Any:
     """What a closure's variable, or a context variable, holds."""
     try:
         return holder.get() if isinstance(holder, ContextVar) else holder.cell_contents
@@ -326,25 +308,42 @@ def _described(array: Any) -> tuple[Any, Any, Any]:
     return array.dtype, array.shape, array.ravel().tolist() if array.dtype.hasobject else array.tobytes()
 
 
+def _all_described(value: Any) -> list[tuple[Any, Any, Any]]:
+    return [*map(_described, arrays_of(value) or ())]
+
+
+def _entries(mapping: Mapping[Any, Any]) -> list[Any]:
+    """The keys, and then the values."""
+    return [*mapping, *mapping.values()]
+
+
+def _values(entries: list[Any]) -> list[Any]:
+    return entries[len(entries) // 2 :]
+
+
+def _each(same: Callable[[Any, Any], bool]) -> Callable[[list[Any], list[Any]], bool]:
+    return lambda then, now: all(map(same, then, now))
+
+
 def _same_content(then: tuple[Any, Any, Any], now: tuple[Any, Any, Any]) -> bool:
     if then[:2] != now[:2]:
         return False
     return _same_all(then[2], now[2]) if isinstance(now[2], list) else then[2] == now[2]
 
 
-def _same_contents(then: list[Any], now: Any) -> bool:
-    return len(then) == len(now) and all(map(_same_content, then, map(_described, now)))
+def _same_contents(then: list[Any], now: list[Any]) -> bool:
+    return len(then) == len(now) and all(map(_same_content, then, now))
 
 
-def _same_mapping(now: Mapping[Any, Any], keys: list[Any], values: list[Any]) -> bool:
-    return [*now] == keys and _same_all(values, [*now.values()])
+def _same_list(then: list[Any], now: list[Any]) -> bool:
+    return len(then) == len(now) and _same_all(then, now)
 
 
-def _same_class(now: Mapping[str, Any], keys: list[str], values: list[Any]) -> bool:
-    if [*now] == keys and all(map(is_, now.values(), values)):
+def _same_class(then: list[Any], now: list[Any]) -> bool:
+    if len(then) == len(now) and all(map(is_, then, now)):
         return True
-    own, before = _own(now), _own(dict(zip(keys, values, strict=True)))
-    return _same_mapping(own, [*before], [*before.values()])
+    own = (_own(dict(zip(entries, _values(entries), strict=False))) for entries in (then, now))
+    return _same_list(*map(_entries, own))
 
 
 def _same_all(then: list[Any], now: list[Any]) -> bool:
