@@ -39,7 +39,9 @@ def tile(x, row, term, panel, y, across, terms, more, rows, vectors, lanes):
     out[...] = out + found if more else found
 
 
-NAMES = {
+NAMES = {np.dtype(kind).str[1:].upper(): np.dtype(kind).type(0) for kind in executor.LOOPED}
+NAMES |= {
+    "at": lambda args, bases, place: bases[args[place]] + args[place + 1],
     "tile": tile,
     "np": np,
     "pointer": pointer,

@@ -139,7 +139,7 @@ def loop_source(operands: tuple[Operand, ...], lines: tuple[str, ...], written: 
     for index, operand in enumerate(operands):
         names += [f"a{index}_{axis}" for axis in outer]
         start = " + ".join([f"a{index}", *(f"i{axis} * a{index}_{axis}" for axis in outer)])
-        like = f"np.{_name(operand.dtype)}(0)"
+        like = example(operand.dtype)
         if operand.along == "strided":
             names.append(f"e{index}")
             pointers.append(f"b{index} = {start}")
@@ -153,12 +153,17 @@ def loop_source(operands: tuple[Operand, ...], lines: tuple[str, ...], written: 
             given.append(f"store({where}, {written[index - leader]})")
     head = [f"{name} = args[{place}]" for place, name in enumerate(names)]
     ends = range(len(names), len(names) + 2 * len(operands), 2)
-    head += [f"a{index} = bases[args[{end}]] + args[{end + 1}]" for index, end in enumerate(ends)]
+    head += [f"a{index} = at(args, bases, {end})" for index, end in enumerate(ends)]
     code = ["def kernel(args, bases):", *(f"    {line}" for line in head)]
     code += [f"{'    ' * (axis + 1)}for i{axis} in range(n{axis}):" for axis in outer]
     code += ["    " * axes + line for line in [*pointers, *first, f"for k in range(n{inner}):"]]
     code += ["    " * (axes + 1) + line for line in [*taken, *lines, *given]]
     return "\n".join(code) + "\n"
+
+
+def example(dtype: Any) -> str:
+    """The name in `runtime` of a number of this type."""
+    return str(dtype.str[1:].upper())
 
 
 def axes_of(shape: Shape, strides: Sequence[Shape], leader: int) -> tuple[Shape, list[Shape]]:

@@ -22,6 +22,8 @@ SPINS = 2_000  # how often a thread polls what another writes before it yields t
 LINGER = 4_000  # how often a thread looks for more work before it sleeps
 give_way = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32())
 F = np.float32
+B1, F4, F8, C8, C16 = np.bool_(0), F(0), np.float64(0), np.complex64(0), np.complex128(0)  # of each type of elements
+I1, I2, I4, I8, U1, U2, U4, U8 = (np.dtype(kind).type(0) for kind in "bhilBHIL")
 
 
 @intrinsic
@@ -32,6 +34,25 @@ def pointer(context, address, like):
         return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
 
     return types.CPointer(like)(address, like), build
+
+
+@intrinsic
+def at(context, args, bases, place):
+    """The address of an array, from two of a kernel's numbers: the place of its base, and its offset from there."""
+
+    def build(context, builder, signature, values):
+        args, bases, place = values
+
+        def number(table, place):
+            line = builder.load(builder.gep(table, [place]))
+            line.set_metadata("invariant.load", builder.module.add_metadata([]))
+            return line
+
+        return builder.add(
+            number(bases, number(args, place)), number(args, builder.add(place, ir.Constant(place.type, 1)))
+        )
+
+    return types.int64(TABLE, TABLE, types.int64), build
 
 
 def _aliases(module: ir.Module) -> tuple[Any, Any]:
@@ -389,12 +410,12 @@ def serve(post, part):
 
 def product(args, bases):
     """A kernel: the products of two matrices, or of two stacks of them; see `products` for its numbers."""
-    a, b, c = bases[args[13]] + args[14], bases[args[15]] + args[16], bases[args[17]] + args[18]
+    a, b, c = at(args, bases, 13), at(args, bases, 15), at(args, bases, 17)
     if args[2] & 4:
         a, b = b, a
     for _ in range(args[6]):
         if args[1]:
-            gemm(args[0], args[2], args[3], args[4], args[5], a, args[7], b, args[8], c, args[9], np.float64(0))
+            gemm(args[0], args[2], args[3], args[4], args[5], a, args[7], b, args[8], c, args[9], F8)
         else:
-            gemm(args[0], args[2], args[3], args[4], args[5], a, args[7], b, args[8], c, args[9], F(0))
+            gemm(args[0], args[2], args[3], args[4], args[5], a, args[7], b, args[8], c, args[9], F4)
         a, b, c = a + args[10], b + args[11], c + args[12]

@@ -1,9 +1,12 @@
 """Sums over all axes but one, such as a bias's gradient over steps and sequences: rows are added up."""
 
+from typing import Any
+
 import numpy as np
 
 from tinyseq.backend.sums import sum_in_blocks
 from tinyseq.compiler.jit.kernels import Kernel
+from tinyseq.compiler.jit.loops import example
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, Step
 
@@ -27,7 +30,7 @@ def sums_of(program: Program, step: Step) -> Kernel | None:
     counts, steps = (
         [1] * (2 - len(over)) + [kind[each] for each in sorted(over)] for kind in (value.shape, value.strides)
     )
-    source = _source(f"np.{value.dtype.name}(0)")
+    source = _source(value.dtype)
     return Kernel(
         lambda rows: source,
         value.shape[kept[0]],
@@ -42,16 +45,17 @@ def is_sum(step: Step) -> bool:
     return getattr(step.function, "function", step.function) in (np.sum, sum_in_blocks)
 
 
-def _source(zero: str) -> str:
-    """The source of the kernel, for a zero of some type."""
+def _source(dtype: Any) -> str:
+    """The source of the kernel, for rows of some type."""
+    like = example(dtype)
     return f"""def kernel(args, bases):
-    y = pointer(bases[args[7]] + args[8], {zero})
+    y = pointer(at(args, bases, 7), {like})
     total = np.zeros(args[0], np.float64)
     for i in range(args[1]):
         for j in range(args[2]):
-            x = pointer(bases[args[5]] + args[6] + i * args[3] + j * args[4], {zero})
+            x = pointer(at(args, bases, 5) + i * args[3] + j * args[4], {like})
             for k in range(args[0]):
                 total[k] += load(x, k)
     for k in range(args[0]):
-        store(y, k, {zero.replace("(0)", "(total[k])")})
+        store(y, k, np.{dtype.name}(total[k]))
 """

@@ -13,6 +13,7 @@ import numpy as np
 from tinyseq.backend import Array, gathered, scattered
 from tinyseq.compiler.fusion import lay_out_again
 from tinyseq.compiler.jit.kernels import Kernel
+from tinyseq.compiler.jit.loops import example
 from tinyseq.compiler.jit.passes.joins import in_order
 from tinyseq.compiler.jit.passes.rows import in_rows
 from tinyseq.compiler.jit.sums import is_sum
@@ -80,14 +81,14 @@ def rows_of(program: Program, step: Step) -> Kernel | None:
 
 def _source(adds: bool, dtype: Any, across: int) -> str:
     """The source of a kernel that copies rows from the places, or adds rows at the places."""
-    zero, side = f"np.{dtype.name}(0)", dtype.itemsize
-    place = f"load(pointer(places, np.int64(0)), i) * {'length' if adds else 'args[3]'}"
+    zero, side = example(dtype), dtype.itemsize
+    place = f"load(pointer(places, I8), i) * {'length' if adds else 'args[3]'}"
     place = f"{place} * {side}" if adds else place
     element = "load(p, k)" if across == side else f"load(pointer(start + k * args[4], {zero}), 0)"
     cleared = [f"    for k in range(length * args[2]):\n        store(pointer(y, {zero}), k, {zero})"] if adds else []
     lines = [
         "def kernel(args, bases):",
-        "    x, places, y = bases[args[5]] + args[6], bases[args[7]] + args[8], bases[args[9]] + args[10]",
+        "    x, places, y = at(args, bases, 5), at(args, bases, 7), at(args, bases, 9)",
         "    length = args[1]",
         *cleared,
         "    for i in range(args[0]):",

@@ -99,7 +99,7 @@ def kernel_source(tall: int, width: int, lanes: int) -> str:
     low = max(tall - 1, 1)
     return f"""def kernel(args, bases):
     m, n, k = args[0], args[1], args[2]
-    p, x, y = bases[args[6]] + args[7], bases[args[8]] + args[9], bases[args[10]] + args[11]
+    p, x, y = at(args, bases, 6), at(args, bases, 8), at(args, bases, 10)
     full = m - (-m % {tall}) * {low}
     for start in range(0, k, {DEPTH}):
         terms = min(k - start, {DEPTH})
