@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.compiler.memory.plan import POOL, Place, Plan, row_of
+from tinyseq.compiler.memory.plan import POOL, Place, Plan
 from tinyseq.compiler.passes import is_join, lifetimes, takes_buffer
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.running import Memory, Pass, Runner, aligned, called
@@ -38,7 +38,7 @@ class Executor(Runner):
         lives = lifetimes(program)
         written = [step for step in program.steps if takes_buffer(program, step, lives)]
         joins = {step.out for step in written if is_join(program, step)}
-        self.plan = Plan(program, program.halves, {step.out for step in written} - joins, joins, for_numpy=True)
+        self.plan = Plan(program, program.halves, {step.out for step in written} - joins, joins, piecewise=True)
         late = {number for step in program.halves[1] for number in step.reads} | set(program.gradients)
         self.kept = [step.out for step in program.halves[0] if step.out in late and not self._in_memory(step.out)]
         views = [step.out for step in program.steps if step.view is not None and self._in_memory(step.out)]
@@ -69,26 +69,15 @@ class Executor(Runner):
             if not self._in_memory(step.out) and step.out not in results:
                 over.setdefault(last[step.out], []).append(step.out)
         for at, step in enumerate(steps):
-            is_there = step.view is not None and self._in_memory(step.out)
-            if not is_there and not (step.out in copies and self._copy(calls, step, there, block)):
+            if step.out in copies and len(copies[step.out]) < len(step.args[0]):  # the others lie there already
+                for part, place in copies[step.out]:
+                    to = self.plan.array(place, self.program.values[part].dtype, block)
+                    calls.add(np.copyto, [to, there.get(part, Ref(part))])
+            elif step.view is None or not self._in_memory(step.out):
                 self._add(calls, step, there)
             if at in over:
                 calls.add_release(over[at])
         return calls
-
-    def _copy(self, calls: Pass, join: Step, there: dict[int, Array], block: Array) -> bool:
-        """Add copies of a join's parts: of all at once, or of some if the others lie there already."""
-        plan, dtype, parts = self.plan, self.program.values[join.out].dtype, self.plan.copies[join.out]
-        if len(parts) < len(join.args[0]):
-            for part, place in parts:
-                calls.add(np.copyto, [plan.array(place, dtype, block), there.get(part, Ref(part))])
-            return True
-        if not all(self._in_memory(part) for part, _ in parts):
-            return False
-        source, target = row_of([plan.places[part] for part, _ in parts]), row_of([place for _, place in parts])
-        if source is not None and target is not None:
-            calls.add(np.copyto, [plan.array(target, dtype, block), plan.array(source, dtype, block)])
-        return source is not None and target is not None
 
     def _add(self, calls: Pass, step: Step, there: dict[int, Array]) -> None:
         args, settings = taken(step.args, there), taken(step.settings, there)

@@ -50,7 +50,7 @@ class Executor(Runner):
         self._root = lifetimes(program).root
         self._kernels = kernels_of(program)
         joins = {s.out for s in program.steps if is_join(program, s) and program.values[s.out].dtype in LOOPED}
-        self._plan = Plan(program, self.items, {*self._kernels}, joins, for_numpy=False)
+        self._plan = Plan(program, self.items, {*self._kernels}, joins, piecewise=False)
         self.sizes = [self._plan.size]
         self.tables = list[Array]()
         self._threads = threads.count()

@@ -11,7 +11,7 @@ from tinyseq.compiler.fusion import Group, Item
 from tinyseq.compiler.memory.packing import Span, packed
 from tinyseq.compiler.passes import lifetimes, takes_buffer
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.steps import Kind, Ref, Step, blank
+from tinyseq.compiler.steps import Ref, Step, blank
 
 GIVEN, POOL, FRESH, NUMPY = "given", "pool", "fresh", "NumPy's"
 
@@ -48,15 +48,6 @@ class Place(NamedTuple):
         return self.offset + sum(e for e in ends if e < 0), self.offset + sum(e for e in ends if e > 0) + itemsize
 
 
-def row_of(places: Sequence[Place]) -> Place | None:
-    """Places at equal distances as one with an additional first axis; None if they are not, or not alike."""
-    first, second = places[0], places[min(1, len(places) - 1)]
-    distance = second.offset - first.offset
-    if any(place != first._replace(offset=first.offset + k * distance) for k, place in enumerate(places)):
-        return None
-    return first._replace(shape=(len(places), *first.shape), strides=(distance, *first.strides))
-
-
 def region_of(root: int, whole: Array, view: Array) -> Place:
     """The place of a view of a root that fills its memory."""
     return Place(root, address(view) - address(whole), view.shape, view.strides)
@@ -75,8 +66,8 @@ class Plan:
         items: its steps and loops, forward and backward, in the order of its steps.
         kernels: steps that can write their results to given memory, if that has the layout of the result.
         joins: joins that are done part by part.
-        for_numpy: whether NumPy runs all of it. Then bytes are used again one by one, each after its last use; threads
-            that share a pass would wait for each other there. And a join's parts lie such that one call copies them.
+        piecewise: whether bytes are used again one by one, each after its last use; threads that share a pass would
+            wait for each other there.
 
     Attributes:
         kind: for each root, GIVEN at each run, POOL for planned memory, FRESH for new arrays that the caller gets, or
@@ -95,7 +86,7 @@ class Plan:
         items: tuple[Sequence[Item], Sequence[Item]],
         kernels: set[int],
         joins: set[int],
-        for_numpy: bool,
+        piecewise: bool,
     ) -> None:
         self._program, self._kernels, self._joins = program, kernels, joins
         self._items, self._cut = [*items[0], *items[1]], len(items[0])
@@ -105,7 +96,6 @@ class Plan:
         self._homes = {step.out: at for at, group in groups for step in group.steps}
         self._inside: dict[int, Place] = {}  # results that are stored in the memory of another value
         self._filled = set[int]()  # joins that hold some of these
-        self._strips: dict[int, Kind] = {}  # memory in which parts of a join lie side by side
         self._stored: dict[int, list[tuple[int, list[Any]]]] = {}  # for each join, the stored parts and their indices
         self.kind = self._kinds()
         self.stores: dict[int, list[Place]] = {}
@@ -113,12 +103,10 @@ class Plan:
         for at, item in enumerate(self._items):
             if isinstance(item, Step) and item.out in joins:
                 self._join(item, at)
-        if for_numpy:
-            self._side_by_side()
         self._inside |= self._in_place()
         self.silent = self._in_joins_only()
         self.places = self._places()
-        self.pool, self.size = packed(self._in_use(piecewise=for_numpy))
+        self.pool, self.size = packed(self._in_use(piecewise))
 
     def kind_of(self, number: int) -> str:
         """The kind of memory that a value is stored in."""
@@ -133,7 +121,6 @@ class Plan:
         notes = dict.fromkeys((join for join, copied in self.copies.items() if not copied), "in place already")
         for number, place in self._inside.items():
             words = f"written to v{place.root}" if place.root in self._joins else f"in place of v{place.root}"
-            words = words if place.root >= 0 else f"written beside the others of v{~place.root}"
             notes[number] = f"{notes[number]}, {words}" if number in notes else words
         return notes
 
@@ -176,19 +163,6 @@ class Plan:
             for index in indices:
                 region = region[index]
             self.stores.setdefault(leaf, []).append(region_of(step.out, whole, region))
-
-    def _side_by_side(self) -> None:
-        """Let parts that cannot lie in a joined array lie beside each other, so that one call copies them all."""
-        values = self._program.values
-        for join in sorted(self.copies, key=lambda join: -values[join].nbytes):
-            parts = [part for part, _ in self.copies[join]]
-            able = len(parts) == len({*parts}) and join not in self._filled and all(map(self._can_move, parts))
-            if able and len({values[part] for part in parts}) == 1 and all(self.kind[part] == POOL for part in parts):
-                kind = values[parts[0]]
-                for index, part in enumerate(parts):
-                    self._inside[part] = Place(~join, index * kind.nbytes, kind.shape, kind.strides)
-                self.kind[~join] = POOL
-                self._strips[~join] = Kind((len(parts), *kind.shape), kind.dtype, (kind.nbytes, *kind.strides))
 
     def _can_move(self, number: int) -> bool:
         """Whether a result can be stored in the memory of another one."""
@@ -256,7 +230,7 @@ class Plan:
     def _places(self) -> dict[int, Place]:
         values, places = self._program.values, dict[int, Place]()
         for number, kind in self.kind.items():
-            if number in self.silent or number in self._strips or type(values[number]) is tuple:
+            if number in self.silent or type(values[number]) is tuple:
                 continue
             value = values[number]
             places[number] = self._resolved(Place(number, 0, value.shape, value.strides))
@@ -296,7 +270,7 @@ class Plan:
         for at, item in enumerate(self._items):
             for place in self.touched(item):
                 if self.kind[place.root] == POOL:
-                    value = self._strips.get(place.root) or self._program.values[place.root]
+                    value = self._program.values[place.root]
                     found = regions.setdefault(place.root, {})
                     bounds = place.bounds(value.dtype.itemsize) if piecewise else (0, value.nbytes)
                     found[bounds] = found.get(bounds, (at, at))[0], at
