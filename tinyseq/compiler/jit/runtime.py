@@ -4,7 +4,9 @@ A kernel is a C function of two addresses: its numbers (sizes, strides, and wher
 addresses. Every array is at an offset from one of these bases.
 """
 
+import inspect
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,176 +23,151 @@ SERVE = types.void(types.int64[:, ::1], types.int64)
 SPINS = 2_000  # how often a thread polls what another writes before it yields the processor
 LINGER = 4_000  # how often a thread looks for more work before it sleeps
 give_way = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32())
+WORD = ir.IntType(64).as_pointer()
 F = np.float32
 B1, F4, F8, C8, C16 = np.bool_(0), F(0), np.float64(0), np.complex64(0), np.complex128(0)  # of each type of elements
 I1, I2, I4, I8, U1, U2, U4, U8 = (np.dtype(kind).type(0) for kind in "bhilBHIL")
 
 
-@intrinsic
-def pointer(context, address, like):
+def instruction(types_of: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
+    """Make a function of instructions from one that builds them for given values; it returns None for no result.
+
+    Args:
+        types_of: the signature, from the types of the arguments.
+    """
+
+    def made(build: Callable[..., Any]) -> Any:
+        def code(context, builder, signature, values):
+            found = build(context, builder, signature, *values)
+            return context.get_dummy_value() if found is None else found
+
+        def define(context, *kinds):
+            return types_of(*kinds), code
+
+        names = inspect.signature(types_of).parameters.values()
+        setattr(define, "__signature__", inspect.Signature([inspect.Parameter("context", 1), *names]))  # noqa: B010
+        define.__name__, define.__doc__ = build.__name__, build.__doc__
+        return intrinsic(define)
+
+    return made
+
+
+@instruction(lambda address, like: types.CPointer(like)(address, like))
+def pointer(context, builder, signature, address, like):
     """An address as a pointer to elements of the type of ``like``."""
-
-    def build(context, builder, signature, args):
-        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
-
-    return types.CPointer(like)(address, like), build
+    return builder.inttoptr(address, context.get_value_type(signature.return_type))
 
 
-@intrinsic
-def at(context, args, bases, place):
+@instruction(lambda args, bases, place: types.int64(TABLE, TABLE, types.int64))
+def at(context, builder, signature, args, bases, place):
     """The address of an array, from two of a kernel's numbers: the place of its base, and its offset from there."""
 
-    def build(context, builder, signature, values):
-        args, bases, place = values
+    def number(table, place):
+        line = builder.load(builder.gep(table, [place]))
+        line.set_metadata("invariant.load", builder.module.add_metadata([]))
+        return line
 
-        def number(table, place):
-            line = builder.load(builder.gep(table, [place]))
-            line.set_metadata("invariant.load", builder.module.add_metadata([]))
-            return line
-
-        return builder.add(
-            number(bases, number(args, place)), number(args, builder.add(place, ir.Constant(place.type, 1)))
-        )
-
-    return types.int64(TABLE, TABLE, types.int64), build
+    offset = number(args, builder.add(place, ir.Constant(place.type, 1)))
+    return builder.add(number(bases, number(args, place)), offset)
 
 
-def _aliases(module: ir.Module) -> tuple[Any, Any]:
-    """Metadata of loads and stores: no kernel writes to what it reads, so LLVM may vectorise."""
+def _marked(builder, line, does):
+    """A load or a store, with metadata: no kernel writes to what it reads, so LLVM may vectorise."""
+    module = builder.module
     domain = module.add_metadata([ir.MetaDataString(module, "tinyseq")])
-    scopes = [module.add_metadata([ir.MetaDataString(module, name), domain]) for name in ("reads", "writes")]
-    return module.add_metadata([scopes[0]]), module.add_metadata([scopes[1]])
+    for name in ("reads", "writes"):
+        scope = module.add_metadata([module.add_metadata([ir.MetaDataString(module, name), domain])])
+        line.set_metadata("alias.scope" if name == does else "noalias", scope)
+    return line
 
 
-@intrinsic
-def load(context, source, index):
+@instruction(lambda source, index: source.dtype(source, index))
+def load(context, builder, signature, source, index):
     """``source[index]``."""
-
-    def build(context, builder, signature, args):
-        value = builder.load(builder.gep(args[0], [args[1]]))
-        reads, writes = _aliases(builder.module)
-        value.set_metadata("alias.scope", reads)
-        value.set_metadata("noalias", writes)
-        return context.data_model_manager[signature.return_type].from_data(builder, value)
-
-    return source.dtype(source, index), build
+    value = _marked(builder, builder.load(builder.gep(source, [index])), "reads")
+    return context.data_model_manager[signature.return_type].from_data(builder, value)
 
 
-@intrinsic
-def store(context, target, index, value):
+@instruction(lambda target, index, value: types.void(target, index, target.dtype))
+def store(context, builder, signature, target, index, value):
     """``target[index] = value``, of the same type."""
-
-    def build(context, builder, signature, args):
-        data = context.data_model_manager[signature.args[2]].as_data(builder, args[2])
-        line = builder.store(data, builder.gep(args[0], [args[1]]))
-        reads, writes = _aliases(builder.module)
-        line.set_metadata("alias.scope", writes)
-        line.set_metadata("noalias", reads)
-        return context.get_dummy_value()
-
-    return types.void(target, index, target.dtype), build
+    data = context.data_model_manager[signature.args[2]].as_data(builder, value)
+    _marked(builder, builder.store(data, builder.gep(target, [index])), "writes")
 
 
-@intrinsic
-def wide(context):
-    """Let LLVM use the widest vectors that the processor has: by default it uses only half the width of AVX-512."""
-
-    def build(context, builder, signature, args):
-        set.add(builder.function.attributes, '"prefer-vector-width"="512"')  # unknown to llvmlite: it has a value
-        return context.get_dummy_value()
-
-    return types.void(), build
-
-
-@intrinsic
-def accumulate(context, target, index, value):
+@instruction(lambda target, index, value: types.void(target, index, target.dtype))
+def accumulate(context, builder, signature, target, index, value):
     """``target[index] += value``."""
-
-    def build(context, builder, signature, args):
-        place = builder.gep(args[0], [args[1]])
-        old = builder.load(place)
-        new = builder.store(builder.fadd(old, args[2]), place)
-        reads, writes = _aliases(builder.module)
-        for line in (old, new):
-            line.set_metadata("alias.scope", writes)
-            line.set_metadata("noalias", reads)
-        return context.get_dummy_value()
-
-    return types.void(target, index, target.dtype), build
+    place = builder.gep(target, [index])
+    old = _marked(builder, builder.load(place), "writes")
+    _marked(builder, builder.store(builder.fadd(old, value), place), "writes")
 
 
-@intrinsic
-def choose(context, condition, one, other):
+@instruction(lambda: types.void())
+def wide(context, builder, signature):
+    """Let LLVM use the widest vectors that the processor has: by default it uses only half the width of AVX-512."""
+    set.add(builder.function.attributes, '"prefer-vector-width"="512"')  # unknown to llvmlite: it has a value
+
+
+@instruction(lambda condition, one, other: one(types.boolean, one, one))
+def choose(context, builder, signature, condition, one, other):
     """``one if condition else other``, without a branch."""
-
-    def build(context, builder, signature, args):
-        return builder.select(args[0], args[1], args[2])
-
-    return one(types.boolean, one, one), build
+    return builder.select(condition, one, other)
 
 
-@intrinsic
-def fma(context, x, y, z):
+@instruction(lambda x, y, z: x(x, x, x))
+def fma(context, builder, signature, x, y, z):
     """x y + z, rounded once."""
-
-    def build(context, builder, signature, args):
-        return builder.fma(*args)
-
-    return x(x, x, x), build
+    return builder.fma(x, y, z)
 
 
-@intrinsic
-def power_of_two(context, exponent):
+@instruction(lambda exponent: types.float32(types.float32))
+def power_of_two(context, builder, signature, exponent):
     """2 to the power of a whole number between -126 and 127, in float32."""
-
-    def build(context, builder, signature, args):
-        whole = ir.IntType(32)
-        biased = builder.add(builder.fptosi(args[0], whole), ir.Constant(whole, 127))
-        return builder.bitcast(builder.shl(biased, ir.Constant(whole, 23)), ir.FloatType())
-
-    return types.float32(types.float32), build
+    whole = ir.IntType(32)
+    biased = builder.add(builder.fptosi(exponent, whole), ir.Constant(whole, 127))
+    return builder.bitcast(builder.shl(biased, ir.Constant(whole, 23)), ir.FloatType())
 
 
-@intrinsic
-def call(context, function, args, bases):
+@instruction(lambda function, args, bases: types.void(types.int64, types.int64, types.int64))
+def call(context, builder, signature, function, args, bases):
     """Call a kernel by its address."""
-
-    def build(context, builder, signature, values):
-        table = ir.IntType(64).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [table, table]).as_pointer()
-        builder.call(builder.inttoptr(values[0], kind), [builder.inttoptr(value, table) for value in values[1:]])
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64, types.int64), build
+    kind = ir.FunctionType(ir.VoidType(), [WORD, WORD]).as_pointer()
+    builder.call(builder.inttoptr(function, kind), [builder.inttoptr(value, WORD) for value in (args, bases)])
 
 
-@intrinsic
-def gemm(context, function, order, m, n, k, a, lda, b, ldb, c, ldc, like):
+@instruction(lambda function, order, m, n, k, a, lda, b, ldb, c, ldc, like: types.void(*[types.int64] * 11, like))
+def gemm(context, builder, signature, function, order, m, n, k, a, lda, b, ldb, c, ldc, like):
     """Call cblas_sgemm or cblas_dgemm with 64-bit sizes: C = A B, each row by row or column by column."""
+    whole, mark, number, address = ir.IntType(64), ir.IntType(32), like.type, ir.IntType(8).as_pointer()
+    kinds = [mark] * 3 + [whole] * 3 + [number, address, whole, address, whole, number, address, whole]
+    kind = ir.FunctionType(ir.VoidType(), kinds).as_pointer()
+    rows, columns = ir.Constant(mark, 111), ir.Constant(mark, 112)
+    bits = [builder.trunc(builder.lshr(order, ir.Constant(whole, bit)), ir.IntType(1)) for bit in (0, 1)]
+    marks = [builder.select(bit, columns, rows) for bit in bits]
+    x, y, z = (builder.inttoptr(value, address) for value in (a, b, c))
+    one, zero = ir.Constant(number, 1.0), ir.Constant(number, 0.0)
+    args = [ir.Constant(mark, 101), *marks, m, n, k, one, x, lda, y, ldb, zero, z, ldc]
+    builder.call(builder.inttoptr(function, kind), args)
 
-    def build(context, builder, signature, values):
-        whole, mark = ir.IntType(64), ir.IntType(32)
-        number = context.get_value_type(signature.args[-1])
-        address = ir.IntType(8).as_pointer()
-        kinds = [mark] * 3 + [whole] * 3 + [number, address, whole, address, whole, number, address, whole]
-        kind = ir.FunctionType(ir.VoidType(), kinds).as_pointer()
-        function, order, m, n, k, a, lda, b, ldb, c, ldc, _ = values
-        plain = [ir.Constant(mark, 111), ir.Constant(mark, 112)]
-        marks = [
-            builder.select(
-                builder.icmp_signed("!=", builder.and_(order, ir.Constant(whole, bit)), ir.Constant(whole, 0)),
-                plain[1],
-                plain[0],
-            )
-            for bit in (1, 2)
-        ]
-        places = [builder.inttoptr(value, address) for value in (a, b, c)]
-        one, zero = ir.Constant(number, 1.0), ir.Constant(number, 0.0)
-        args = [ir.Constant(mark, 101), *marks, m, n, k, one, places[0], lda, places[1], ldb, zero, places[2], ldc]
-        builder.call(builder.inttoptr(function, kind), args)
-        return context.get_dummy_value()
 
-    return types.void(function, order, m, n, k, a, lda, b, ldb, c, ldc, like), build
+@instruction(lambda address: types.int64(types.int64))
+def word(context, builder, signature, address):
+    """Atomically load a whole number, as all threads see it."""
+    return builder.load_atomic(builder.inttoptr(address, WORD), "seq_cst", 8)
+
+
+@instruction(lambda address, value: types.void(types.int64, types.int64))
+def put(context, builder, signature, address, value):
+    """Write a whole number to an address, after everything that was written before."""
+    builder.store_atomic(value, builder.inttoptr(address, WORD), "seq_cst", 8)
+
+
+@instruction(lambda address, old, new: types.boolean(types.int64, types.int64, types.int64))
+def swap(context, builder, signature, address, old, new):
+    """Write a number to an address if it holds an expected one; returns whether it did. Only one thread can succeed."""
+    place = builder.inttoptr(address, WORD)
+    return builder.extract_value(builder.cmpxchg(place, old, new, "seq_cst", "seq_cst"), 1)
 
 
 @intrinsic(prefer_literal=True)
@@ -291,38 +268,6 @@ def tanh32(x):
     far = F(1.0) - F(2.0) / (exp32(choose(size < F(20.0), size + size, F(40.0))) + F(1.0))
     signed = choose(x < F(0.0), -far, choose(x == x, far, x))
     return choose(size < F(1e-4), x, choose(size < F(0.625), near, signed))  # x itself for -0.0 and denormal numbers
-
-
-@intrinsic
-def word(context, address):
-    """Atomically load a whole number, as all threads see it."""
-
-    def build(context, builder, signature, args):
-        return builder.load_atomic(builder.inttoptr(args[0], ir.IntType(64).as_pointer()), "seq_cst", 8)
-
-    return types.int64(types.int64), build
-
-
-@intrinsic
-def put(context, address, value):
-    """Write a whole number to an address, after everything that was written before."""
-
-    def build(context, builder, signature, args):
-        builder.store_atomic(args[1], builder.inttoptr(args[0], ir.IntType(64).as_pointer()), "seq_cst", 8)
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64), build
-
-
-@intrinsic
-def swap(context, address, old, new):
-    """Write a number to an address if it holds an expected one; returns whether it did. Only one thread can succeed."""
-
-    def build(context, builder, signature, args):
-        place = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
-        return builder.extract_value(builder.cmpxchg(place, args[1], args[2], "seq_cst", "seq_cst"), 1)
-
-    return types.boolean(types.int64, types.int64, types.int64), build
 
 
 @njit
