@@ -29,11 +29,12 @@ B1, F4, F8, C8, C16 = np.bool_(0), F(0), np.float64(0), np.complex64(0), np.comp
 I1, I2, I4, I8, U1, U2, U4, U8 = (np.dtype(kind).type(0) for kind in "bhilBHIL")
 
 
-def instruction(types_of: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
+def instruction(types_of: Callable[..., Any], literal: bool = False) -> Callable[[Callable[..., Any]], Any]:
     """Make a function of instructions from one that builds them for given values; it returns None for no result.
 
     Args:
         types_of: the signature, from the types of the arguments.
+        literal: whether whole numbers that are written out are types of their own.
     """
 
     def made(build: Callable[..., Any]) -> Any:
@@ -47,7 +48,7 @@ def instruction(types_of: Callable[..., Any]) -> Callable[[Callable[..., Any]], 
         names = inspect.signature(types_of).parameters.values()
         setattr(define, "__signature__", inspect.Signature([inspect.Parameter("context", 1), *names]))  # noqa: B010
         define.__name__, define.__doc__ = build.__name__, build.__doc__
-        return intrinsic(define)
+        return intrinsic(prefer_literal=literal)(define)
 
     return made
 
@@ -170,62 +171,60 @@ def swap(context, builder, signature, address, old, new):
     return builder.extract_value(builder.cmpxchg(place, old, new, "seq_cst", "seq_cst"), 1)
 
 
-@intrinsic(prefer_literal=True)
-def tile(context, x, row, term, panel, y, across, terms, more, rows, vectors, lanes):
+@instruction(
+    lambda x, row, term, panel, y, across, terms, more, rows, width, lanes: types.void(
+        *[types.int64] * 8, rows, width, lanes
+    ),
+    literal=True,
+)
+def tile(context, builder, signature, x, row, term, panel, y, across, terms, more, *_):
     """A tile of a product, in registers: y[i] = sum over t of x[i, t] panel[t], or y[i] + that if ``more`` is not 0.
 
-    Arguments are addresses and distances in bytes; ``rows``, ``vectors`` (of the panel) and ``lanes`` (of a vector) are
-    literals.
+    Arguments are addresses and distances in bytes; the last ones, literals, are the rows, the vectors of the panel, and
+    the lanes of a vector.
     """
-    count, width, lanes_ = rows.literal_value, vectors.literal_value, lanes.literal_value
+    rows, width, lanes = (size.literal_value for size in signature.args[-3:])
     whole, number = ir.IntType(64), ir.FloatType()
-    vector = ir.VectorType(number, lanes_)
+    vector, zero = ir.VectorType(number, lanes), ir.Constant(whole, 0)
+    name, module = f"llvm.fma.v{lanes}f32", builder.module
+    fma = module.globals.get(name) or ir.Function(module, ir.FunctionType(vector, [vector] * 3), name)
 
-    def build(context, builder, signature, args):
-        x, row, term, panel, y, across, terms, more = args[:8]
-        name = f"llvm.fma.v{lanes_}f32"
-        fma = builder.module.globals.get(name)
-        fma = fma or ir.Function(builder.module, ir.FunctionType(vector, [vector] * 3), name)
+    def at(address, offset, kind=vector):
+        return builder.inttoptr(builder.add(address, offset), kind.as_pointer())
 
-        def at(address, offset, kind):
-            return builder.inttoptr(builder.add(address, offset), kind.as_pointer())
+    def bytes_of(vectors):
+        return ir.Constant(whole, 4 * lanes * vectors)
 
-        def distance(step, times):
-            return builder.mul(step, ir.Constant(whole, times))
+    def times(step, count):
+        return builder.mul(step, ir.Constant(whole, count))
 
-        def spread(value):
-            first = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
-            return builder.shuffle_vector(
-                first, first, ir.Constant(ir.VectorType(ir.IntType(32), lanes_), [0] * lanes_)
-            )
+    before, loop, after = builder.block, builder.append_basic_block("terms"), builder.append_basic_block("tile")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    t, one, other = (builder.phi(whole) for _ in range(3))
+    sums = [builder.phi(vector) for _ in range(rows * width)]
+    parts = [builder.load(at(other, bytes_of(v)), align=4) for v in range(width)]
+    factors = [_spread(builder, builder.load(at(one, times(row, i), number)), vector) for i in range(rows)]
+    added = [builder.call(fma, [factors[i // width], parts[i % width], s]) for i, s in enumerate(sums)]
+    ends = builder.add(t, ir.Constant(whole, 1)), builder.add(one, term), builder.add(other, bytes_of(width)), *added
+    starts = zero, x, panel, *[ir.Constant(vector, [0.0] * lanes)] * len(sums)
+    for phi, start, end in zip((t, one, other, *sums), starts, ends, strict=True):
+        phi.add_incoming(start, before)
+        phi.add_incoming(end, loop)
+    builder.cbranch(builder.icmp_signed("<", ends[0], terms), loop, after)
+    builder.position_at_end(after)
+    adds = builder.icmp_signed("!=", more, zero)
+    for i, found in enumerate(added):
+        place = at(y, builder.add(times(across, i // width), bytes_of(i % width)))
+        old = builder.load(place, align=4)
+        builder.store(builder.select(adds, builder.fadd(old, found), found), place, align=4)
 
-        before, loop, after = builder.block, builder.append_basic_block("terms"), builder.append_basic_block("tile")
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        t, one, other = (builder.phi(whole) for _ in range(3))
-        sums = [builder.phi(vector) for _ in range(count * width)]
-        parts = [builder.load(at(other, ir.Constant(whole, 4 * lanes_ * v), vector), align=4) for v in range(width)]
-        factors = [spread(builder.load(at(one, distance(row, i), number))) for i in range(count)]
-        added = [builder.call(fma, [factors[i // width], parts[i % width], s]) for i, s in enumerate(sums)]
-        next_t = builder.add(t, ir.Constant(whole, 1))
-        ends = (next_t, builder.add(one, term), builder.add(other, ir.Constant(whole, 4 * lanes_ * width)), *added)
-        zero = ir.Constant(vector, [0.0] * lanes_)
-        starts = (ir.Constant(whole, 0), x, panel, *[zero] * len(sums))
-        for phi, start, end in zip((t, one, other, *sums), starts, ends, strict=True):
-            phi.add_incoming(start, before)
-            phi.add_incoming(end, loop)
-        builder.cbranch(builder.icmp_signed("<", next_t, terms), loop, after)
-        builder.position_at_end(after)
-        adds = builder.icmp_signed("!=", more, ir.Constant(whole, 0))
-        for i, found in enumerate(added):
-            offset = builder.add(distance(across, i // width), ir.Constant(whole, 4 * lanes_ * (i % width)))
-            place = at(y, offset, vector)
-            old = builder.load(place, align=4)
-            builder.store(builder.select(adds, builder.fadd(old, found), found), place, align=4)
-        return context.get_dummy_value()
 
-    sizes = (types.int64,) * 8
-    return types.void(*sizes, rows, vectors, lanes), build
+def _spread(builder, value, vector):
+    """A vector of a number."""
+    mark = ir.IntType(32)
+    first = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(mark, 0))
+    return builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(mark, vector.count), [0] * vector.count))
 
 
 @njit
