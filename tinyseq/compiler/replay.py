@@ -19,7 +19,7 @@ from tinyseq.compiler.recording.active import RecordingError
 from tinyseq.compiler.recording.recorder import Source
 from tinyseq.compiler.recording.surroundings import Surroundings
 from tinyseq.compiler.recording.trace import Result, Trace
-from tinyseq.compiler.steps import about, rebuilt
+from tinyseq.compiler.steps import about, mapped
 
 
 class Replay:
@@ -108,7 +108,7 @@ class Replay:
             made = recorded_outputs([outputs[i] for i in places], _COMPILED, edges, (run,), MODE.get().label, {})
             for i, tensor in zip(places, made, strict=True):
                 results[i] = tensor
-        return rebuilt(self._structure, lambda part: results[part] if type(part) is Result else part)
+        return mapped(self._structure, Result, lambda part: results[part])
 
 
 def _leaf(edge: int | Source) -> Any:

@@ -158,16 +158,16 @@ def of_type(tree: Any, kind: type[T]) -> Iterator[T]:
             yield from of_type(part, kind)
 
 
-def mapped(tree: Any, kind: type, change: Callable[[Any], Any]) -> Any:
-    """Nested arguments with each object of a type replaced."""
+def mapped(tree: Any, kind: type | None, change: Callable[[Any], Any]) -> Any:
+    """Nested tuples, lists and dicts, with each object of a type, or everything else in them, replaced."""
     if type(tree) is kind:
         return change(tree)
     if isinstance(tree, tuple | list):
         parts = [mapped(part, kind, change) for part in tree]
-        return tuple(parts) if isinstance(tree, tuple) else parts
-    if type(tree) is dict:
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+    if isinstance(tree, dict):
         return {name: mapped(part, kind, change) for name, part in tree.items()}
-    return tree
+    return change(tree) if kind is None else tree
 
 
 def taken(tree: Any, known: Mapping[int, Any]) -> Any:
@@ -178,16 +178,6 @@ def taken(tree: Any, known: Mapping[int, Any]) -> Any:
 def as_array(result: Any) -> Any:
     """What a function returns as an array, or a list of arrays: NumPy returns scalars for arrays without axes."""
     return result if isinstance(result, tuple | list) else np.asarray(result)
-
-
-def rebuilt(tree: Any, change: Callable[[Any], Any]) -> Any:
-    """Nested tuples, lists and dicts, with everything else in them replaced."""
-    if isinstance(tree, tuple | list):
-        parts = [rebuilt(part, change) for part in tree]
-        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
-    if isinstance(tree, dict):
-        return {name: rebuilt(part, change) for name, part in tree.items()}
-    return change(tree)
 
 
 def key(tree: Any, numbers: dict[int, int] | None = None) -> Any:

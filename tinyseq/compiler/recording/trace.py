@@ -19,7 +19,7 @@ from tinyseq.compiler.recording.arrays import Recorded
 from tinyseq.compiler.recording.recorder import Recorder, Source
 from tinyseq.compiler.recording.surroundings import PLAIN
 from tinyseq.compiler.recording.tensors import recording
-from tinyseq.compiler.steps import key, rebuilt
+from tinyseq.compiler.steps import key, mapped
 
 
 class Trace:
@@ -39,9 +39,9 @@ class Trace:
         self._places: dict[Leaf, int] = {}
         self._results: list[Tensor] = []
         self._count = 0
-        args, settings = rebuilt((args, settings), self._replaced)
+        args, settings = mapped((args, settings), None, self._replaced)
         with recording(self.recorder), random.drawn_from(self.recorder):
-            self.structure = rebuilt(function(*args, **settings), self._flattened)
+            self.structure = mapped(function(*args, **settings), None, self._flattened)
             self.arrays = [self._value(t._array) for t in self._results]
             self._check_no_hooks()
             self.recorder.program.outputs = self.arrays
