@@ -4,6 +4,7 @@ import operator
 
 import numpy as np
 import pytest
+from built import Built
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,38 +13,13 @@ from tinyseq.compiler.fusion import Group, computed, fuse, grouped, push_views
 from tinyseq.compiler.gpu.fusion import about
 from tinyseq.compiler.gpu.nodes import lowered
 from tinyseq.compiler.passes import drop_dead, lifetimes, share_common
-from tinyseq.compiler.program import Program
-from tinyseq.compiler.steps import Ref, Step, kind_of, mapped, refs
+from tinyseq.compiler.steps import Ref, Step, kind_of, mapped
 
 x, y = Ref(0), Ref(1)
 
 
 def is_ufunc(step):
     return isinstance(step.function, np.ufunc) and step.function.signature is None
-
-
-class Built(Program):
-    """A program of steps that are added one by one."""
-
-    def __init__(self, *arrays):
-        super().__init__()
-        self.examples = dict(enumerate(arrays))
-        self.inputs = [self.value(kind_of(array)) for array in arrays]
-
-    def apply(self, function, *args, **keywords):
-        """A new step, run on the examples."""
-        given = mapped(args, Ref, lambda ref: self.examples[ref.number])
-        result = np.asarray(function(*given, **keywords))
-        view = next((ref for ref in refs(args) if np.may_share_memory(result, self.examples[ref.number])), None)
-        number = self.add(kind_of(result), function, args, keywords, view=view)
-        self.examples[number] = result
-        return Ref(number)
-
-    def ends(self, *outputs, gradients=()):
-        self.forward = len(self.steps) if not gradients else self.forward
-        self.outputs = [ref.number for ref in outputs]
-        self.gradients = [ref.number for ref in gradients]
-        return self
 
 
 def given_to(step, known):
