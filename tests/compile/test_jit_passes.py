@@ -25,12 +25,12 @@ def unchanged(made, results):
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
 
-def recurrence(made, turns, function=np.tanh):
-    """h = function(W h), some times."""
-    h, products = y, []
+def recurrence(made, turns):
+    """h = tanh(W h), some times; W is the transpose of what is given."""
+    h, products, w = y, [], made.apply(np.matrix_transpose, x)
     for _ in range(turns):
-        products.append(made.apply(np.matmul, x, h))
-        h = made.apply(function, products[-1])
+        products.append(made.apply(np.matmul, w, h))
+        h = made.apply(np.tanh, products[-1])
     return h, products
 
 

@@ -91,6 +91,12 @@ def lifetimes(program: Program) -> Lives:
     return Lives(root, last, pinned)
 
 
+def given_values(program: Program) -> set[int]:
+    """The values that a program is given, as weights are: inputs, constants, and views of them."""
+    owners = {*program.inputs, *program.constants}
+    return {number for number, owner in lifetimes(program).root.items() if owner in owners}
+
+
 def takes_buffer(program: Program, step: Step, lives: Lives) -> bool:
     """Whether a step can write its result to a given array: universal functions and joins, with ``out=``."""
     value = program.values[step.out]

@@ -11,7 +11,7 @@ from collections import Counter
 import numpy as np
 
 from tinyseq.compiler.fusion import lay_out_again
-from tinyseq.compiler.passes import lifetimes
+from tinyseq.compiler.passes import given_values
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Kind, Ref, Step, dense_kind
 
@@ -20,9 +20,9 @@ FEWEST = 3  # products with one matrix; with fewer it is not treated as a recurr
 
 def lay_out_in_rows(program: Program) -> None:
     """Choose the layout of products in a recurrence, and of all that is computed from them."""
-    root, given = lifetimes(program).root, {*program.inputs, *program.constants}
+    fixed = given_values(program)
     left = Counter(step.args[0] for step in program.steps if is_product(program, step))
-    recurrent = {ref for ref, count in left.items() if count >= FEWEST and root[ref.number] in given}
+    recurrent = {ref for ref, count in left.items() if count >= FEWEST and ref.number in fixed}
     if not recurrent:
         return
     _stack_parts(program)
@@ -36,7 +36,7 @@ def lay_out_in_rows(program: Program) -> None:
         if is_product(program, step):
             turned = step.args[0] in recurrent or (step.args[1].number in changed and _in_rows(program, step.args[1]))
         else:
-            turned = is_stack(program, step) and root[step.args[0].number] in given and _in_rows(program, step.args[1])
+            turned = is_stack(program, step) and step.args[0].number in fixed and _in_rows(program, step.args[1])
         return in_rows(value) if turned else value
 
     lay_out_again(program, changed, chosen)

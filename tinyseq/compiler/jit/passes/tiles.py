@@ -17,7 +17,7 @@ from tinyseq.compiler.fusion import Item
 from tinyseq.compiler.jit.kernels import Kernel
 from tinyseq.compiler.jit.passes.gathers import picked
 from tinyseq.compiler.jit.passes.rows import FEWEST, in_rows, is_product, is_stack
-from tinyseq.compiler.passes import lifetimes
+from tinyseq.compiler.passes import given_values
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, Step, dense_kind
 
@@ -123,13 +123,11 @@ def split_stacks(program: Program) -> set[int]:
     Returns:
         The products. Each should be computed just before it is read, while its result is in the cache.
     """
-    root, given, wanted = lifetimes(program).root, {*program.inputs, *program.constants}, program.wanted()
-    forward = program.steps[: program.forward]
-    readers = program.readers()
+    fixed, wanted, readers = given_values(program), program.wanted(), program.readers()
     whole: dict[int, Step] = {}
-    for step in forward:
+    for step in program.halves[0]:
         slices = readers.get(step.out, [])
-        able = (_could_be_split(program, step) and root[step.args[0].number] in given) or step.function is picked
+        able = (_could_be_split(program, step) and step.args[0].number in fixed) or step.function is picked
         able = able and step.out not in wanted
         if able and len(slices) >= FEWEST and all(_picks_one(one) for one in slices):
             whole[step.out] = step
@@ -181,26 +179,21 @@ def sunk(items: list[Item], products: set[int]) -> list[Item]:
 
 def pack_weights(program: Program) -> None:
     """Pack, once in each pass, the matrices that are multiplied again and again with results in rows."""
-    root, given = lifetimes(program).root, {*program.inputs, *program.constants}
-    halves = program.steps[: program.forward], program.steps[program.forward :]
-    found: list[list[Step]] = []
-    for steps in halves:
-        uses = Counter(
-            step.args[0] for step in steps if _could_be_tiled(program, step) and root[step.args[0][0]] in given
-        )
-        packed: dict[Ref, Ref] = {}
-        new: list[Step] = []
-        for step in steps:
-            weight = step.args[0] if _could_be_tiled(program, step) else None
-            if weight is not None and uses[weight] >= FEWEST:
-                if weight not in packed:
-                    packing = _packing(program, weight, _width(program, step))
-                    packed[weight] = Ref(packing[-1].out)
-                    new += packing
-                step = Step(step.out, packed_product, (packed[weight], step.args[1]), {})
-            new.append(step)
-        found.append(new)
-    program.forward, program.steps = len(found[0]), found[0] + found[1]
+    fixed, late = given_values(program), {step.out for step in program.halves[1]}
+    weights = {s.out: s.args[0] for s in program.steps if _could_be_tiled(program, s) and s.args[0].number in fixed}
+    uses = Counter((number in late, weight) for number, weight in weights.items())
+    packed: dict[tuple[bool, Ref], Ref] = {}
+
+    def rewritten(step: Step) -> list[Step]:
+        weight, half = weights.get(step.out), step.out in late
+        if weight is None or uses[half, weight] < FEWEST:
+            return [step]
+        packing = [] if (half, weight) in packed else _packing(program, weight)
+        if packing:
+            packed[half, weight] = Ref(packing[-1].out)
+        return [*packing, Step(step.out, packed_product, (packed[half, weight], step.args[1]), {})]
+
+    program.replace_steps(rewritten)
 
 
 def _could_be_tiled(program: Program, step: Step) -> bool:
@@ -208,17 +201,14 @@ def _could_be_tiled(program: Program, step: Step) -> bool:
         return False
     values = [program.values[number] for number in (*step.reads, step.out)]
     plain = all(value.dtype == np.float32 and all(s % 4 == 0 for s in value.strides) for value in values)
-    return plain and in_rows(values[2]) == values[2] and _width(program, step) > 0
+    return plain and in_rows(values[2]) == values[2] and panel_for(values[0].shape[0]) > 0
 
 
-def _width(program: Program, step: Step) -> int:
-    return panel_for(program.values[step.args[0].number].shape[0])
-
-
-def _packing(program: Program, weight: Ref, width: int) -> list[Step]:
+def _packing(program: Program, weight: Ref) -> list[Step]:
     """The steps that pack a matrix (M, K) as (M / width, K, width)."""
     value = program.values[weight.number]
     m, k = value.shape
+    width = panel_for(m)
     cut = program.view(np.reshape, weight, (m // width, width, k))
     turned = program.view(np.transpose, Ref(cut.out), (0, 2, 1))
     packed = program.value(dense_kind((m // width, k, width), value.dtype))
