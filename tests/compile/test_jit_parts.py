@@ -71,7 +71,7 @@ def multiplies_its_whole_weight(cell):
 def test_the_parts_of_a_recurrence_do_not_wait_at_its_steps(cell):
     def segments(steps):
         made = test_jit_rows.compiled_layer(cell, 33, steps)
-        return [int(table[0]) for table in made.tables]
+        return [int(table[0]) for table in made.code.tables]
 
     assert sum(segments(12)) == sum(segments(6)) > 0
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.compiler.fusion import Group, Item, fuse, push_views
-from tinyseq.compiler.jit import cache, threads
+from tinyseq.compiler.jit import threads
+from tinyseq.compiler.jit.code import BASES, Code
 from tinyseq.compiler.jit.kernels import Kernel
 from tinyseq.compiler.jit.loops import body, form, loop
 from tinyseq.compiler.jit.passes.gathers import multiply_tables, rows_of
@@ -21,7 +22,7 @@ from tinyseq.compiler.jit.passes.rows import lay_out_in_rows
 from tinyseq.compiler.jit.passes.tiles import pack_weights, split_stacks, sunk, tiled_of
 from tinyseq.compiler.jit.products import product_of
 from tinyseq.compiler.jit.sums import sums_of
-from tinyseq.compiler.jit.threads import Call, Span, Work, shared, stretches
+from tinyseq.compiler.jit.threads import Call, Span, Work
 from tinyseq.compiler.memory.plan import FRESH, GIVEN, NUMPY, POOL, Place, Plan, address
 from tinyseq.compiler.passes import drop_dead, is_join, lifetimes, share_common
 from tinyseq.compiler.program import Program
@@ -29,7 +30,6 @@ from tinyseq.compiler.running import Known, Memory, Pass, Runner, aligned, calle
 from tinyseq.compiler.steps import Kind, Ref, Step, blank
 
 LOOPED = tuple(np.dtype(kind) for kind in "?bhilqBHILQfdFD")  # what a loop can copy; Numba has no float16 here
-BASES = -1  # the number by which a run finds the addresses that kernels add their offsets to
 
 
 class Executor(Runner):
@@ -39,7 +39,7 @@ class Executor(Runner):
         program: what it runs.
         items: its steps and loops, forward and backward.
         sizes: the bytes of planned memory.
-        tables: for each run of kernels that threads share, where each part begins and ends in each segment.
+        code: the calls of its kernels.
     """
 
     def __init__(self, program: Program) -> None:
@@ -52,9 +52,7 @@ class Executor(Runner):
         joins = {s.out for s in program.steps if is_join(program, s) and program.values[s.out].dtype in LOOPED}
         self._plan = Plan(program, self.items, {*self._kernels}, joins, piecewise=False)
         self.sizes = [self._plan.size]
-        self.tables = list[Array]()
-        self._threads = threads.count()
-        self._numbers = list[int]()  # of the kernels' calls
+        self.code = Code(threads.count())
         self._bases: dict[int, int] = {}  # for each root outside the pool, its place in the table
         self._viewed = set[int]()  # arrays in the pool, for NumPy's functions
         kernels = [[item for item in items if self._is_kernel(item)] for items in self.items]
@@ -72,8 +70,6 @@ class Executor(Runner):
         self._places = {root: self._base(root)[0] for root in self._in_kernels}
         looked_at = {*program.inputs, *program.seeds, *self._in_kernels}
         self._strides = {n: program.values[n].strides for n in looked_at if program.values[n].size}
-        self._code = np.array(self._numbers, np.int64)
-        self._drive = cache.from_runtime("drive")
         self._constants = [address(program.constants[root]) if root in program.constants else 0 for root in self._bases]
 
     def memory(self) -> Memory:
@@ -136,47 +132,11 @@ class Executor(Runner):
             if isinstance(item, Group) or self._is_kernel(item):
                 waiting += self._works(item)
             elif self._root[item.out] == item.out or (item.out in objects and self._plan.kind_of(item.out) != POOL):
-                self._run(calls, waiting)
+                self.code.add(calls, waiting)
                 self._call(calls, item)
                 waiting = []
-        self._run(calls, waiting)
+        self.code.add(calls, waiting)
         return calls
-
-    def _run(self, calls: Pass, works: list[Work]) -> None:
-        """Add kernels to the code, and calls that run them."""
-        start = len(self._numbers)
-        for run, together in stretches(works):
-            if together and self._threads > 1:
-                self._run_code(calls, start)
-                self.tables.append(self._table(run))
-                calls.add_late(partial(self._share, self.tables[-1]))
-                start = len(self._numbers)
-            else:
-                for work in run:
-                    self._numbers += work.whole().numbers
-        self._run_code(calls, start)
-
-    def _run_code(self, calls: Pass, start: int) -> None:
-        if len(self._numbers) > start:
-            calls.add_late(partial(self._on_this_thread, start, len(self._numbers)))
-
-    def _on_this_thread(self, start: int, stop: int, known: Known) -> None:
-        self._drive(self._code, known[BASES], start, stop)
-
-    def _share(self, table: Array, known: Known) -> None:
-        threads.team(self._threads).run(self._code, known[BASES], table)
-
-    def _table(self, works: list[Work]) -> Array:
-        """Add work that threads share to the code; returns where each part begins and ends in each segment."""
-        segments = shared(works, self._threads)
-        table = [len(segments), self._threads]
-        for segment in segments:
-            for calls in segment:
-                table.append(len(self._numbers))
-                for call in calls:
-                    self._numbers += call.numbers
-                table.append(len(self._numbers))
-        return np.array(table, np.int64)
 
     def _allocate(self, arrays: list[tuple[int, Callable[[], Array]]], known: Known) -> None:
         """Allocate the new arrays that kernels write to."""
