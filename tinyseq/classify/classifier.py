@@ -3,7 +3,7 @@
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self, TypeVar
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from tinyseq.io import SavedModel
 from tinyseq.io.names import kept_name
 from tinyseq.nn.checks import check_device
 from tinyseq.torch_names.other_names import CLASSIFIER
-from tinyseq.torch_names.owners import HintedABC, no_attribute
+from tinyseq.torch_names.owners import HintedABC
 
 Learnt = TypeVar("Learnt")
 Label = str | int
@@ -93,11 +93,6 @@ class Classifier(SavedModel, metaclass=HintedABC):
 
     _other_names: ClassVar[dict[str, str]] = CLASSIFIER
     settings: dict[str, Any]  # the constructor's arguments
-
-    if not TYPE_CHECKING:  # for type checkers a missing name stays an error
-
-        def __getattr__(self, name: str) -> NoReturn:
-            raise no_attribute(self, name)
 
     @property
     @abstractmethod

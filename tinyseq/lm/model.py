@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from tinyseq.lm.sampling import Choice
 from tinyseq.lm.words import END, joined, words_of
 from tinyseq.random import Rng, as_generator
 from tinyseq.torch_names.other_names import LANGUAGE_MODEL
-from tinyseq.torch_names.owners import Hinted, no_attribute
+from tinyseq.torch_names.owners import Hinted
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
@@ -75,11 +75,6 @@ class LanguageModel(SavedModel, metaclass=Hinted):
         @property
         def vocabulary(self) -> Vocabulary[Any]:
             """The symbols over which the probabilities sum to one."""
-
-    if not TYPE_CHECKING:  # for type checkers a missing name stays an error
-
-        def __getattr__(self, name: str) -> NoReturn:
-            raise no_attribute(self, name)
 
     def log_probs(self, text: Text) -> Floats:
         """log P of every symbol that `symbols_of` lists, given those before it, in nats (N,)."""

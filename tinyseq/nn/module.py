@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
 from threading import Lock
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -17,7 +17,6 @@ from tinyseq.backend import on_host, target_type, to_device, to_numpy
 from tinyseq.html_tables import TableCell, html_table
 from tinyseq.nn.parameter import Parameter
 from tinyseq.torch_names.names import MODULE
-from tinyseq.torch_names.owners import no_attribute
 from tinyseq.torch_names.settings import Explained
 
 State = dict[str, np.ndarray[Any, np.dtype[Any]]]
@@ -71,11 +70,6 @@ class Module(metaclass=Explained):
                 value.named(name, self)
         elif isinstance(value, Module) and value._name is None:
             value._adopt(name, self)
-
-    if not TYPE_CHECKING:  # for type checkers a missing name stays an error
-
-        def __getattr__(self, name: str) -> NoReturn:
-            raise no_attribute(self, name)
 
     def _check_replacement(self, name: str, old: Any, value: Any) -> None:
         """Refuse an assignment that would silently remove a parameter or a module from the model."""

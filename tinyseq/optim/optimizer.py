@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from tinyseq.arguments import as_called, check_unmasked
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, is_half, namespace_of, to_numpy
 from tinyseq.torch_names.names import OPTIMIZER
-from tinyseq.torch_names.owners import no_attribute
 from tinyseq.torch_names.settings import Explained
 
 Trials = tuple[Mapping[str, object], ...]
@@ -77,11 +76,6 @@ class Optimizer(metaclass=Explained):
 
     def __repr__(self) -> str:
         return as_called(self)
-
-    if not TYPE_CHECKING:  # for type checkers a missing name stays an error
-
-        def __getattr__(self, name: str) -> NoReturn:
-            raise no_attribute(self, name)
 
     def remembered(self) -> set[str] | None:
         """The names of the entries that `update` keeps in a parameter's state; None if unknown."""

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, NoReturn, ParamSpec, Self, TypeVar
+from typing import ClassVar, NamedTuple, ParamSpec, Self, TypeVar
 
 from tinyseq import arguments
 from tinyseq.data.readers import Sentence, Tag, Word
@@ -12,7 +12,7 @@ from tinyseq.io import SavedModel
 from tinyseq.nn.checks import check_device
 from tinyseq.tagging.analysis import Analysis, analysis
 from tinyseq.torch_names.other_names import TAGGER
-from tinyseq.torch_names.owners import HintedABC, no_attribute
+from tinyseq.torch_names.owners import HintedABC
 
 Learnt = TypeVar("Learnt")
 P = ParamSpec("P")
@@ -56,11 +56,6 @@ class Tagger(SavedModel, metaclass=HintedABC):
     """
 
     _other_names: ClassVar[dict[str, str]] = TAGGER
-
-    if not TYPE_CHECKING:  # for type checkers a missing name stays an error
-
-        def __getattr__(self, name: str) -> NoReturn:
-            raise no_attribute(self, name)
 
     @property
     @abstractmethod

@@ -2,7 +2,7 @@
 
 from abc import ABCMeta
 from collections import ChainMap
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tinyseq.torch_names.lookup import missing
 
@@ -21,8 +21,21 @@ def no_attribute(owned: object, name: str) -> AttributeError:
     return missing(owner, name, cures, owned=owned)
 
 
+def _absent(owned: object, name: str) -> NoReturn:
+    """The ``__getattr__`` of objects."""
+    raise no_attribute(owned, name)
+
+
 class Hinted(type):
-    """A metaclass whose classes say what to use in place of a missing attribute, such as ``HMM.train``."""
+    """A metaclass whose classes, and their objects, say what to use in place of a missing attribute.
+
+    For type checkers a missing name stays an error, as a class is given its ``__getattr__`` when it is made.
+    """
+
+    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **settings: Any) -> None:
+        super().__init__(name, bases, namespace, **settings)
+        if not any("__getattr__" in vars(base) for base in cls.__mro__):
+            type.__setattr__(cls, "__getattr__", _absent)
 
     if not TYPE_CHECKING:  # for type checkers a missing name stays an error
 

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Collection, Hashable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict
+from typing import Any, ClassVar, NoReturn, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from tinyseq.hmm.model.hmm import HMM
 from tinyseq.hmm.model.labels import Items
 from tinyseq.hmm.observations import Observations
 from tinyseq.torch_names.other_names import ESTIMATOR
-from tinyseq.torch_names.owners import Hinted, no_attribute
+from tinyseq.torch_names.owners import Hinted
 
 
 class Settings(TypedDict, total=False):
@@ -113,11 +113,6 @@ class HMMEstimator(metaclass=Hinted):
         self.learn = learn
         self.priors = priors
         self.random_state = random_state
-
-    if not TYPE_CHECKING:  # for type checkers a missing name stays an error
-
-        def __getattr__(self, name: str) -> NoReturn:
-            raise no_attribute(self, name)
 
     def fit(
         self,

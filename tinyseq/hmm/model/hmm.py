@@ -1,7 +1,7 @@
 """The hidden Markov model: its parameters, with inference, learning and conversion as methods."""
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,11 +20,10 @@ from tinyseq.hmm.queries import criteria, decoding, durations, filtering, likeli
 from tinyseq.io import SavedModel
 from tinyseq.io.arrays import Arrays
 from tinyseq.torch_names.other_names import HMM as NAMES
-from tinyseq.torch_names.owners import Hinted, no_attribute
-from tinyseq.torch_names.settings import explained
+from tinyseq.torch_names.settings import Explained, explained
 
 
-class HMM(SavedModel, metaclass=Hinted):
+class HMM(SavedModel, metaclass=Explained):
     """A hidden Markov model of any n-gram order.
 
     P(states, observations) = prod_t P(s_t | s_{t-n+1}, ..., s_{t-1}) P(o_t | s_t). With n = 2 (bigrams of
@@ -33,8 +32,8 @@ class HMM(SavedModel, metaclass=Hinted):
 
     A sequence is a list of symbols, or an array of ids; a list of sequences gives a list of answers. ([] is one empty
     sequence.) If all symbols are single letters, a string is a sequence of them, and a list of longer strings several
-    sequences, also where ``unknown`` stands for some of their letters. A symbol None is a missing
-    observation. ``states=`` restricts the hidden states: for each step None (any), a state, or a set of states.
+    sequences, also where ``unknown`` stands for some of their letters. A symbol None is a missing observation.
+    ``states=`` restricts the hidden states: for each step None (any), a state, or a set of states.
 
     A model does not change: its tables are read-only. Make another model for other tables.
 
@@ -71,7 +70,6 @@ class HMM(SavedModel, metaclass=Hinted):
 
     _other_names: ClassVar[dict[str, str]] = NAMES
 
-    @explained
     def __init__(
         self,
         initial: TensorLike,
@@ -120,7 +118,6 @@ class HMM(SavedModel, metaclass=Hinted):
 
         Example:
             >>> import tinyseq as ts
-            >>> from tinyseq.hmm import HMM
             >>> logits = ts.tensor([[2.0, 0.0], [0.0, 1.0]], requires_grad=True)
             >>> hmm = HMM.from_logs(np.log([0.5, 0.5]), ts.log_softmax(logits), np.log([[0.9, 0.1], [0.2, 0.8]]))
             >>> hmm.log_likelihood([0, 0, 1]).backward()
@@ -161,15 +158,13 @@ class HMM(SavedModel, metaclass=Hinted):
             ValueError: if a probability is negative, or ``stay`` and ``skip`` sum to more than 1.
 
         Example:
-            >>> from tinyseq.hmm import HMM
             >>> HMM.left_to_right(np.full((3, 2), 0.5), stay=0.6, skip=0.1).transition.round(2)
             array([[0.6, 0.3, 0.1],
                    [0. , 0.6, 0.4],
                    [0. , 0. , 1. ]])
         """
-        return cls.from_parameters(
-            structures.left_to_right(emission, stay=stay, skip=skip, stop=stop, states=states, symbols=symbols)
-        )
+        parameters = structures.left_to_right(emission, stay=stay, skip=skip, stop=stop, states=states, symbols=symbols)
+        return cls.from_parameters(parameters)
 
     @classmethod
     def cyclic(
@@ -196,15 +191,13 @@ class HMM(SavedModel, metaclass=Hinted):
             ValueError: if a probability is not between 0 and 1.
 
         Example:
-            >>> from tinyseq.hmm import HMM
             >>> HMM.cyclic(np.full((3, 2), 0.5), stay=0.75).transition
             array([[0.75, 0.25, 0.  ],
                    [0.  , 0.75, 0.25],
                    [0.25, 0.  , 0.75]])
         """
-        return cls.from_parameters(
-            structures.cyclic(emission, stay=stay, initial=initial, states=states, symbols=symbols)
-        )
+        parameters = structures.cyclic(emission, stay=stay, initial=initial, states=states, symbols=symbols)
+        return cls.from_parameters(parameters)
 
     @classmethod
     def semi_markov(
@@ -240,14 +233,12 @@ class HMM(SavedModel, metaclass=Hinted):
             ValueError: if the shapes do not match, or a row does not hold probabilities.
 
         Example:
-            >>> from tinyseq.hmm import HMM
             >>> three_or_one = HMM.semi_markov([1, 0], [[0, 1], [1, 0]], [[0, 0, 1], [1, 0, 0]], np.eye(2), states="ab")
             >>> three_or_one.viterbi([0, 0, 0, 1, 0]).path
             [('a', 3), ('a', 2), ('a', 1), ('b', 1), ('a', 3)]
         """
-        return cls.from_parameters(
-            structures.semi_markov(initial, jumps, durations, emission, states=states, symbols=symbols)
-        )
+        parameters = structures.semi_markov(initial, jumps, durations, emission, states=states, symbols=symbols)
+        return cls.from_parameters(parameters)
 
     @classmethod
     @explained
@@ -296,8 +287,7 @@ class HMM(SavedModel, metaclass=Hinted):
         )
         return cls(**tables, unknown=unknown)
 
-    # -- training without labels, and queries: documented where they are defined ---------------------------------------
-
+    # Training without labels, and queries: documented where they are defined.
     fit_em = baum_welch.fit_em
     fit_em_steps = baum_welch.fit_em_steps
     log_likelihood = likelihood.log_likelihood
@@ -318,8 +308,6 @@ class HMM(SavedModel, metaclass=Hinted):
     stationary = long_run.stationary
     expected_durations = long_run.expected_durations
     durations = durations.durations
-
-    # -- parameters ----------------------------------------------------------------------------------------------------
 
     @property
     def n(self) -> int:
@@ -376,20 +364,12 @@ class HMM(SavedModel, metaclass=Hinted):
         """The dtype of the tables."""
         return self.parameters.dtype
 
-    if not TYPE_CHECKING:  # for type checkers a missing name stays an error
-
-        def __getattr__(self, name: str) -> NoReturn:
-            raise no_attribute(self, name)
-
-    def _repr_html_(self) -> str:
-        return notebook.model(self)
+    _repr_html_ = notebook.model
 
     def __repr__(self) -> str:
         seen = f", symbols={len(self.symbols)}" if self.symbols else f", emission={type(self.emissions).__name__}"
         most = "" if self.longest is None else f", at most {self.longest} steps"
         return f"{type(self).__name__}(n={self.n}, states={len(self.states)}{seen}{most})"
-
-    # -- files, and other libraries ------------------------------------------------------------------------------------
 
     former_kinds = ("hidden Markov model",)
     saved = convert.saved

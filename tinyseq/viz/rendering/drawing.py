@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 from tinyseq.arguments import whole
 from tinyseq.io import atomic_write, check_output
 from tinyseq.torch_names.other_names import DRAWING
-from tinyseq.torch_names.owners import Hinted, no_attribute
+from tinyseq.torch_names.owners import Hinted
 from tinyseq.viz.page.embedded import LEAST_HEIGHT, Page
 from tinyseq.viz.page.html import page
 from tinyseq.viz.rendering.graphviz import render, render_svg
@@ -61,11 +61,6 @@ class Drawing(metaclass=Hinted):
 
     def __repr__(self) -> str:
         return f"Drawing({self.title!r})"
-
-    if not TYPE_CHECKING:  # for type checkers a missing name stays an error
-
-        def __getattr__(self, name: str) -> NoReturn:
-            raise no_attribute(self, name)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Drawing":
         other = Drawing(self.dot, self.title, self._tell, self._svg)  # drawings are immutable
