@@ -43,6 +43,9 @@ def test_a_misspelt_keyword_is_named(entry):
             entry(**{name[:2] + name[3:]: None})
 
 
+coin = ts.hmm.HMM([1.0], [[1.0]], [[0.5, 0.5]])
+
+
 @pytest.mark.parametrize(
     ("entry", "name", "cure"),
     [
@@ -56,6 +59,20 @@ def test_a_misspelt_keyword_is_named(entry):
         (ts.hmm.HMM.fit_em, "n_iter", "use max_steps="),
         (ts.hmm.HMM.fit_em, "tol", "use tolerance="),
         (ts.lm.RNNLM.fit, "batch_size", "use batch="),
+        (ts.hmm.HMM, "startprob", "use initial="),
+        (ts.hmm.HMM, "A", "use transition="),
+        (ts.hmm.HMM, "emissionprob", "use emission="),
+        (ts.hmm.HMM.fit_em, "verbose", "use progress="),
+        (ts.hmm.HMM.fit_em, "pseudocount", 'as priors={"transition": 1 + pseudocount}'),
+        (coin.viterbi, "lengths", "use x=, a list of sequences, as np.split(x, np.cumsum(lengths)[:-1]) makes"),
+        (coin.log_likelihood, "algorithm", "viterbi and posterior_decode are two methods"),
+        (coin.sample, "n_samples", "use length="),
+        (coin.sample, "random_state", "use rng="),
+        (coin.sample_posterior, "seed", "use rng="),
+        (ts.hmm.Gaussian, "covars", "use covariances="),
+        (ts.hmm.Gaussian, "stds", "use covariances=, which takes squares"),
+        (ts.nn.CRF(2).decode, "emissions", "use scores="),
+        (ts.nn.CRF(2).log_likelihood, "emissions", "use scores="),
         (ts.tagging.RNNTagger, "CRF", "did you mean crf="),
         (ts.viz.graph, "input", "did you mean inputs="),
         (ts.tensor, "name", 'name it where it is drawn, as in ts.viz.graph(loss, names={"W": w})'),
@@ -66,6 +83,17 @@ def test_a_misspelt_keyword_is_named(entry):
 def test_a_keyword_of_another_library_has_a_cure(entry, name, cure):
     with pytest.raises(TypeError, match=re.escape(cure)):
         entry(**{name: 1})
+
+
+def test_lengths_in_place_of_states_say_how_to_give_several_sequences():
+    x, lengths = np.array([0, 1, 1, 0]), [1, 3]
+    with pytest.raises(ValueError, match="if these are lengths") as error:
+        coin.viterbi(x, lengths)
+    cure = re.search(r"as (np.*) makes", str(error.value))
+    several = eval(cure[1], {"np": np, "x": x, "lengths": lengths})
+    assert [len(one) for one in several] == lengths
+    with pytest.raises(ValueError, match=r"those of a mask \(T, B\) are mask.sum\(axis=0\)"):
+        ts.nn.CRF(2).log_likelihood(np.zeros((3, 1, 2)), np.zeros((3, 1), int), np.ones((3, 1), bool))
 
 
 def test_a_cure_names_no_keyword_that_is_not_there():

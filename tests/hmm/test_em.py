@@ -323,5 +323,8 @@ def test_what_is_wrong_is_refused_before_the_first_step():
         start.fit_em_steps([0, 1], learn="means")
     with pytest.raises(ValueError, match="no observation"):
         start.fit_em_steps([])
+    with pytest.raises(ValueError, match=r"4 sequences of one symbol each.*is sequences\[:, 0\]"):  # as hmmlearn takes
+        start.fit_em_steps(np.array([[0], [1], [1], [0]]))
+    assert start.fit_em(np.array([[0], [1]]), learn="emission", max_steps=1).log_likelihoods
     with pytest.raises(TypeError, match="max_steps"):
         start.fit_em_steps([0, 1], max_steps=2.5)

@@ -98,7 +98,11 @@ class Observations:
         if len(known) == len(self.rows.lengths):
             known = [[None] * n if part is None else part for part, n in zip(known, self.rows.lengths, strict=True)]
         if [len(part) for part in known] != self.rows.lengths:
-            raise ValueError("states must be as long as x; use None where nothing is known")
+            cure = "use None where nothing is known"
+            numbers = known[0] if self.one else []
+            if all(isinstance(part, int | np.integer) for part in numbers) and sum(numbers) == self.rows.lengths[0]:
+                cure = "if these are lengths, give a list of sequences, as np.split(x, np.cumsum(lengths)[:-1]) makes"
+            raise ValueError(f"states must be as long as x; {cure}")
         allowed = np.zeros((len(self.rows.data), len(self.model.states)), dtype=bool)
         row = 0
         for i, part in enumerate(known):

@@ -106,9 +106,10 @@ def as_lengths(lengths: Any, size: int, steps: int) -> NDArray[Any]:
     """The true lengths of the sequences of a batch, integers from 1 to T."""
     given = as_ids(lengths, "lengths")
     if given.shape != (size,) or given.dtype.kind not in "iu":
+        cure = "; those of a mask (T, B) are mask.sum(axis=0)" if given.dtype.kind == "b" else ""
         raise ValueError(
             f"lengths must be whole numbers of shape ({size},), one for each sequence, "
-            f"got shape {given.shape} of {given.dtype}"
+            f"got shape {given.shape} of {given.dtype}{cure}"
         )
     wrong = (given < 1) | (given > steps)
     if wrong.any():

@@ -19,6 +19,7 @@ from tinyseq.hmm.model.labels import Items, Labels
 from tinyseq.hmm.model.probabilities import Probabilities, Table, as_table, plain
 from tinyseq.io.names import kept_name, read_name, written_name
 from tinyseq.random import Rng, as_generator
+from tinyseq.torch_names.settings import explained
 
 
 class Categorical(Emission):
@@ -47,6 +48,7 @@ class Categorical(Emission):
     symbolic = True
     conjugate = ("emission",)
 
+    @explained
     def __init__(
         self,
         table: TensorLike,

@@ -13,6 +13,7 @@ from tinyseq.hmm.inference.passes.score_tables import Scores
 from tinyseq.hmm.model.labels import Items
 from tinyseq.hmm.model.probabilities import Table
 from tinyseq.random import Rng
+from tinyseq.torch_names.settings import explained
 
 
 class Shared(Emission):
@@ -37,6 +38,7 @@ class Shared(Emission):
         [0, 1, 2, 2]
     """
 
+    @explained
     def __init__(self, emission: Emission, of: ArrayLike) -> None:
         if not isinstance(emission, Emission):
             raise TypeError(

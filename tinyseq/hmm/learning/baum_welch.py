@@ -333,6 +333,12 @@ def _climb(
     data = Observations(model, sequences, states, name="sequences")
     if not len(data.rows.data):
         raise ValueError("sequences hold no observation to learn from")
+    shape: tuple[int, ...] = getattr(sequences, "shape", ())
+    if len(shape) == 2 and shape[1] == 1 < shape[0] and not data.one and "transition" in learn:
+        raise ValueError(
+            f"sequences of shape {shape} are {shape[0]} sequences of one symbol each, which have no transitions to "
+            "learn from; one sequence of them all is sequences[:, 0]"
+        )
     # Refuse scores that are not probabilities: a step would normalise them, and the likelihood could decrease.
     model = model.replaced(model.tables, model.transition, model.emissions, model.end)
     return Climb(model, data, learn, Priors(model, priors), tolerance)

@@ -10,6 +10,7 @@ from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.observations import Observations
 from tinyseq.hmm.queries.forms import Many, One
 from tinyseq.hmm.queries.likelihood import log_likelihood
+from tinyseq.torch_names.settings import explained
 
 
 def free_parameters(hmm: Model) -> int:
@@ -34,6 +35,7 @@ def free_parameters(hmm: Model) -> int:
     return found + model.emissions.free()
 
 
+@explained
 def aic(hmm: Model, x: One | Many) -> float:
     """Akaike's information criterion, 2 free parameters - 2 log-likelihood; lower is better. (Akaike, 1974.)
 
@@ -48,6 +50,7 @@ def aic(hmm: Model, x: One | Many) -> float:
     return 2 * free_parameters(hmm) - 2 * _total(hmm, x)
 
 
+@explained
 def bic(hmm: Model, x: One | Many) -> float:
     """The Bayesian information criterion, free parameters x log observations - 2 log-likelihood. (Schwarz, 1978.)
 

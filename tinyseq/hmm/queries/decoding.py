@@ -11,6 +11,7 @@ from tinyseq.hmm.model.parameters import Model
 from tinyseq.hmm.observations import Observations
 from tinyseq.hmm.queries.forms import Many, One, Restriction
 from tinyseq.hmm.results import Decoding, MarginalDecoding
+from tinyseq.torch_names.settings import explained
 
 
 @overload
@@ -21,6 +22,7 @@ def viterbi(hmm: Model, x: One, states: Restriction = None) -> Decoding: ...
 def viterbi(hmm: Model, x: Many, states: Restriction = None) -> list[Decoding]: ...
 
 
+@explained
 def viterbi(hmm: Model, x: One | Many, states: Restriction = None) -> Decoding | list[Decoding]:
     """The most probable path of hidden states; ties go to the path with the lowest last states.
 
@@ -58,6 +60,7 @@ def kbest(hmm: Model, x: One, k: int, states: Restriction = None) -> list[Decodi
 def kbest(hmm: Model, x: Many, k: int, states: Restriction = None) -> list[list[Decoding]]: ...
 
 
+@explained
 def kbest(hmm: Model, x: One | Many, k: int, states: Restriction = None) -> list[Decoding] | list[list[Decoding]]:
     """The k most probable paths of hidden states, the best first; ties as in `viterbi`.
 
@@ -99,6 +102,7 @@ def posterior_decode(hmm: Model, x: One, states: Restriction = None) -> Marginal
 def posterior_decode(hmm: Model, x: Many, states: Restriction = None) -> list[MarginalDecoding]: ...
 
 
+@explained
 def posterior_decode(
     hmm: Model, x: One | Many, states: Restriction = None
 ) -> MarginalDecoding | list[MarginalDecoding]:

@@ -14,6 +14,7 @@ from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.observations import Observations
 from tinyseq.hmm.queries.forms import Many, One, Restriction
 from tinyseq.hmm.results import ForwardTable, ImpossibleSequenceError, Prediction
+from tinyseq.torch_names.settings import explained
 
 SCALES = ("none", "step", "log")
 NUMBERS = 1 << 20  # terms of a step that are computed at a time
@@ -116,6 +117,7 @@ def filter(hmm: Model, x: One, states: Restriction = None) -> NDArray[Any]: ...
 def filter(hmm: Model, x: Many, states: Restriction = None) -> list[NDArray[Any]]: ...
 
 
+@explained
 def filter(hmm: Model, x: One | Many, states: Restriction = None) -> NDArray[Any] | list[NDArray[Any]]:
     """P(state at t | observations up to t) at each step t; `posterior` also uses the observations after t.
 
@@ -154,6 +156,7 @@ def forward_table(hmm: Model, x: One, states: Restriction = None, *, scale: str 
 def forward_table(hmm: Model, x: Many, states: Restriction = None, *, scale: str = "none") -> list[ForwardTable]: ...
 
 
+@explained
 def forward_table(
     hmm: Model, x: One | Many, states: Restriction = None, *, scale: str = "none"
 ) -> ForwardTable | list[ForwardTable]:
@@ -200,6 +203,7 @@ def predict(hmm: Model, x: One, steps: int = 1, states: Restriction = None) -> P
 def predict(hmm: Model, x: Many, steps: int = 1, states: Restriction = None) -> list[Prediction]: ...
 
 
+@explained
 def predict(hmm: Model, x: One | Many, steps: int = 1, states: Restriction = None) -> Prediction | list[Prediction]:
     """The distributions of the states and observations that follow a sequence.
 

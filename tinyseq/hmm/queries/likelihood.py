@@ -15,6 +15,7 @@ from tinyseq.hmm.model.parameters import Model
 from tinyseq.hmm.model.probabilities import exact
 from tinyseq.hmm.observations import Observations
 from tinyseq.hmm.queries.forms import Many, One, Restriction
+from tinyseq.torch_names.settings import explained
 
 
 @overload
@@ -31,6 +32,7 @@ def log_likelihood(hmm: Model, x: One, states: Restriction = None) -> float: ...
 def log_likelihood(hmm: Model, x: Many, states: Restriction = None) -> np.ndarray[Any, Any]: ...
 
 
+@explained
 def log_likelihood(hmm: Model, x: Any, states: Restriction = None) -> Any:
     """log P(x), the sum over all paths of hidden states; -inf if no path can produce x.
 
@@ -62,6 +64,7 @@ def log_likelihood(hmm: Model, x: Any, states: Restriction = None) -> Any:
     return float(values[0]) if seen.one else values.astype(hmm.parameters.dtype, copy=False)
 
 
+@explained
 def probability(
     hmm: Model, x: One, states: Restriction = None, *, given: tuple[One, Restriction] | None = None
 ) -> float:
@@ -106,6 +109,7 @@ def entropy(hmm: Model, x: One, states: Restriction = None) -> float: ...
 def entropy(hmm: Model, x: Many, states: Restriction = None) -> np.ndarray[Any, Any]: ...
 
 
+@explained
 def entropy(hmm: Model, x: One | Many, states: Restriction = None) -> float | np.ndarray[Any, Any]:
     """The entropy, in nats, of the distribution over hidden paths given x; 0 if only one path can explain x.
 

@@ -11,6 +11,7 @@ from tinyseq.hmm.model.parameters import Model
 from tinyseq.hmm.observations import Observations
 from tinyseq.hmm.queries.forms import Many, One, Restriction
 from tinyseq.hmm.results import Posterior
+from tinyseq.torch_names.settings import explained
 
 
 @overload
@@ -21,6 +22,7 @@ def posterior(hmm: Model, x: One, states: Restriction = None) -> Posterior: ...
 def posterior(hmm: Model, x: Many, states: Restriction = None) -> list[Posterior]: ...
 
 
+@explained
 def posterior(hmm: Model, x: One | Many, states: Restriction = None) -> Posterior | list[Posterior]:
     """The posterior probabilities of the hidden states and transitions, by forward-backward.
 

@@ -12,8 +12,10 @@ from tinyseq.hmm.observations import Observations
 from tinyseq.hmm.queries.forms import Many, One, Restriction
 from tinyseq.hmm.results import Drawn
 from tinyseq.random import Rng, as_generator
+from tinyseq.torch_names.settings import explained
 
 
+@explained
 def sample(hmm: Model, length: int | None = None, rng: Rng = None) -> Drawn:
     """Draw a sequence from the model.
 
@@ -54,6 +56,7 @@ def sample_posterior(
 ) -> list[list[Items]]: ...
 
 
+@explained
 def sample_posterior(
     hmm: Model, x: One | Many, n: int = 1, rng: Rng = None, states: Restriction = None
 ) -> list[Items] | list[list[Items]]:

@@ -29,6 +29,7 @@ from tinyseq.nn.chains.chunk_rules import Pair
 from tinyseq.nn.checks import as_ids, as_lengths, as_numbers, check_flags, check_ids
 from tinyseq.nn.module import Module
 from tinyseq.torch_names.other_names import CRF as NAMES
+from tinyseq.torch_names.settings import explained
 
 Tables = tuple[Tensor, Tensor, Tensor]
 Mask = ArrayLike | None  # True where a step is real
@@ -97,6 +98,7 @@ class CRF(Module):
             _closed(self.end, self._open_end),
         )
 
+    @explained
     def log_likelihood(
         self,
         scores: TensorLike,
@@ -158,6 +160,7 @@ class CRF(Module):
         share = 1 / count
         return total(found) * (constant_like(found, share) if is_array(share) else float(share))
 
+    @explained
     def decode(self, scores: TensorLike, lengths: Lengths | None = None, *, mask: Mask = None) -> list[Any]:
         """The most probable tags; of equally good ones, those with the lowest last tag, and so on backward.
 
@@ -177,6 +180,7 @@ class CRF(Module):
         tags = [column[:stop].tolist() for column, stop in zip(path.T, stops, strict=True)]
         return tags[0] if constant(scores).ndim == 2 else tags
 
+    @explained
     def marginals(self, scores: TensorLike, lengths: Lengths | None = None, *, mask: Mask = None) -> Floats:
         """P(tag at each position | scores), shaped as ``scores``; zeros beyond a length.
 

@@ -12,6 +12,7 @@ from tinyseq.hmm.emissions.densities.priors import Conjugate, broadcast, counts,
 from tinyseq.hmm.emissions.draws import free_shares, require_shares, shares
 from tinyseq.hmm.emissions.emission import Priors
 from tinyseq.hmm.model.probabilities import Table, plain
+from tinyseq.torch_names.settings import explained
 
 
 class Counts(Conjugate):
@@ -46,6 +47,7 @@ class Poisson(Counts):
     arrays = ("rates",)
     conjugate = ("rates",)
 
+    @explained
     def __init__(self, rates: TensorLike) -> None:
         self.rates = self.columns("rates", rates)
         if self.rates.ndim != 2:
@@ -114,6 +116,7 @@ class Multinomial(Counts):
     settings = ("trials",)
     conjugate = ("probabilities",)
 
+    @explained
     def __init__(self, probabilities: TensorLike, trials: int | None = None) -> None:
         self.probabilities = self.taken("probabilities", probabilities)
         if self.probabilities.ndim != 2:

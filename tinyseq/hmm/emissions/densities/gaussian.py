@@ -9,6 +9,7 @@ from tinyseq.hmm.emissions.densities.groups import spread_out
 from tinyseq.hmm.emissions.densities.priors import Conjugate, NormalWishart
 from tinyseq.hmm.emissions.emission import Priors
 from tinyseq.hmm.model.probabilities import Table, plain
+from tinyseq.torch_names.settings import explained
 
 
 class Gaussian(Conjugate):
@@ -42,6 +43,7 @@ class Gaussian(Conjugate):
     settings = ("floor", "covariance_type")
     conjugate = ("means", "covariances")
 
+    @explained
     def __init__(
         self, means: TensorLike, covariances: TensorLike, floor: float | None = None, covariance_type: str | None = None
     ) -> None:

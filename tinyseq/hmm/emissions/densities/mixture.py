@@ -14,6 +14,7 @@ from tinyseq.hmm.emissions.densities.priors import Conjugate, broadcast, counts,
 from tinyseq.hmm.emissions.draws import draw, free_shares, require_shares, shares
 from tinyseq.hmm.emissions.emission import Priors
 from tinyseq.hmm.model.probabilities import Table, log_of, plain
+from tinyseq.torch_names.settings import explained
 
 
 class GaussianMixture(Conjugate):
@@ -43,6 +44,7 @@ class GaussianMixture(Conjugate):
     settings = ("floor", "covariance_type")
     conjugate = ("weights", "means", "covariances")
 
+    @explained
     def __init__(
         self,
         weights: TensorLike,

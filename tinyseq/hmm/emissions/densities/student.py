@@ -11,6 +11,7 @@ from tinyseq.hmm.emissions.densities.gamma import log_gamma
 from tinyseq.hmm.emissions.densities.priors import Conjugate, NormalWishart
 from tinyseq.hmm.emissions.emission import Priors
 from tinyseq.hmm.model.probabilities import Table, plain
+from tinyseq.torch_names.settings import explained
 
 LEAST, MOST = 0.2, 1e6  # the range of degrees of freedom in learning
 STEP = 1e-2  # step in log df for finite differences
@@ -46,6 +47,7 @@ class StudentT(Conjugate):
     settings = ("floor", "covariance_type")
     conjugate = ("means", "scales")
 
+    @explained
     def __init__(
         self,
         means: TensorLike,
