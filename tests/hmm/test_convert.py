@@ -42,7 +42,7 @@ def test_the_unknown_and_float32_survive(tmp_path):
     model.save(tmp_path / "model")
     again = HMM.load(tmp_path / "model")
     assert again.dtype == np.float32
-    assert again.log_likelihood(["never seen"]) == pytest.approx(np.log(0.25))
+    assert again.log_likelihood(["z"]) == pytest.approx(np.log(0.25))
 
 
 @pytest.mark.parametrize("order", [2, 3, 4])
@@ -126,11 +126,11 @@ def test_what_hmmlearn_lacks_is_said():
         random_model(np.random.default_rng(0), 2, 2, 3).to_hmmlearn()
     with pytest.raises(TypeError, match="Given has no counterpart"):
         HMM([1.0], [[1.0]], None).to_hmmlearn()
-    with pytest.raises(TypeError, match="GMMHMM has no counterpart"):
-        HMM.from_hmmlearn(hmmlearn.GMMHMM())
+    with pytest.raises(TypeError, match="dict has no counterpart"):
+        HMM.from_hmmlearn({})
     with pytest.raises(ValueError, match="this CategoricalHMM is not fitted yet"):
         HMM.from_hmmlearn(hmmlearn.CategoricalHMM())
     mixture = hmmlearn.GMMHMM()
     mixture.means_ = np.zeros((1, 1, 1))
-    with pytest.raises(TypeError, match="GMMHMM has no counterpart"):
+    with pytest.raises(ValueError, match="this GMMHMM is not fitted yet"):
         HMM.from_hmmlearn(mixture)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import oracle
 
-from tinyseq.hmm import HMM, Gaussian, Multinomial
+from tinyseq.hmm import HMM, Gaussian, GaussianMixture, Multinomial
 
 hmmlearn = oracle("hmmlearn.hmm")
 
@@ -119,3 +119,21 @@ def test_a_gaussian_model_can_be_used_by_hmmlearn_at_once(kind):
     assert again.emissions.covariance_type == kind
     assert again.log_likelihood(x) == pytest.approx(model.log_likelihood(x))
     other.fit(x)
+
+
+@pytest.mark.parametrize("kind", ["spherical", "diag", "full", "tied"])
+def test_a_mixture_goes_to_hmmlearn_and_back(kind):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 2)) + rng.integers(0, 3, (60, 1))
+    other = hmmlearn.GMMHMM(2, 3, covariance_type=kind, random_state=0, n_iter=3).fit(x)
+    model = HMM.from_hmmlearn(other)
+    assert model.log_likelihood(x) == pytest.approx(other.score(x), rel=1e-9)
+    assert model.viterbi(x).path.tolist() == other.predict(x).tolist()
+    np.testing.assert_allclose(model.posterior(x).states, other.predict_proba(x), rtol=1e-6, atol=1e-9)
+    back = model.to_hmmlearn(learn={"means", "weights"})
+    assert back.score(x) == pytest.approx(other.score(x), rel=1e-9)
+    assert sorted(back.params) == ["m", "w"]
+    back.fit(x)
+    shared = GaussianMixture(np.full((2, 2), 0.5), rng.normal(size=(2, 2, 2)), 2 * np.eye(2), covariance_type="tied")
+    ours = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], shared)
+    assert ours.to_hmmlearn().score(x) == pytest.approx(ours.log_likelihood(x), rel=1e-9)

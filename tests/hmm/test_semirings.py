@@ -79,3 +79,9 @@ def test_what_is_no_semiring_breaks_a_law(text, law):
     wrong = declared(f"WRONG = {text}")["WRONG"]
     with pytest.raises(ts.testing.ContractError, match=law):
         ts.hmm.check_semiring(wrong)
+
+
+@pytest.mark.parametrize(("k", "error"), [(2.0, TypeError), (True, TypeError), ("2", TypeError), (0, ValueError)])
+def test_a_list_of_k_paths_needs_a_whole_number(k, error):
+    with pytest.raises(error, match="k must be"):
+        semirings.KBest(k)

@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import whole
 from tinyseq.autograd.declare import TENSORS
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import host_array, namespace_of
@@ -118,14 +119,14 @@ def KBest(k: int) -> Semiring:
 
     Raises:
         ValueError: for k < 1.
+        TypeError: if k is not a whole number.
 
     Example:
         >>> import numpy as np
         >>> KBest(2).sum(np.array([[-1.0, -3.0], [-2.0, -4.0]]), axis=-1)  # merges the lists (-1, -2) and (-3, -4)
         array([-1., -2.])
     """
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}")
+    k = whole("k", k)
     return Semiring(f"{k}-best", sum=partial(_best, k), one=(0.0, *(-inf,) * (k - 1)))
 
 

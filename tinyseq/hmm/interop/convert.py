@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.hmm.emissions import Categorical, Emission, Gaussian, Multinomial, Poisson, kinds
+from tinyseq.hmm.emissions import Categorical, Emission, Gaussian, GaussianMixture, Multinomial, Poisson, kinds
 from tinyseq.hmm.emissions.emission import Priors
 from tinyseq.hmm.interop.hmmlearn_priors import settings
 from tinyseq.hmm.model.labels import Labels
@@ -14,7 +14,7 @@ from tinyseq.hmm.model.probabilities import plain
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import read_name, written_name
 
-HMMLEARN = ("CategoricalHMM", "GaussianHMM", "MultinomialHMM", "PoissonHMM")
+HMMLEARN = ("CategoricalHMM", "GaussianHMM", "GMMHMM", "MultinomialHMM", "PoissonHMM")
 
 
 def saved(hmm: Model) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -79,6 +79,14 @@ def from_hmmlearn(model: Any) -> Parameters:
             covariances = covariances[:, 0] if shape == "spherical" else covariances[0]
         emission = Gaussian(model.means_, covariances, covariance_type=shape)
         return Parameters(model.startprob_, model.transmat_, emission)
+    if hasattr(model, "weights_") and hasattr(model, "means_"):
+        covariances, shape = np.asarray(model.covars_), model.covariance_type
+        if shape == "tied":  # one matrix for all components of a state, where we have one for all states
+            covariances = np.repeat(covariances[:, None], model.weights_.shape[1], axis=1)
+        emission = GaussianMixture(
+            model.weights_, model.means_, covariances, covariance_type="full" if shape == "tied" else shape
+        )
+        return Parameters(model.startprob_, model.transmat_, emission)
     if type(model).__name__ in HMMLEARN:
         raise ValueError(f"this {type(model).__name__} is not fitted yet: it has no tables to convert")
     raise TypeError(f"{type(model).__name__} has no counterpart here; convert one of {', '.join(HMMLEARN)}")
@@ -113,6 +121,12 @@ def to_hmmlearn(source: Model, priors: Priors | None = None, learn: Collection[s
         made = hmm.GaussianHMM(size, emission.covariance_type, init_params="", **own)
         made.n_features = emission.size  # set by its own fit
         made.means_, made.covars_ = plain(emission.means).copy(), plain(emission.covariances).copy()
+    elif isinstance(emission, GaussianMixture):
+        kind, covariances = emission.covariance_type, plain(emission.covariances)
+        made = hmm.GMMHMM(size, emission.components, covariance_type=kind, init_params="", **own)
+        made.n_features = emission.size
+        made.weights_, made.means_ = plain(emission.weights).copy(), plain(emission.means).copy()
+        made.covars_ = np.tile(covariances, (size, 1, 1)) if kind == "tied" else covariances.copy()
     elif isinstance(emission, Poisson):
         made = hmm.PoissonHMM(size, init_params="", **own)
         made.n_features, made.lambdas_ = emission.size, plain(emission.rates).copy()

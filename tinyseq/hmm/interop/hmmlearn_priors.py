@@ -17,7 +17,7 @@ from tinyseq.hmm.emissions.densities.priors import NormalWishart
 from tinyseq.hmm.learning.priors import Priors
 from tinyseq.hmm.model.parameters import Parameters
 
-LETTERS = {"initial": "s", "transition": "t", "means": "m", "covariances": "c", "rates": "l"}
+LETTERS = {"initial": "s", "transition": "t", "means": "m", "covariances": "c", "rates": "l", "weights": "w"}
 
 
 def hmmlearn_priors(model: Any) -> dict[str, Any]:

@@ -382,7 +382,7 @@ class HMM(SavedModel, metaclass=Explained):
 
     @classmethod
     def from_hmmlearn(cls, model: Any) -> Self:
-        """Convert a fitted hmmlearn model: categorical, Gaussian, multinomial or Poisson.
+        """Convert a fitted hmmlearn model: categorical, Gaussian (also a mixture), multinomial or Poisson.
 
         Args:
             model: the hmmlearn model.
