@@ -233,6 +233,10 @@ tagger = ts.tagging.MostFrequentTag()
         (lambda: ts.viz.automaton(None), "hmm must be a ts.hmm.HMM, got NoneType; as in automaton(hmm)"),
         (lambda: ts.viz.automaton(tagger), "got MostFrequentTag; ts.hmm.HMM.from_labelled(sentences) makes one"),
         (lambda: ts.viz.trellis(tagger, ["a"]), "got MostFrequentTag; ts.hmm.HMM.from_labelled(sentences) makes one"),
+        (
+            lambda: ts.viz.trellis(ts.tagging.HMMTagger(), ["a"]),
+            "got HMMTagger; trellis(tagger.hmm, tagger.log_scores(words)) draws how it decides",
+        ),
         (lambda: ts.viz.trellis(["a"], ["a"]), "got list; the model comes first: trellis(hmm, x)"),
     ],
 )

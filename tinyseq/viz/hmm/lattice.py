@@ -327,7 +327,11 @@ def check_model(hmm: object, cure: str) -> None:
     if not isinstance(hmm, HMM):
         if isinstance(hmm, CRF):
             cure = "ts.viz.trellis(crf, scores) draws a CRF"
-        if hasattr(hmm, "tag"):
+        if hasattr(hmm, "log_scores"):
+            cure = (
+                "trellis(tagger.hmm, tagger.log_scores(words)) draws how it decides, and automaton(tagger.hmm) its tags"
+            )
+        elif hasattr(hmm, "tag"):
             cure = "ts.hmm.HMM.from_labelled(sentences) makes one of what a tagger has learnt from"
         raise TypeError(f"hmm must be a ts.hmm.HMM, got {type(hmm).__name__}; {cure}")
 
