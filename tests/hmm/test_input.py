@@ -471,6 +471,23 @@ def test_a_transposed_table_of_emissions_is_told_by_its_shape():
         HMM([0.5, 0.5], np.full((2, 2), 0.5), np.full((3, 2), 0.5))
 
 
+@pytest.mark.parametrize("ask", ["log_likelihood", "viterbi", "posterior", "fit_em", "entropy", "filter"])
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros((2, 3, 1), int), r"got \(3, 1\); a column of symbols is sequence\[:, 0\]"),
+        (np.zeros((2, 3, 4), int), r"must have shape \(T,\), got \(3, 4\)"),
+        ([np.zeros((2, 1), int), np.zeros(3, int)], r"sequence 0: .* got \(2, 1\); a column of symbols"),
+        ([[0, 1], np.zeros((1, 1))], r"sequence 1: .* got \(1, 1\)"),
+    ],
+    ids=["columns", "cube", "list", "mixed"],
+)
+def test_arrays_of_symbols_with_too_many_axes_are_named(ask, x, message):
+    """NumPy said that operands could not be broadcast together."""
+    with pytest.raises(ValueError, match=message):
+        getattr(HMM([0.3, 0.7], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]]), ask)(x)
+
+
 @given(x=st.lists(st.text("abz", max_size=3), min_size=1, max_size=3))
 @example(["ab", "az"])
 def test_strings_of_letters_are_sequences_whichever_letters_are_known(x):

@@ -123,8 +123,13 @@ class Categorical(Emission):
         """Convert names or ids to ids, and None to V.
 
         Raises:
-            ValueError: for a symbol that the model does not know, with sequence and position.
+            ValueError: for a symbol that the model does not know, with sequence and position; for arrays of more axes.
         """
+        for i, sequence in enumerate(sequences):
+            shape = sequence.shape if isinstance(sequence, np.ndarray) else (1,)
+            if len(shape) != 1:
+                cure = "; a column of symbols is sequence[:, 0]" if shape[1:] == (1,) else ""
+                raise ValueError(f"sequence {i}: an array of symbols must have shape (T,), got {shape}{cure}")
         lengths = [len(sequence) for sequence in sequences]
         together = np.concatenate(sequences) if set(map(type, sequences)) == {np.ndarray} else None
         if together is not None and together.dtype.kind in "iu":
