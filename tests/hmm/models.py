@@ -66,4 +66,4 @@ def enumerated(model, x, known=None):
         return Scores(tuple(map(np.log, initial)), np.log(model.transition), emission, end)
 
 
-SEQUENCES = st.lists(st.lists(st.sampled_from([*SYMBOLS, None, "never seen"]), max_size=4), min_size=1, max_size=4)
+SEQUENCES = st.lists(st.lists(st.sampled_from([*SYMBOLS, None, "?"]), max_size=4), min_size=1, max_size=4)

@@ -54,6 +54,7 @@ ALLOWED = {
     ("*", "Many"): "`list[Any]` is a list of whatever elements, as lists are invariant; elements of `One` are hashable",
     ("*.HMM.initial()", "Any"): "one table, or for n > 2 a tuple of them; `Table | Any` completes as the table",
     ("*.HMM.emission()", "Any"): "a table, or a model without one; `Table | Any` completes as the table",
+    ("*.HMM.sample()", "Any"): "a `Drawn`, whose observations and states are lists or arrays of whatever type",
     ("*.HMM.*_hmmlearn*", "Any"): ELSEWHERE,
     ("*.hmmlearn_priors*", "Any"): ELSEWHERE,
     ("tinyseq.nn.chains.crf.CRF.decode()", "Any"): AXES,
