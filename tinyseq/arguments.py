@@ -328,6 +328,6 @@ def listed(name: str, value: Any, expected: str) -> list[Any]:
         Traceback (most recent call last):
         TypeError: symbols must be a string or a list of symbols, got 5
     """
-    if not isinstance(value, Iterable):
+    if not isinstance(value, Iterable) or getattr(value, "shape", None) == ():
         raise TypeError(f"{name} must be {expected}, got {shown(value)}")
     return list(value)

@@ -93,7 +93,7 @@ class Observations:
         states = _array(states)
         known = [states] if self.one or not hasattr(states, "__len__") else list(map(_array, states))
         for part in known:
-            if part is not None and not hasattr(part, "__len__"):
+            if part is not None and (not hasattr(part, "__len__") or getattr(part, "shape", None) == ()):
                 raise TypeError(f"states must hold None, a state or a set of states for each step of x, got {part!r}")
         if len(known) == len(self.rows.lengths):
             known = [[None] * n if part is None else part for part, n in zip(known, self.rows.lengths, strict=True)]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple, Unpack
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import listed, whole
 from tinyseq.hmm.interop.estimator import HMMEstimator, Settings
 from tinyseq.hmm.interop.estimator_inputs import Given, samples
 from tinyseq.hmm.model.hmm import HMM
@@ -105,7 +105,7 @@ def compare(
         >>> compare(data, [1, 2, 3], restarts=3, random_state=0).best().states
         2
     """
-    sizes = [whole("states", size) for size in states]
+    sizes = [whole("states", size) for size in listed("states", states, "a list of numbers of states")]
     if not sizes:
         raise ValueError("states must contain at least one number of states")
     found = []

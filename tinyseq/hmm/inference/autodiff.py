@@ -104,7 +104,7 @@ def _run(node: Any, semiring: Semiring, initial: Any, transition: Any, emission:
     if single:
         emission = emission[:, None]
     steps, size = emission.shape[:2]
-    stops = np.full(size, steps) if lengths is None else host_array(lengths).astype(np.intp)  # a copy
+    stops = np.full(size, steps) if lengths is None else host_array(lengths).astype(np.intp).reshape(-1)  # a copy
     parts = (*tables, transition, emission, *(() if end is None else (end,)))
     # All scores are packed into one vector, so that forward-backward runs once, not once for each table.
     scores = FUNCTIONS["concatenate"]([part.reshape(-1) for part in parts])

@@ -22,9 +22,9 @@ from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.ops.moves.shape import reshape
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import host_array, namespace_of
-from tinyseq.hmm.inference.chain_arguments import as_precise_as, checked, in_double
+from tinyseq.hmm.inference.chain_arguments import as_precise_as, checked, in_double, warn_of_probabilities
 from tinyseq.hmm.inference.known import any_possible
-from tinyseq.hmm.inference.semirings import LOG, Semiring, Value
+from tinyseq.hmm.inference.semirings import LOG, MAX, Semiring, Value
 
 Initial = TensorLike | tuple[TensorLike, ...]
 
@@ -77,6 +77,8 @@ def chain(
     """
     scores = checked(initial, transition, emission, end, semiring, lengths)
     tables, transition, emission, end = in_double(*scores)
+    if semiring in (LOG, MAX):
+        warn_of_probabilities(tables, transition, "pass np.log(...), or semiring=SUM_PRODUCT or MAX_PRODUCT")
     steps = emission.shape[0]
     stops = np.full(emission.shape[1:-1][int(semiring.pairs) :], steps) if lengths is None else host_array(lengths)
     if any_possible(stops < steps):

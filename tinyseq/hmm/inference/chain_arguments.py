@@ -1,10 +1,12 @@
 """The arguments of `tinyseq.hmm.chain`: checks, and their precision."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from tinyseq.arguments import shown
+from tinyseq.autograd.anomaly import frames_inside
 from tinyseq.autograd.tensor import Tensor, constant
 from tinyseq.backend import host_array, namespace_of
 from tinyseq.hmm.inference.semirings import Semiring
@@ -15,12 +17,10 @@ NARROW = {"e", "f"}  # NumPy's characters of float16 and float32
 
 def checked(initial: Any, transition: Any, emission: Any, end: Any, semiring: Semiring, lengths: Any) -> Scores:
     """Convert the scores to tensors, and check their shapes."""
-    if not isinstance(semiring, Semiring):
-        cure = f"; call it, as in {semiring.__name__}(...)" if callable(semiring) else ""
-        raise TypeError(f"semiring must be a Semiring, such as ts.hmm.semirings.LOG, got {shown(semiring)}{cure}")
-    tables = tuple(constant(table) for table in (initial if isinstance(initial, tuple) else (initial,)))
-    transition, emission = constant(transition), constant(emission)
-    end = None if end is None else constant(end)
+    require_semiring(semiring)
+    tables = tuple(_scores("initial", table) for table in (initial if isinstance(initial, tuple) else (initial,)))
+    transition, emission = _scores("transition", transition), _scores("emission", emission)
+    end = None if end is None else _scores("end", end)
     n, own = len(tables) + 1, int(semiring.pairs)
     if emission.ndim not in (2 + own, 3 + own):
         raise ValueError(f"emission must have shape (T, K) or (T, B, K), got {emission.shape}")
@@ -50,6 +50,39 @@ def checked(initial: Any, transition: Any, emission: Any, end: Any, semiring: Se
                 f"lengths must lie in 0..{emission.shape[0]}, the length of emission, got {found.tolist()}"
             )
     return tables, transition, emission, end
+
+
+def require_semiring(semiring: object) -> None:
+    """Raise a TypeError for anything but a semiring."""
+    if not isinstance(semiring, Semiring):
+        cure = f"; call it, as in {getattr(semiring, '__name__', 'KBest')}(...)" if callable(semiring) else ""
+        raise TypeError(f"semiring must be a Semiring, such as ts.hmm.semirings.LOG, got {shown(semiring)}{cure}")
+
+
+def _scores(name: str, table: Any) -> Tensor:
+    try:
+        return constant(table)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from None
+
+
+def warn_of_probabilities(tables: tuple[Tensor, ...], transition: Tensor, cure: str) -> None:
+    """Warn of tables in place of their logarithms: their rows sum to 1, and not all entries are alike, or 0 and 1.
+
+    Only on the host, where looking at values is free; what is recorded for a compiled step is not looked at either.
+    """
+    if isinstance(transition._array, np.ndarray) and np.ptp(transition._array) == 0:
+        return
+    for table in (*tables, transition):
+        values = table._array
+        if not isinstance(values, np.ndarray) or not values.size or not (values >= 0).all():
+            return
+        if (np.abs(values.sum(axis=-1) - 1) > 1e-5).any() or not ((values > 0) & (values < 1)).any():
+            return
+    warnings.warn(
+        f"initial and transition look like probabilities, where their logarithms are expected; {cure}",
+        stacklevel=1 + frames_inside(),
+    )
 
 
 def in_double(tables: tuple[Tensor, ...], transition: Tensor, emission: Tensor, end: Tensor | None) -> Scores:

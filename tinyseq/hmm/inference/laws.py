@@ -8,6 +8,7 @@ import numpy as np
 from tinyseq.arguments import whole
 from tinyseq.backend import to_numpy
 from tinyseq.hmm.inference.chain import chain
+from tinyseq.hmm.inference.chain_arguments import require_semiring
 from tinyseq.hmm.inference.semirings import Semiring, Value
 from tinyseq.testing.properties import ContractError
 
@@ -32,6 +33,7 @@ def check_semiring(semiring: Semiring, trials: int = 20) -> None:
         Traceback (most recent call last):
         tinyseq.testing.properties.ContractError: mean: joining in two steps gives ...
     """
+    require_semiring(semiring)
     for seed in range(whole("trials", trials)):
         with np.errstate(invalid="ignore"):
             check_laws(semiring, seed)

@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import shown, text, whole
 from tinyseq.autograd.declare import TENSORS
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import host_array, namespace_of
@@ -76,6 +76,12 @@ class Semiring:
     zero: float = -inf
     one: float | tuple[float, ...] = 0.0
     pairs: bool = False
+
+    def __post_init__(self) -> None:
+        text("name", self.name)
+        for name, function in (("sum", self.sum), ("times", self.times)):
+            if not callable(function):
+                raise TypeError(f"{name} must be a function, got {shown(function)}")
 
     def __repr__(self) -> str:
         return f"Semiring({self.name})"

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NoReturn, Self, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import order_refused, refuses_order, whole
+from tinyseq.arguments import number, order_refused, refuses_order, whole
 from tinyseq.hmm.emissions import Gaussian
 from tinyseq.hmm.emissions.densities.covariances import KINDS, shape_of
 from tinyseq.hmm.emissions.emission import Priors
@@ -144,6 +144,7 @@ class HMMEstimator(metaclass=Hinted):
         for name, least in (("n_features", 1), ("random_state", 0)):
             if not isinstance(getattr(self, name), np.random.RandomState | np.random.Generator | None):
                 whole(name, getattr(self, name), least)
+        number("tol", self.tol)
         x = samples(X, lengths, self._vectors())
         if not sum(map(len, x.sequences)):
             raise ValueError("X holds no observations to learn from")
@@ -192,7 +193,7 @@ class HMMEstimator(metaclass=Hinted):
 
     def _vectors(self) -> bool:
         """Whether observations are vectors, not symbols."""
-        if self.emission not in ("categorical", *KINDS):
+        if not isinstance(self.emission, str) or self.emission not in ("categorical", *KINDS):
             raise ValueError(f"emission must be 'categorical' or one of {', '.join(KINDS)}; got {self.emission!r}")
         return self.emission != "categorical"
 

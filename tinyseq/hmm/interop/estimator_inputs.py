@@ -87,7 +87,7 @@ def labels(y: Any, lengths: Sequence[int] | None, x: Samples) -> list[Any]:
         column[:] = list(values.ravel()) if isinstance(values, np.ndarray) else values
         found = _split(column if isinstance(values, list | tuple) else np.asarray(values).ravel(), lengths, "y")
     else:
-        found = [_values(part) for part in values]
+        found = [_values(part) if hasattr(part, "__len__") else part for part in values]
     if not all(hasattr(part, "__len__") for part in found) or [len(part) for part in found] != [
         len(part) for part in x.sequences
     ]:

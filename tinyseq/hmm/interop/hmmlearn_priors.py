@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import listed
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import Categorical, Gaussian
 from tinyseq.hmm.emissions.densities.priors import NormalWishart
@@ -108,13 +109,13 @@ def _same(name: str, weights: Array) -> float:
 
 def _letters(model: Parameters, learn: Collection[str]) -> str:
     """What is learned, in hmmlearn's letters."""
-    names = {learn} if isinstance(learn, str) else set(learn)
+    names = {learn} if isinstance(learn, str) else set(listed("learn", learn, "a name, or a set of names"))
     letters = LETTERS if model.emissions.learnable else LETTERS | {"emission": "e"}
     if "probabilities" in model.emissions.learnable:
         letters = letters | {"probabilities": "e"}
     if "emission" in names and model.emissions.learnable:
         names = names - {"emission"} | set(model.emissions.learnable)
-    unknown = sorted(names - letters.keys() - {"end"})
+    unknown = sorted(names - letters.keys() - {"end"}, key=repr)
     if unknown:
         raise TypeError(f"hmmlearn has no letter for learn={unknown[0]!r}")
     return "".join(letter for name, letter in letters.items() if name in names)

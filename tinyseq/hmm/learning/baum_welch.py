@@ -6,12 +6,13 @@ The likelihood never decreases; zero probabilities stay zero. With priors, it is
 of the priors that never decreases (`tinyseq.hmm.learning.priors`).
 """
 
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import listed, number, whole
 from tinyseq.hmm.emissions.emission import Priors as PriorValues
 from tinyseq.hmm.inference.passes.dispatch import Expected, expectations
 from tinyseq.hmm.learning.initialisation import shuffled
@@ -329,7 +330,9 @@ def _climb(
     priors: PriorValues | None,
 ) -> Climb:
     """A climb from a model, after a check of what it is to learn from."""
-    learn = _names(learn, model)
+    learn, tolerance = _names(learn, model), number("tolerance", tolerance)
+    if math.isnan(tolerance):
+        raise ValueError("tolerance must be a number, got nan")
     data = Observations(model, sequences, states, name="sequences")
     if not len(data.rows.data):
         raise ValueError("sequences hold no observation to learn from")
@@ -366,7 +369,10 @@ def _names(learn: Collection[str], model: Parameters) -> frozenset[str]:
     Raises:
         ValueError: for an unknown name; for hmmlearn's letters, the error says what to write instead.
     """
-    found = frozenset({learn} if isinstance(learn, str) else learn)
+    names = [learn] if isinstance(learn, str) else listed("learn", learn, "a name, or a set of names")
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(f"learn must be a name, or a set of names, got {learn!r}")
+    found = frozenset(names)
     known = ("initial", "transition", "emission", "end", *model.emissions.learnable)
     unknown = sorted(found - set(known))
     if unknown:

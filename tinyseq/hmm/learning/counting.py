@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import apart, as_pairs, whole
+from tinyseq.arguments import apart, as_pairs, listed, number, whole
 from tinyseq.backend import Array
 from tinyseq.hmm.model.labels import Labels
 
@@ -47,7 +47,10 @@ def labelled_tables(
     if isinstance(n, list | tuple):
         raise apart("HMM.from_labelled")
     n = whole("n", n, 2)
-    pairs = [[_pair(item, i, t, sequence) for t, item in enumerate(sequence)] for i, sequence in enumerate(sequences)]
+    pairs = []
+    for i, sequence in enumerate(listed("sequences", sequences, "a list of sequences of pairs (symbol, state)")):
+        items = sequence if isinstance(sequence, str) else listed(f"sequences[{i}]", sequence, "a list of pairs")
+        pairs.append([_pair(item, i, t, sequence) for t, item in enumerate(items)])
     tags = _names(states, (tag for sequence in pairs for _, tag in sequence), "states")
     words = _names(symbols, (word for sequence in pairs for word, _ in sequence), "symbols")
     if unknown is not None and unknown not in words:
@@ -62,7 +65,7 @@ def labelled_tables(
         except ValueError as error:
             raise ValueError(f"sequence {i}, {error}") from None
     counts = count(paths, made, (len(tags), len(words)), n)
-    smooth, smooth_symbols = smoother(smoothing), smoother(emission_smoothing)
+    smooth, smooth_symbols = smoother(smoothing), smoother(emission_smoothing, "emission_smoothing")
     initial, transition = tables(smooth(counts.transition))
     stop = None
     if end:
@@ -90,7 +93,7 @@ def _pair(item: Any, i: int, t: int, sequence: Any) -> tuple[Any, Any]:
 def _names(given: Sequence[Hashable] | None, found: Iterable[Hashable], kind: str) -> list[Any]:
     """The given names; by default those that occur, sorted if possible."""
     if given is not None:
-        return list(given)
+        return listed(kind, given, "a list of names")
     names = list(dict.fromkeys(name for name in found if name is not None))
     if not names:
         raise ValueError(f"the sequences hold no {kind}")
@@ -136,7 +139,7 @@ def tables(transition: Array) -> tuple[tuple[Array, ...], Array]:
     return tuple(initial), transition[(slice(size),) * (n - 1)]
 
 
-def smoother(smoothing: Smoothing) -> Callable[[Array], Array]:
+def smoother(smoothing: Smoothing, name: str = "smoothing") -> Callable[[Array], Array]:
     """The smoothing function with a given name.
 
     Raises:
@@ -145,9 +148,9 @@ def smoother(smoothing: Smoothing) -> Callable[[Array], Array]:
     if callable(smoothing):
         return smoothing
     known = {None: maximum_likelihood, "witten-bell": witten_bell, "deleted-interpolation": deleted_interpolation}
-    if smoothing not in known:
+    if not isinstance(smoothing, str | None) or smoothing not in known:
         names = ", ".join(repr(name) for name in known)
-        raise ValueError(f"smoothing must be one of {names}, or a function such as AddK(0.1); got {smoothing!r}")
+        raise ValueError(f"{name} must be one of {names}, or a function such as AddK(0.1); got {smoothing!r}")
     return known[smoothing]
 
 
@@ -184,7 +187,7 @@ class AddK:
     """
 
     def __init__(self, k: float) -> None:
-        if not k > 0:
+        if not number("k", k) > 0:
             raise ValueError(f"k must be positive, got {k}")
         self.k = k
 

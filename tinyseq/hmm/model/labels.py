@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyseq.arguments import listed
 from tinyseq.backend import Array
 from tinyseq.io.names import kept_name
 
@@ -34,7 +35,8 @@ class Labels(Sequence[Any]):
 
     def __init__(self, names: Iterable[Hashable] | None, size: int, kind: str) -> None:
         self.named = names is not None
-        self.names = tuple(range(size) if names is None else (kept_name(name, f"{kind}'s name") for name in names))
+        given = range(size) if names is None else listed(f"{kind}s", names, "a list of names")
+        self.names = tuple(given if names is None else (kept_name(name, f"{kind}'s name") for name in given))
         self.kind = kind
         self._ids: dict[Hashable, int] = {name: i for i, name in enumerate(self.names)}
         if len(self.names) != size:

@@ -5,8 +5,9 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from tinyseq.autograd.tensor import Tensor, TensorLike
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.hmm.emissions import Categorical, Emission, Given
+from tinyseq.hmm.inference.chain_arguments import warn_of_probabilities
 from tinyseq.hmm.inference.passes.score_tables import Arcs
 from tinyseq.hmm.model.labels import Labels
 from tinyseq.hmm.model.probabilities import Probabilities, Table, as_table, in_recording, plain
@@ -84,6 +85,9 @@ class Parameters:
         for i, table in enumerate(tables):
             _check_scores(model._name(i), table)
         _check_scores("transition", transition)
+        if not in_recording(transition, *tables):
+            logs = tuple(constant(plain(table)) for table in tables)
+            warn_of_probabilities(logs, constant(plain(transition)), "HMM(...) takes probabilities")
         if end is not None:
             _check_scores("end", end)
         return model
@@ -189,6 +193,18 @@ class Model(Protocol):
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
         """A model with these parameters."""
+
+
+def parameters_of(name: str, model: object) -> Parameters:
+    """The tables of an argument that must be a model.
+
+    Raises:
+        TypeError: it is none.
+    """
+    found = getattr(model, "parameters", None)
+    if not isinstance(found, Parameters):
+        raise TypeError(f"{name} must be a ts.hmm.HMM, got {type(model).__name__}")
+    return found
 
 
 def _taken(

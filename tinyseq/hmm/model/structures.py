@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.backend import Array, on_host
+from tinyseq.backend import Array
 from tinyseq.hmm.emissions import Categorical, Emission, Shared
 from tinyseq.hmm.emissions.draws import require_shares
 from tinyseq.hmm.model.labels import Labels
 from tinyseq.hmm.model.parameters import Parameters
+from tinyseq.hmm.model.probabilities import as_table, plain
 
 
 def left_to_right(
@@ -68,7 +69,8 @@ def semi_markov(
     """See `HMM.semi_markov`."""
     size = _states(emission)
     names = Labels(states, size, "state")
-    initial, jumps, durations = (np.asarray(on_host(table), dtype=np.float64) for table in (initial, jumps, durations))
+    initial, jumps = _numbers("initial", initial), _numbers("jumps", jumps)
+    durations = _numbers("durations", durations)
     if durations.ndim != 2 or len(durations) != size or not durations.size:
         raise ValueError(
             f"durations must have shape ({size}, longest), as emission has {size} states; got {durations.shape}"
@@ -86,7 +88,7 @@ def semi_markov(
     transition = np.kron(np.eye(size), np.eye(longest, k=-1))  # count down by one
     transition[::longest] = (jumps[:, :, None] * durations).reshape(size, -1)
     if not isinstance(emission, Emission):
-        emission = Categorical(np.asarray(on_host(emission), dtype=np.float64), symbols)
+        emission = Categorical(_numbers("emission", emission), symbols)
     elif symbols is not None:
         raise ValueError("symbols go with an emission table, not with an emission model")
     shared = Shared(emission, np.repeat(np.arange(size), longest))
@@ -95,7 +97,18 @@ def semi_markov(
 
 
 def _states(emission: Any) -> int:
-    return emission.states if isinstance(emission, Emission) else len(emission)
+    """The number of states of emissions; a table has a row for each."""
+    if isinstance(emission, Emission):
+        return emission.states
+    table = _numbers("emission", emission)
+    if table.ndim != 2:
+        raise ValueError(f"emission must have shape (states, symbols), got {table.shape}")
+    return len(table)
+
+
+def _numbers(name: str, value: Any) -> Array:
+    """An array of numbers, without gradients."""
+    return np.asarray(plain(as_table(value, name)), dtype=np.float64)
 
 
 def _each(name: str, value: Any, size: int) -> Array:
@@ -104,7 +117,7 @@ def _each(name: str, value: Any, size: int) -> Array:
     Raises:
         ValueError: if there are too few or too many, or one is not a probability.
     """
-    found = np.asarray(on_host(value), dtype=np.float64)
+    found = _numbers(name, value)
     if found.shape not in ((), (size,)) or not ((found >= 0) & (found <= 1)).all():
         raise ValueError(f"{name} must be a probability or one for each of {size} states, got {value!r}")
     return np.full(size, found) if found.ndim == 0 else found

@@ -15,7 +15,7 @@ from tinyseq.backend import Array
 from tinyseq.hmm.inference.chain import chain
 from tinyseq.hmm.inference.passes import dispatch
 from tinyseq.hmm.inference.semirings import Expectation
-from tinyseq.hmm.model.parameters import Model, Parameters
+from tinyseq.hmm.model.parameters import Model, Parameters, parameters_of
 from tinyseq.hmm.model.probabilities import exact, plain
 from tinyseq.hmm.model.stationary import stationary
 from tinyseq.hmm.observations import Observations
@@ -81,8 +81,9 @@ def path_divergence(p: Model, q: Model, x: One | Many, states: Restriction = Non
         >>> round(path_divergence(p, q, [None] * 3).kl, 4)  # two steps of 0.9 log 1.8 + 0.1 log 0.2
         0.7361
     """
-    one, other = Observations(p.parameters, x, states), Observations(q.parameters, x, states)
-    _check_states(p.parameters, q.parameters)
+    models = parameters_of("p", p), parameters_of("q", q)
+    _check_states(*models)
+    one, other = (Observations(model, x, states) for model in models)
     with no_grad():
         total, mean, lost = _expected_difference(one, other)
         under_q = dispatch.log_likelihood(other.arcs, other.scores, other.batch)
@@ -118,7 +119,7 @@ def divergence_rate(p: Model, q: Model) -> Divergence:
         >>> round(divergence_rate(p, q).kl, 4)
         0.3681
     """
-    one, other = p.parameters, q.parameters
+    one, other = parameters_of("p", p), parameters_of("q", q)
     _check_states(one, other)
     for model in (one, other):
         if model.longest is not None:
@@ -164,6 +165,8 @@ def sampled_divergence(
         >>> bool(abs(found.kl - 0.3681) < 3 * found.kl_error), round(found.kl_error, 3)
         (True, 0.015)
     """
+    for name, model in (("p", p), ("q", q)):
+        parameters_of(name, model)
     samples, rng = whole("samples", samples, 2), as_generator(rng)
     drawn = [sample(p, length, rng).observations for _ in range(samples)]
     log_p, log_q = (np.asarray(plain(log_likelihood(model, drawn))) for model in (p, q))

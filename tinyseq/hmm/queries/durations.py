@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import listed, whole
 from tinyseq.backend import Array
 from tinyseq.hmm.interop import notebook
 from tinyseq.hmm.model.parameters import Model, Parameters
@@ -68,9 +68,10 @@ def durations(hmm: Model, longest: int = 20, of: Sequence[Hashable] | None = Non
     model, longest = hmm.parameters, whole("longest", longest, 1)
     if model.longest is not None:
         raise ValueError(f"the transitions vary with time, for up to {model.longest} steps: so do durations")
-    groups = list(model.states) if of is None else list(of) if isinstance(of, Iterable) else [[]]
+    named = "a list with the name of each state's group, such as a string"
+    groups = list(model.states) if of is None else listed("of", of, named)
     if not all(isinstance(group, Hashable) for group in groups):
-        raise TypeError(f"of must be a list with the name of each state's group, such as a string, got {of!r}")
+        raise TypeError(f"of must be {named}, got {of!r}")
     if len(groups) != len(model.states):
         raise ValueError(f"of must name a group for each of {len(model.states)} states, got {len(groups)} names")
     names = list(dict.fromkeys(groups))
@@ -121,7 +122,7 @@ def observed_durations(
     """
     runs: list[tuple[Any, int]] = []
     seen: dict[Any, None] = {}
-    if isinstance(paths, str) or not isinstance(paths, Iterable):
+    if isinstance(paths, str) or not isinstance(paths, Iterable) or getattr(paths, "shape", None) == ():
         raise TypeError(f"paths must be a list of paths, got {paths!r}; pass [path] for a single one")
     for path in paths:
         if not hasattr(path, "__len__"):
@@ -131,7 +132,9 @@ def observed_durations(
         edges = [0, *(t for t in range(1, len(states)) if states[t] != states[t - 1]), len(states)]
         stays = [(states[a], b - a) for a, b in pairwise(edges) if b > a]
         runs += stays if cut else stays[1:-1]
-    kept = list(seen if names is None else names)
+    kept = list(seen if names is None else listed("names", names, "a list of states"))
+    if not all(isinstance(name, Hashable) for name in kept):
+        raise TypeError(f"names must be a list of states, got {names!r}")
     most = max([length for _, length in runs], default=1) if longest is None else whole("longest", longest, 1)
     counts, totals = np.zeros((len(kept), most)), np.zeros(len(kept), dtype=np.intp)
     place = {name: i for i, name in enumerate(kept)}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tinyseq.arguments import whole
 from tinyseq.backend import Array
 from tinyseq.hmm.inference.passes.algebras import LogSpace, log_sum
-from tinyseq.hmm.model.parameters import Model, Parameters
+from tinyseq.hmm.model.parameters import Model, Parameters, parameters_of
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.observations import Observations
 from tinyseq.hmm.queries.forms import Many, One, Restriction
@@ -43,7 +43,7 @@ class Filter:
     """
 
     def __init__(self, hmm: Model) -> None:
-        self._parameters = hmm.parameters
+        self._parameters = parameters_of("hmm", hmm)
         self._message: Array = np.zeros(())  # log P(the last n - 1 states | observations)
         self.steps = 0
         self.log_likelihood = 0.0
@@ -184,7 +184,7 @@ def forward_table(
                [0.3105, 0.041 ],
                [0.023 , 0.0975]])
     """
-    if scale not in SCALES:
+    if not isinstance(scale, str) or scale not in SCALES:
         raise ValueError(f"scale must be one of {', '.join(map(repr, SCALES))}, got {scale!r}")
     seen, tables, _ = _forward(hmm.parameters, x, states)
     found = []

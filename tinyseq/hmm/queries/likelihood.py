@@ -13,7 +13,7 @@ from tinyseq.hmm.inference.passes import dispatch
 from tinyseq.hmm.inference.semirings import Entropy
 from tinyseq.hmm.model.parameters import Model
 from tinyseq.hmm.model.probabilities import exact
-from tinyseq.hmm.observations import Observations
+from tinyseq.hmm.observations import Observations, check_sequence
 from tinyseq.hmm.queries.forms import Many, One, Restriction
 from tinyseq.torch_names.settings import explained
 
@@ -94,6 +94,7 @@ def probability(
         return _exponential(dispatch.log_likelihood(seen.arcs, seen.scores, seen.batch))
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise TypeError(f"given must be a pair (x, states), with None for unknown states; got {given!r}")
+    check_sequence(given[0], "given[0]")
     known = _alone(hmm, *given)
     both = seen.and_given(known)
     condition = dispatch.log_likelihood(known.arcs, known.scores, known.batch)
@@ -139,6 +140,7 @@ def entropy(hmm: Model, x: One | Many, states: Restriction = None) -> float | np
 
 def _alone(hmm: Model, x: One, states: Restriction) -> Observations:
     """One sequence, as the only one of a list; a string is a sequence of letters there too, and no single word."""
+    check_sequence(x, "x")
     x = list(x) if isinstance(x, str) else x
     return Observations(hmm.parameters, [x], None if states is None else [states])
 

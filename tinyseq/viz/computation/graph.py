@@ -90,9 +90,7 @@ def graph(
     title = text("title", title)
     if not is_list(inputs):
         raise TypeError(f"inputs must be a list, what each time step reads; got {shown(inputs)}")
-    if not isinstance(names, Mapping | None) or not all(
-        isinstance(tensor, Tensor) for tensor in (names or {}).values()
-    ):
+    if not isinstance(names, Mapping | None):
         raise TypeError(f'names must be a mapping from names to tensors, as {{"W": w}}; got {shown(names)}')
     settings = defaults(gradients=gradients, values=values, legend=legend, font_size=font_size, size=size)
     with settings as chosen, _without_collection():

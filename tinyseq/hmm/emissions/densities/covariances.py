@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import number
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.densities.density import Density
 from tinyseq.hmm.emissions.densities.priors import NormalWishart
@@ -33,7 +34,7 @@ def kind_of(covariances: Any, given: str | None) -> str:
     Raises:
         ValueError: for an unknown kind.
     """
-    if given is not None and given not in KINDS:
+    if not isinstance(given, str | None) or (given is not None and given not in KINDS):
         raise ValueError(f"covariance_type must be one of {', '.join(map(repr, KINDS))}; got {given!r}")
     return given or ("full" if covariances.ndim == 3 else "diag")
 
@@ -242,9 +243,9 @@ def taken(means: Any, spreads: Any, name: str, given: str | None, floor: float |
     means = Density.columns("means", means)
     if means.ndim != 2:
         raise ValueError(f"means must have shape (states, D), or (states,) if D = 1; got {means.shape}")
-    if floor is not None and not floor >= 0:
+    if floor is not None and not number("floor", floor) >= 0:
         raise ValueError(f"floor must not be negative, got {floor}")
-    spreads = (Density.taken if given == "spherical" else Density.columns)(name, spreads)
+    spreads = (Density.taken if isinstance(given, str) and given == "spherical" else Density.columns)(name, spreads)
     kind, (states, size) = kind_of(spreads, given), means.shape
     wanted = shape_of(kind, states, size)
     if spreads.shape != wanted:

@@ -4,6 +4,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from tinyseq.arguments import number
 from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import Array
@@ -67,14 +68,15 @@ class GaussianMixture(Conjugate):
                 f"means must have shape ({states}, {self.components}, D), as weights are {self.weights.shape}; got "
                 f"{shape}"
             )
-        self.covariance_type = covariance_type or ("full" if values.ndim == 4 else "diag")
+        implied = "full" if values.ndim == 4 else "diag"
+        self.covariance_type = kinds.kind_of(values, implied if covariance_type is None else covariance_type)
         if self.covariance_type == "diag" and values.ndim == 2:
             values = values[..., None]
         one = kinds.shape_of(self.covariance_type, self.components, shape[2])
         wanted = one if self.covariance_type == "tied" else (states, *one)
         if values.shape != wanted:
             raise ValueError(f"covariances must have shape {wanted}, as means are {shape}; got {values.shape}")
-        self.covariances, self.floor = values, None if floor is None else float(floor)
+        self.covariances, self.floor = values, None if floor is None else number("floor", floor)
         self.shared = ("covariances",) if self.covariance_type == "tied" else ()
         super().__init__(states, shape[2])
         self._single()  # raises an error if a covariance is invalid
