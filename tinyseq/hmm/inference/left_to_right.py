@@ -112,7 +112,11 @@ def _shifted(message: Value, void: Value, by: int) -> Value:
 
 @recorded_whole
 def _forward(xp: Any, initial: Any, emission: Any, skips: Any) -> Any:
-    """The messages after 0, 1, ..., T observations, (T + 1, B, S)."""
+    """The messages after 0, 1, ..., T observations, (T + 1, B, S).
+
+    It is `_trellis` in the log semiring, on arrays of any library. By its ops, a step takes many times as long; and
+    the driver of `passes` is NumPy's alone.
+    """
     steps, size, states = emission.shape
     lowest = xp.asarray(xp.finfo(emission.dtype).min, dtype=emission.dtype)
     messages = xp.full((steps + 1, size, states + 2), -_INF, dtype=emission.dtype)  # two states that are never reached
