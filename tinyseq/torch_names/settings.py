@@ -156,6 +156,6 @@ class Explained(Hinted):
 
 def with_cure(error: Exception, settings: dict[str, Any], called: Callable[..., Any]) -> None:
     """Append the replacement to an error about a keyword argument that was passed in this call."""
-    found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-    if found and found[1] in settings and str(error).endswith("'"):
-        error.args = (f"{error}{setting(found[1], inspect.signature(called).parameters)}",)
+    found = re.fullmatch(r"(.*unexpected keyword argument '(\w+)')(\. Did you mean '\w+'\?)?", str(error))
+    if found and found[2] in settings:  # from 3.13, Python names what is spelled like it
+        error.args = (f"{found[1]}{setting(found[2], inspect.signature(called).parameters) or found[3] or ''}",)
