@@ -21,14 +21,14 @@ from tinyseq.viz.content.values import identity
 
 @dataclass(eq=False)
 class Role:
-    """What the arguments with one number are, of all boxes of one slot.
+    """What an argument is at all time steps: the one with this number of all boxes of a slot.
 
     Attributes:
         slot, number: that of the boxes, and that of the argument.
         state: the slot of the state that they take from another step; None if they take none.
         delay: how many steps later that is, if it is known.
         mixed: whether they are a state at some steps and other data at others, as in a decoder fed right letters.
-        computed: whether other steps take what they compute where one takes a constant, as a memory that has been read.
+        computed: whether other steps take what they compute where one takes a constant, as of a memory read before.
         beside: of values that an op made of a state, the roles of the other constants it is made of.
         same_as: the first role that takes the same arrays in all columns, as of x[t] that is read twice; None for that.
         is_input: whether the constants that they take are inputs; told by the first role.
@@ -48,7 +48,7 @@ class Role:
 
     @property
     def first(self) -> "Role":
-        """The first role that takes the same arrays, if it is not this one."""
+        """The first role that takes the same arrays: this one, if no earlier one does."""
         return self.same_as or self
 
     def data(self, what: str = "data") -> Slot:
