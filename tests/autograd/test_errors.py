@@ -1,11 +1,13 @@
 """Every misuse has its own error: it names the op, the argument and the shapes, and says what to do."""
 
+import re
+
 import array_api_strict
 import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.autograd.declare import FUNCTIONS, OPS, op
+from tinyseq.autograd.declare import EXTENSIONS, FUNCTIONS, OPS, op
 
 
 def leaf(values, **settings):
@@ -496,3 +498,57 @@ def test_functions_whose_formula_is_of_real_numbers_refuse_complex_ones(name):
     z = ts.tensor([[1 + 2j, 0.5], [0.5, 3 - 1j]])
     with pytest.raises(TypeError, match=r"takes real numbers, got complex128"):
         FUNCTIONS[name](*([z, z] if name in ("vdot", "float_power") else [z]))
+
+
+# -- functions of an op that give something else than an array of the right shape --------------------------------------
+
+
+def passing_on(rule=lambda xp, g: g, forward=lambda xp, x: x * 1.0, **declared):
+    """An op that is not registered for good."""
+    name = "passing_on"
+    made = op(name, forward, vjp=rule, **declared)
+    for names in (OPS, FUNCTIONS, EXTENSIONS):
+        del names[name]
+    return made
+
+
+WRONG_GRADIENTS = {
+    "nothing": (lambda xp, g: None, TypeError, "is there a return missing"),
+    "number": (lambda xp, g: 2.0, TypeError, "gave float, not an array"),
+    "list": (lambda xp, g: [1.0, 2.0, 3.0], TypeError, "gave list, not an array"),
+    "transposed": (
+        lambda xp, g: xp.reshape(g, (3, 2)),
+        AssertionError,
+        r"shape \(3, 2\) for argument 0 of shape \(2, 3\)",
+    ),
+    "flat": (lambda xp, g: xp.reshape(g, (6,)), AssertionError, r"shape \(6,\) for argument 0 of shape \(2, 3\)"),
+}
+
+
+@pytest.mark.parametrize("broadcasts", [False, True])
+@pytest.mark.parametrize("of_leaf", [False, True])
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("found", WRONG_GRADIENTS)
+def test_a_rule_that_gives_no_array_of_the_right_shape_is_named(found, create_graph, of_leaf, broadcasts):
+    rule, kind, words = WRONG_GRADIENTS[found]
+    x = ts.ones((2, 3)).requires_grad_()
+    y = passing_on(rule, broadcasts=broadcasts)(x if of_leaf else x * 2.0)
+    with pytest.raises(kind, match="passing_on") as caught:
+        ts.grad(y.sum(), [x], create_graph=create_graph)
+    assert re.search(words, str(caught.value))
+    del caught
+
+
+@pytest.mark.parametrize("result", [None, [1.0, 2.0], (), "text", object()], ids=str)
+def test_a_forward_function_that_gives_no_array_is_named(result):
+    for x in (ts.ones(2), ts.ones(2).requires_grad_()):
+        for arguments, forward in (((x,), lambda xp, x: result), ((x, x), lambda xp, x, y: result)):
+            rule = (lambda xp, g: g,) * len(arguments)
+            with pytest.raises(TypeError, match=r"forward function of passing_on gave .*, not an array"):
+                passing_on(rule, forward)(*arguments)
+
+
+@pytest.mark.parametrize("result", [1.0, 2, True, np.float32(3.0), np.ones(2)], ids=repr)
+def test_a_forward_function_may_give_numbers(result):
+    x = ts.ones(2).requires_grad_()
+    assert passing_on(lambda xp, g: xp.broadcast_to(g, (2,)), lambda xp, x: result)(x).numpy() == pytest.approx(result)

@@ -10,7 +10,7 @@ from tinyseq.autograd.hooks import hooked
 from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of
-from tinyseq.backend.sums import summed_to
+from tinyseq.backend.sums import is_spread, summed_to
 
 # At least this many uses are multiplied together. With all of them, the copies would come from outside the cache.
 TOGETHER = 16
@@ -76,7 +76,7 @@ class Accumulator:
         Returns:
             Whether it was added.
         """
-        if g.size > FEW or not op.broadcasts or g.dtype is not leaf.dtype:
+        if g.size > FEW or not op.broadcasts or g.dtype is not leaf.dtype or not is_spread(g.shape, leaf.shape):
             return False
         self.add((leaf, g.shape), g)
         return True
@@ -131,9 +131,11 @@ def fitted(xp: Any, g: Any, shape: Shape, dtype: Any, op: Op, i: int) -> Any:
     """A gradient in its input's shape and dtype."""
     if g.shape != shape:
         if not op.broadcasts:
-            given = f"shape {g.shape} for argument {i} of shape {shape}"
-            raise AssertionError(f"the VJP of {op.name} gave {given}; broadcasts=True is for ops that broadcast")
-        g = summed_to(xp, g, shape)
+            raise misshapen(op, i, g, shape)
+        try:
+            g = summed_to(xp, g, shape)
+        except ValueError:
+            raise misshapen(op, i, g, shape) from None
     if g.dtype == dtype:
         return g
     raw = g._array if isinstance(g, Tensor) else g
@@ -143,3 +145,17 @@ def fitted(xp: Any, g: Any, shape: Shape, dtype: Any, op: Op, i: int) -> Any:
             "compute with the real and the imaginary parts, as two tensors"
         )
     return xp.astype(g, dtype)
+
+
+def misshapen(op: Op, i: int, g: Any, shape: Shape) -> AssertionError:
+    """The error for a gradient of the wrong shape."""
+    return AssertionError(
+        f"the VJP of {op.name} gave shape {tuple(g.shape)} for argument {i} of shape {shape}; give it the shape of the "
+        "argument, as by xp.broadcast_to after a reduction. broadcasts=True is for ops that broadcast, and sums"
+    )
+
+
+def no_array(op: Op, i: int, g: Any) -> TypeError:
+    """The error for a rule that gives no array."""
+    found = "nothing: is there a return missing?" if g is None else f"{type(g).__name__}, not an array of xp"
+    return TypeError(f"the VJP of {op.name} for argument {i} gave {found}")

@@ -6,7 +6,7 @@ from typing import Any
 from tinyseq.autograd.anomaly import anomaly_label, check_forward
 from tinyseq.autograd.calls.errors import EXPLAINED, explained
 from tinyseq.autograd.calls.op_settings import by_name, settings_of
-from tinyseq.autograd.calls.operands import NUMBERS, constants, operand, operands, own
+from tinyseq.autograd.calls.operands import NUMBERS, as_array, constants, operand, operands, own
 from tinyseq.autograd.graph import Node, Output, Parent
 from tinyseq.autograd.modes import MODE, Label, tick
 from tinyseq.autograd.record.op import Kernels, Op
@@ -36,8 +36,8 @@ def _unary(record: Op) -> Callable[..., Any]:
             out = kernels[kind](a)
         except EXPLAINED as error:
             raise explained(record, (a,), error) from error
-        if type(out) is not kind:  # NumPy returns a scalar for a 0-d array
-            out = NAMESPACES[kind].asarray(out)
+        if type(out) is not kind:
+            out = as_array(record, NAMESPACES[kind], out)
         label = MODE.get().plain
         if label is None:
             return _checked(record, (a,), (parent,), out)
@@ -63,7 +63,7 @@ def _unary_with_slope(record: Op, with_slope: Callable[..., Any]) -> Callable[..
         except EXPLAINED as error:
             raise explained(record, (a,), error) from error
         if type(out) is not kind:
-            out = NAMESPACES[kind].asarray(out)
+            out = as_array(record, NAMESPACES[kind], out)
         if label is None:
             return _checked(record, (a,), (parent,), out)
         return _recorded(out, record, (parent,), (out, slope), label) if recorded else _constant(out)
@@ -100,7 +100,7 @@ def _binary(record: Op) -> Callable[..., Any]:
         except EXPLAINED as error:
             raise explained(record, (a, b), error) from error
         if type(out) is not kind:
-            out = NAMESPACES[kind].asarray(out)
+            out = as_array(record, NAMESPACES[kind], out)
         label = MODE.get().plain
         if label is None:
             return _checked(record, (a, b), (p, q), out)
@@ -221,7 +221,7 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
         out = record.forward(xp, *raw, **settings)
     except EXPLAINED as error:
         raise explained(record, raw, error, settings) from error
-    outs = out if record.outputs else [out if type(out) in NAMESPACES else xp.asarray(out)]
+    outs = out if record.outputs else [out if type(out) in NAMESPACES else as_array(record, xp, out)]
     mode = MODE.get()
     if mode.anomaly:
         check_forward(record.name, raw, outs, mode.label)

@@ -58,6 +58,15 @@ def _spread_axes(spread: tuple[int, ...], shape: tuple[int, ...]) -> tuple[tuple
     return axes, prod(spread[one] for one in axes)
 
 
+@lru_cache(maxsize=1 << 12)
+def is_spread(spread: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether an array of one shape can be summed to the other, or broadcast to it."""
+    try:
+        return np.broadcast_shapes(spread, shape) in (spread, shape)
+    except ValueError:
+        return False
+
+
 def sum_in_blocks(xp: Any, x: Array, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
     """`total` of a NumPy array with many terms, in stages from the smallest distance in memory to the largest."""
     axes = _axes(axis, x.ndim)

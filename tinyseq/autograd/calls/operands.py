@@ -101,6 +101,14 @@ def operands(record: Op, args: Sequence[Any]) -> list[tuple[Any, Parent | None]]
     return pairs
 
 
+def as_array(record: Op, xp: Any, value: Any) -> Any:
+    """The result of an op as an array: NumPy returns a scalar for one of no axis."""
+    if not isinstance(value, np.generic | Tensor) and type(value) not in NUMBERS and type(value) not in NAMESPACES:
+        cure = "; declare outputs=True" if isinstance(value, list | tuple) else ""
+        raise TypeError(f"the forward function of {record.name} gave {type(value).__name__}, not an array of xp{cure}")
+    return xp.asarray(value)
+
+
 def constants(raw: Sequence[Any], edges: Sequence[Parent | None]) -> tuple[Any, ...]:
     """The constants among the arguments, and None for the others; nothing if there are none."""
     return () if all(edges) else tuple([None if edge else value for value, edge in zip(raw, edges, strict=True)])
