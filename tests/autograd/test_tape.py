@@ -1,11 +1,13 @@
 """What backward and grad do: where gradients go, add up, stop, and can be differentiated again."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
 import tinyseq as ts
 from tinyseq.autograd.accumulator import Accumulator
-from tinyseq.autograd.declare import Summed
+from tinyseq.autograd.declare import EXTENSIONS, FUNCTIONS, OPS, Summed
 from tinyseq.autograd.declare import op as declare
 from tinyseq.autograd.graph import ancestors
 
@@ -448,3 +450,57 @@ def test_a_graph_that_was_walked_holds_no_arrays(retain_graph):
     loss.backward(retain_graph=retain_graph)
     held = [a for node in ancestors([loss.node]) for a in (*node.given, *(node.saved or ())) if hasattr(a, "ndim")]
     assert bool(held) is retain_graph
+
+
+# -- inputs without a rule ---------------------------------------------------------------------------------------------
+
+PRODUCTS = {
+    1: (lambda xp, x: x * 3.0, (lambda xp, g, x: 3.0 * g,)),
+    2: (lambda xp, x, y: x * y, (lambda xp, g, x, y: g * y, lambda xp, g, x, y: g * x)),
+    3: (
+        lambda xp, x, y, z: x * y * z,
+        (
+            lambda xp, g, x, y, z: g * y * z,
+            lambda xp, g, x, y, z: g * x * z,
+            lambda xp, g, x, y, z: g * x * y,
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("has_rule", [each for n in PRODUCTS for each in product([True, False], repeat=n)])
+def test_an_input_without_a_rule_is_a_constant(has_rule):
+    forward, rules = PRODUCTS[len(has_rule)]
+    name = "product_of_some"
+    multiplied = declare(
+        name,
+        forward,
+        saves=("x", "y", "z")[: len(has_rule)],
+        vjp=tuple(rule if has else None for rule, has in zip(rules, has_rule, strict=True)),
+        broadcasts=True,
+    )
+    for names in (OPS, FUNCTIONS, EXTENSIONS):
+        del names[name]
+    for needed in product([True, False], repeat=len(has_rule)):
+        inputs = [ts.tensor([2.0 + i, 3.0]).requires_grad_(each) for i, each in enumerate(needed)]
+        alike = [x if has else x.detach() for x, has in zip(inputs, has_rule, strict=True)]
+        y, wanted = multiplied(*inputs), multiplied(*alike)
+        assert y.requires_grad == wanted.requires_grad == any(n and h for n, h in zip(needed, has_rule, strict=True))
+        if not y.requires_grad:
+            continue
+        gradients = []
+        for result in (y, wanted):
+            leaves = [x for x in inputs if x.requires_grad]
+            found = ts.grad((result * result).sum(), leaves, retain_graph=True, allow_unused=True)
+            again = ts.grad(result.sum(), leaves, create_graph=True, allow_unused=True)
+            gradients.append([None if g is None else g.tolist() for g in (*found, *again)])
+        assert gradients[0] == gradients[1]
+        y.sum().backward()
+        assert [x.grad is not None for x in inputs] == [n and h for n, h in zip(needed, has_rule, strict=True)]
+
+
+def test_a_condition_that_requires_grad_gets_none():
+    condition, x = leaf(1.0, 0.0), leaf(1.0, 2.0)
+    ts.where(condition, x, x * 3.0).sum().backward()
+    assert condition.grad is None
+    assert x.grad.tolist() == [1.0, 3.0]

@@ -16,7 +16,7 @@ from tinyseq.backend import NAMESPACES, Array
 
 def public_function(record: Op) -> Callable[..., Any]:
     """The public function, which runs and records the op; the most common signatures have fast paths."""
-    if record.defaults or record.variadic or record.outputs or len(record.inputs) > 2:
+    if record.defaults or record.variadic or record.outputs or record.ignores or len(record.inputs) > 2:
         return _general(record)
     if len(record.inputs) == 2:
         return _binary(record)
@@ -217,6 +217,8 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
     else:
         raw, parents = zip(*operands(record, args), strict=True) if args else ((), ())
         xp = next(NAMESPACES[type(a)] for a in raw if type(a) not in NUMBERS)
+    if record.ignores:
+        parents = tuple([p if rule else None for p, rule in zip(parents, record.rules, strict=True)])
     try:
         out = record.forward(xp, *raw, **settings)
     except EXPLAINED as error:

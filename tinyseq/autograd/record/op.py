@@ -49,6 +49,7 @@ class Op:
             read from the signature of ``forward``.
         variadic: whether it takes any number of inputs.
         rules: the rule of each input, by its position.
+        ignores: whether an input has no rule: it counts as a constant.
         summed: whether one of them is a `Summed`.
         takes: how many saved values a rule takes: 0, 1, 2, or 3 for more of them, or settings too.
         save: from the output and the inputs to what the rules need.
@@ -103,6 +104,7 @@ class Op:
         self.vjp = vjp
         given: tuple[Any, ...] = vjp if type(vjp) is tuple else (vjp,)
         self.rules: Any = ForEach(given[0]) if self.variadic else given
+        self.ignores = type(vjp) is tuple and None in vjp
         self.summed = any(type(rule) is Summed for rule in given)
         self.saves = saves = saves if with_slope is None else ("out", "slope")
         self.takes = 3 if self.defaults else len(saves)
