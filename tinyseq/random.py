@@ -1,6 +1,6 @@
 """The random numbers of initialisers and dropout: one generator, seeded in one place."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -79,15 +79,86 @@ def state() -> Any:
 
 
 @contextmanager
+def noted() -> Iterator[Any]:
+    """Inside the block, note how the numbers of `generator` are drawn, so that `replayed` can draw them again.
+
+    Each draw is noted with the state before it, as other threads may draw in between.
+    """
+    source = generator()
+    if not isinstance(source, np.random.Generator):  # that of a recording
+        yield source.bit_generator.state
+        return
+    notes: list[Any] = []
+    with drawn_from(_Noted(source, notes)):
+        yield notes
+
+
+@contextmanager
 def replayed(earlier: Any) -> Iterator[None]:
-    """Inside the block, repeat the random numbers that followed when `state` returned ``earlier``."""
-    if isinstance(earlier, dict):
-        again: Any = np.random.default_rng()
+    """Inside the block, repeat random numbers: those that `noted` gave notes of, or that followed on a `state`."""
+    if isinstance(earlier, list):
+        again: Any = _Noted(_Repeated(earlier), [])
+    elif isinstance(earlier, dict):
+        again = np.random.default_rng()
         again.bit_generator.state = earlier
     else:  # that of a recording, which draws no numbers of its own
         again = earlier.again()
     with drawn_from(again):
         yield
+
+
+class _Repeated:
+    """Gives noted states one after another, as a generator that others draw from, too."""
+
+    def __init__(self, notes: list[Any]) -> None:
+        self._left = iter(notes)
+
+    @contextmanager
+    def drawing(self, own: Any) -> Iterator[None]:
+        own.state = next(self._left, own.state)
+        yield
+
+
+class _Noted(np.random.Generator):
+    """Draws like a generator, and notes the state before each draw.
+
+    Args:
+        source: the generator, another of this class, or notes.
+        notes: where to.
+    """
+
+    def __init__(self, source: Any, notes: list[Any]) -> None:
+        super().__init__(np.random.PCG64(0) if isinstance(source, _Repeated) else type(source.bit_generator)(0))
+        self._source, self._notes, self._busy = source, notes, False
+
+    @contextmanager
+    def drawing(self, own: Any) -> Iterator[None]:
+        """A draw by another bit generator, which has the state of the source before, and gives it back."""
+        if isinstance(self._source, _Noted | _Repeated):
+            with self._source.drawing(own):
+                self._notes.append(own.state)
+                yield
+            return
+        shared = self._source.bit_generator
+        with shared.lock:  # no other thread draws meanwhile
+            own.state = shared.state
+            self._notes.append(own.state)
+            yield
+            shared.state = own.state
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name.startswith("_") or name in ("bit_generator", "drawing", "spawn") or self._busy or not callable(found):
+            return found
+        return lambda *args, **settings: self._drawn(found, args, settings)
+
+    def _drawn(self, method: Callable[..., Any], args: Any, settings: Any) -> Any:
+        with self.drawing(self.bit_generator):
+            self._busy = True
+            try:
+                return method(*args, **settings)
+            finally:
+                self._busy = False
 
 
 @contextmanager

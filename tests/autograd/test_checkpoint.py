@@ -1,11 +1,14 @@
 """Checkpoints: the plain call's values and gradients, with less kept."""
 
 import gc
+import threading
 import weakref
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tinyseq as ts
 from tinyseq.autograd.graph import Node
@@ -264,3 +267,71 @@ def test_a_function_that_gives_something_else_is_refused():
     y = ts.checkpoint(lambda x: [w @ x] * next(counts), x)
     with pytest.raises(RuntimeError, match="returned 2 tensors, and 3 when it was called again"):
         y[0].sum().backward()
+
+
+DRAWS = {
+    "random": lambda rng: rng.random(2) + 0.5,
+    "single": lambda rng: rng.random(2, dtype=np.float32) + 0.5,
+    "integers": lambda rng: rng.integers(1, 9, size=2, dtype=np.int32).astype(float),
+    "normal": lambda rng: rng.normal(2.0, size=2),
+    "gamma": lambda rng: rng.gamma(2.0, size=2),
+    "choice": lambda rng: rng.choice([1.0, 2.0, 3.0], size=2, replace=False),
+    "permutation": lambda rng: rng.permutation([1.0, 2.0]),
+    "layer": lambda rng: ts.nn.Dropout(0.5)(ts.ones(2)),
+}
+
+
+@given(
+    steps=st.lists(st.sampled_from([*DRAWS, "others", "begin", "end"]), max_size=10),
+    seed=st.integers(0, 9),
+    create_graph=st.booleans(),
+)
+def test_random_numbers_are_drawn_again_whatever_other_threads_draw(steps, seed, create_graph):
+    """`shared` is drawn from as another thread would; parts may hold parts."""
+
+    def function(x, left):
+        while left:
+            step = left.pop(0)
+            if step == "others":
+                shared.random(3)
+            elif step == "begin":
+                inside, left = list(left), []
+                x = part(lambda x, inside=inside: function(x, list(inside)), x)
+            elif step == "end":
+                continue
+            else:
+                x = x * DRAWS[step](ts.random.generator())
+        return x
+
+    results = []
+    for part in (lambda f, x: f(x), ts.checkpoint):
+        shared = ts.manual_seed(seed)
+        x = ts.ones(2).requires_grad_()
+        y = part(lambda x: function(x, list(steps)), x)
+        later = shared.random()
+        if y.requires_grad:
+            (g,) = ts.grad(y.sum(), [x], create_graph=create_graph)
+            np.testing.assert_allclose(g.numpy(), y.numpy(), rtol=1e-14)
+        results.append((y.tolist(), later))
+    assert results[0] == results[1]
+
+
+def test_another_thread_draws_while_a_part_runs():
+    ts.manual_seed(0)
+    dropout, stop = ts.nn.Dropout(0.5), threading.Event()
+
+    def draw():
+        while not stop.is_set():
+            ts.random.generator().random(3)
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        for _ in range(50):
+            x = ts.ones(64).requires_grad_()
+            y = ts.checkpoint(lambda x: dropout(dropout(dropout(x))), x)
+            y.sum().backward()
+            assert x.grad.tolist() == y.tolist()
+    finally:
+        stop.set()
+        thread.join()

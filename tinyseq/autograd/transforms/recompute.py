@@ -17,7 +17,7 @@ from tinyseq.autograd.modes import MODE, enable_grad, tick
 from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, is_recorded, namespace_of
-from tinyseq.random import replayed, state
+from tinyseq.random import noted, replayed
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,7 +29,7 @@ class Segment:
 
     Attributes:
         function, args, settings: the call.
-        random: the state of the random generator before it.
+        random: notes of the random numbers that it drew.
         edges: the graph inputs of the part.
         results: the arrays of the results that depend on them, which a second call must give again.
         made: the time of the call.
@@ -82,7 +82,7 @@ def _check_repeated(before: Sequence[Array], again: Sequence[Array]) -> None:
         raise RuntimeError(
             "checkpoint: the function gave other values when it was called again for its gradient, so something that "
             "it reads has changed: a tensor or an array, the mode of a module (train or eval), or random numbers that "
-            "are not drawn from ts.random.generator(), or by several threads; call backward() before the change"
+            "are not drawn from ts.random.generator(), or by threads of its own; call backward() before the change"
         )
 
 
@@ -168,8 +168,9 @@ def checkpoint(function: Callable[P, R], *args: P.args, **settings: P.kwargs) ->
     """
     if not MODE.get().grad:
         return function(*args, **settings)
-    random, start = state(), tick()
-    result = function(*args, **settings)
+    start = tick()
+    with noted() as random:
+        result = function(*args, **settings)
     outputs = list(_tensors(result))
     edges = _made_of([output.node for output in outputs if output.node is not None], start)
     if not edges:
