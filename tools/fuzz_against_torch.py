@@ -2,11 +2,12 @@
 
     python tools/fuzz_against_torch.py [--programs 10000] [--seed 0] [--only N]
 
-A program takes a few arrays through some twenty steps. Values are used again and again (fan-out), broadcast, indexed,
-reduced, split into several outputs of which some stay unused, and cut out of the graph. Both libraries run the same
-program; a weighted sum of what it ends with is differentiated with respect to its arrays, and a weighted sum of those
-gradients once more. A program that differs is cut down to its shortest beginning that does, printed, and numbered:
-``--only N`` runs it alone. Exits with 1 if there is one.
+A program takes a few arrays through some twenty steps. Some arrays are in single precision, and computed with in
+double, and some have no axis or no elements. Values are used again and again (fan-out), broadcast, indexed, assigned
+to, reduced, multiplied and solved as matrices, split into several outputs of which some stay unused, and cut out of
+the graph. Both libraries run the same program; a weighted sum of what it ends with is differentiated with respect to
+its arrays, and a weighted sum of those gradients once more. A program that differs is cut down to its shortest
+beginning that does, printed, and numbered: ``--only N`` runs it alone. Exits with 1 if there is one.
 
 No two elements that a maximum compares are nearly equal, and nothing stands on a kink, since there each library has a
 rule of its own (ours are in `tests/autograd/test_rules_at_the_edge.py`).
@@ -19,130 +20,14 @@ from typing import Any
 
 import numpy as np
 from programs import as_program
-from random_programs import Program, Values, draw
+from random_programs import Program, Values
+from random_steps import draw
+from torch_steps import both
 
 import tinyseq as ts
 
 TOLERANCE = 1e-8  # times the largest number around
 LAST = 6  # so many of the last values are summed up to be differentiated
-
-
-# -- the steps, in both libraries --------------------------------------------------------------------------------------
-
-
-def both(torch: Any) -> dict[str, tuple[Callable[..., Any], Callable[..., Any]]]:
-    """Each step as a function of our tensors, and as one of PyTorch's."""
-    F = torch.nn.functional
-
-    def same(name: str, theirs: str | None = None) -> tuple[Any, Any]:
-        return getattr(ts, name), getattr(torch, theirs or name)
-
-    def reduced(name: str, theirs: Callable[..., Any]) -> tuple[Any, Any]:
-        ours = getattr(ts, name)
-        return (
-            lambda x, axis, keepdims: ours(x, axis=axis, keepdims=keepdims),
-            lambda x, axis, keepdims: theirs(x, dim=axis, keepdim=keepdims),
-        )
-
-    def along(name: str, theirs: Callable[..., Any]) -> tuple[Any, Any]:
-        ours = getattr(ts, name)
-        return lambda x, axis: ours(x, axis=axis), lambda x, axis: theirs(x, dim=axis)
-
-    def their_index(index: Any) -> Any:
-        return tuple(torch.tensor(part) if isinstance(part, np.ndarray) else part for part in index)
-
-    def product(x: Any, dim: tuple[int, ...], keepdim: bool) -> Any:
-        for axis in sorted(dim, reverse=True):
-            x = torch.prod(x, dim=axis, keepdim=keepdim)
-        return x
-
-    unary = ["tanh", "sigmoid", "sin", "cos", "exp", "expm1", "log1p", "sqrt", "abs", "square", "reciprocal"]
-    unary += ["relu", "erf", "sign", "negative", "arctan", "arcsinh", "log2", "log10"]
-    binary = [
-        "hypot",
-        "arctan2",
-        "add",
-        "subtract",
-        "multiply",
-        "divide",
-        "maximum",
-        "minimum",
-        "pow",
-        "logaddexp",
-        "matmul",
-    ]
-    return {
-        **{name: same(name) for name in unary + binary},
-        "elu": (ts.elu, F.elu),
-        "gelu": (ts.gelu, F.gelu),
-        "leaky_relu": (ts.leaky_relu, F.leaky_relu),
-        "softplus": (ts.softplus, lambda x: torch.logaddexp(x, torch.zeros_like(x))),
-        "log_sigmoid": (ts.log_sigmoid, F.logsigmoid),
-        "clip": (lambda x, low, high: ts.clip(x, low, high), lambda x, low, high: torch.clamp(x, low, high)),
-        "detach": (lambda x: x.detach(), lambda x: x.detach()),
-        "where": (
-            lambda x, y, condition: ts.where(condition, x, y),
-            lambda x, y, condition: torch.where(torch.tensor(condition), x, y),
-        ),
-        "sum": reduced("sum", torch.sum),
-        "mean": reduced("mean", torch.mean),
-        "max": reduced("max", torch.amax),
-        "min": reduced("min", torch.amin),
-        "logsumexp": reduced("logsumexp", torch.logsumexp),
-        "norm": reduced("norm", torch.linalg.vector_norm),
-        "var": reduced("var", lambda x, dim, keepdim: torch.var(x, dim=dim, keepdim=keepdim, correction=0)),
-        "prod": reduced("prod", product),
-        "softmax": along("softmax", torch.softmax),
-        "log_softmax": along("log_softmax", torch.log_softmax),
-        "cumsum": along("cumsum", torch.cumsum),
-        "cumprod": along("cumprod", torch.cumprod),
-        "unbind": along("unbind", torch.unbind),
-        "sort": along("sort", lambda x, dim: torch.sort(x, dim=dim).values),
-        "flip": (lambda x, axis: ts.flip(x, axis=axis), lambda x, axis: torch.flip(x, axis)),
-        "roll": (
-            lambda x, shift, axis: ts.roll(x, shift=shift, axis=axis),
-            lambda x, shift, axis: torch.roll(x, shift, axis),
-        ),
-        "split": (
-            lambda x, sections, axis: ts.split(x, sections, axis=axis),
-            lambda x, sections, axis: torch.split(x, sections, dim=axis),
-        ),
-        "chunk": (lambda x, n, axis: ts.chunk(x, n, axis=axis), lambda x, n, axis: torch.chunk(x, n, dim=axis)),
-        "transpose": (lambda x, order: ts.transpose(x, order), lambda x, order: torch.permute(x, order)),
-        "reshape": (lambda x, shape: ts.reshape(x, shape), lambda x, shape: torch.reshape(x, shape)),
-        "broadcast_to": (lambda x, shape: ts.broadcast_to(x, shape), lambda x, shape: torch.broadcast_to(x, shape)),
-        "pad": (
-            lambda x, widths: ts.pad(x, widths),
-            lambda x, widths: F.pad(x, [n for pair in reversed(widths) for n in pair]),
-        ),
-        "repeat": (
-            lambda x, n, axis: ts.repeat(x, n, axis=axis),
-            lambda x, n, axis: torch.repeat_interleave(x, n, dim=axis),
-        ),
-        "concatenate": (lambda *xs, axis: ts.concatenate(xs, axis=axis), lambda *xs, axis: torch.cat(xs, dim=axis)),
-        "stack": (lambda *xs, axis: ts.stack(xs, axis=axis), lambda *xs, axis: torch.stack(xs, dim=axis)),
-        "getitem": (lambda x, index: x[index], lambda x, index: x[their_index(index)]),
-        "take_along_axis": (
-            lambda x, ids, axis: ts.take_along_axis(x, ids, axis),
-            lambda x, ids, axis: torch.take_along_dim(x, torch.tensor(ids), axis),
-        ),
-        "scatter_add": (
-            lambda x, y, ids: ts.scatter_add(x, ids, y),
-            lambda x, y, ids: torch.index_add(x, 0, torch.tensor(ids), y),
-        ),
-        "index_set": (
-            lambda x, y, ids: ts.index_set(x, ids, y),
-            lambda x, y, ids: torch.index_copy(x, 0, torch.tensor(ids), y),
-        ),
-        "einsum": (
-            lambda *xs, subscripts: ts.einsum(subscripts, *xs),
-            lambda *xs, subscripts: torch.einsum(subscripts, *xs),
-        ),
-        "cross_entropy": (
-            lambda x, targets: ts.nn.cross_entropy(x, targets, reduction="none"),
-            lambda x, targets: F.cross_entropy(x, torch.tensor(targets), reduction="none"),
-        ),
-    }
 
 
 def run(program: Program, functions: dict[str, Any], library: int, values: list[Any]) -> list[Any]:

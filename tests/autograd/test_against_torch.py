@@ -32,7 +32,7 @@ def test_programs_are_the_same_for_the_same_number(fuzzer):
 
 def test_every_step_occurs(fuzzer):
     functions = fuzzer.both(oracle("torch"))
-    programs = [fuzzer.draw(np.random.default_rng([0, number]), functions) for number in range(150)]
+    programs = [fuzzer.draw(np.random.default_rng([0, number]), functions) for number in range(400)]
     assert {step.name for program in programs for step in program.steps} == set(functions)
 
 

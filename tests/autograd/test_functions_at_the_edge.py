@@ -343,3 +343,13 @@ def test_in_half_precision_nothing_overflows_on_the_way(name, size):
     slopes = [ts.grad(y.sum(), each).numpy() for y, each in zip(results, (found, wanted), strict=True)]
     np.testing.assert_allclose(*slopes, rtol=0.02, atol=2e-4)
     assert results[0].dtype == slopes[0].dtype == np.float16
+
+
+@pytest.mark.parametrize("chunks", [1, 2, 5])
+@pytest.mark.parametrize("axis", [0, -2])
+def test_chunks_of_nothing_are_empty(chunks, axis):
+    x = ts.ones((0, 3)).requires_grad_()
+    parts = ts.chunk(x, chunks, axis=axis)
+    assert [part.shape for part in parts] == [(0, 3)] * chunks
+    sum(part.sum() for part in parts).backward()
+    assert x.grad.shape == (0, 3)

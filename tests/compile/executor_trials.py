@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from fuzz_against_torch import both
-from random_programs import draw
+from random_steps import draw
 
 import tinyseq as ts
 from tinyseq.autograd.declare import OPS

@@ -159,6 +159,8 @@ split = op(
 def chunk(x: TensorLike, chunks: int, axis: int = 0) -> list[Tensor]:
     """Split into at most ``chunks`` parts of equal length; the last may be shorter, as in PyTorch.
 
+    An axis of length 0 gives ``chunks`` empty parts.
+
     Args:
         x: the values.
         chunks: the largest number of parts.
@@ -173,8 +175,10 @@ def chunk(x: TensorLike, chunks: int, axis: int = 0) -> list[Tensor]:
         [(2,), (2,), (1,)]
     """
     x = constant(x)
-    length = x.shape[axis]
-    size = -(-length // whole("chunks", chunks))
+    length, chunks = x.shape[axis], whole("chunks", chunks)
+    if not length:
+        return split(x, [0] * chunks, axis=axis)
+    size = -(-length // chunks)
     return split(x, [min(size, length - start) for start in range(0, length, size)], axis=axis)
 
 
