@@ -73,6 +73,16 @@ def test_single_precision_is_refused_with_the_cure():
         assert_gradients(ts.nn.Linear(2, 2), np.ones((1, 2)))
 
 
+@pytest.mark.parametrize("nested", [[np.ones((2, 3)), np.ones(3)], {"x": np.ones(2)}, "text", None], ids=str)
+def test_an_input_that_is_no_array_is_named_with_the_cure(nested):
+    for call in (
+        lambda: assert_gradients(lambda x, p: x * p[0], np.ones(3), nested),
+        lambda: ts.testing.gradcheck(lambda x, p: x * p[0], [np.ones(3), nested]),
+    ):
+        with pytest.raises(TypeError, match=r"input 1: .*lambda x, h, c: f\(x, \(h, c\)\)"):
+            call()
+
+
 @given(strategies.broadcastable(3))
 def test_drawn_groups_broadcast_and_are_leaves(group):
     a, b, c = group

@@ -39,7 +39,7 @@ class Subject:
         inner: "Subject | None" = None,
     ) -> None:
         check_function(fn)
-        tensors = [constant(x) for x in (inputs if isinstance(inputs, tuple | list) else (inputs,))]
+        tensors = [_one(x, i) for i, x in enumerate(inputs if isinstance(inputs, tuple | list) else (inputs,))]
         self.fn, self.inner = fn, inner
         self.name = name or str(getattr(fn, "__name__", type(fn).__name__))
         self.arrays = tuple(to_numpy(x._array) for x in tensors)
@@ -110,6 +110,17 @@ class Subject:
             for row, g in zip(rows, pull([outputs[k]], sources, [upstream]), strict=True):
                 row.append(to_numpy(g._array).reshape(-1))
         return [np.stack(row) if row else np.zeros((0, x.size)) for row, x in zip(rows, sources, strict=True)]
+
+
+def _one(value: TensorLike, i: int) -> Tensor:
+    """An input as a tensor."""
+    try:
+        return constant(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"input {i}: {error}. Each input is one array; for a function that takes nested ones, write "
+            "lambda x, h, c: f(x, (h, c))"
+        ) from error
 
 
 def pull(
