@@ -68,6 +68,30 @@ def test_float32_parameters_stay_float32():
         assert w.dtype == np.float32
 
 
+@cases
+@pytest.mark.parametrize("lr", [float("nan"), float("inf"), -0.1, "fast", None])
+def test_what_is_no_learning_rate_is_refused_when_it_is_set(rule, arguments, lr):
+    """As a schedule may give it."""
+    optimizer = rule([ts.tensor(start(), requires_grad=True)], **arguments)
+    with pytest.raises((ValueError, TypeError), match="lr must"):
+        optimizer.lr = lr
+    assert optimizer.lr == arguments["lr"]
+
+
+@cases
+def test_a_parameter_that_comes_twice_is_updated_once(rule, arguments):
+    results = []
+    for times in (1, 2):
+        w = ts.tensor(start(), requires_grad=True)
+        optimizer = rule([w] * times, **arguments)
+        for _ in range(3):
+            optimizer.zero_grad()
+            loss_of(ts, w).backward()
+            optimizer.step()
+        results.append(w.tolist())
+    assert results[0] == results[1]
+
+
 def test_a_step_between_forward_and_backward_is_an_error():
     w = ts.tensor([1.0, 2.0], requires_grad=True)
     w.grad = ts.ones(2)

@@ -11,6 +11,29 @@ import tinyseq as ts
 REDUCTIONS = st.sampled_from(["mean", "sum", "none"])
 
 
+@pytest.mark.parametrize(
+    "clip",
+    [
+        *(lambda ps, p=p: ts.nn.clip_grad_norm_(ps, 0.5, norm_type=p) for p in (1, 2, 3.5, np.inf)),
+        lambda ps: ts.nn.clip_grad_value_(ps, 0.5),
+    ],
+)
+def test_a_tied_weight_that_comes_twice_is_clipped_once(clip):
+    embedding, readout = ts.nn.Embedding(5, 3), ts.nn.Linear(3, 5)
+    readout.weight = embedding.weight
+    results = []
+    for parameters in (
+        list(ts.nn.ModuleList([embedding, readout]).parameters()),
+        [*embedding.parameters(), *readout.parameters()],
+    ):
+        for parameter in parameters:
+            parameter.grad = None
+        (readout(embedding(np.array([0, 1, 1]))) ** 2).sum().backward()
+        found = clip(parameters)
+        results.append([found, *(p.grad.tolist() for p in (embedding.weight, readout.bias))])
+    assert results[0] == results[1]
+
+
 @given(shape=st.tuples(st.integers(1, 4), st.integers(1, 3)), reduction=REDUCTIONS, seed=st.integers(0, 2**31))
 def test_squared_error_and_its_gradient_are_pytorchs(shape, reduction, seed):
     torch = oracle("torch")

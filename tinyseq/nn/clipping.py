@@ -33,7 +33,8 @@ def clip_grad_norm_(
     threshold, without the root; the norm is meant.) The values are PyTorch's, whose scale is max_norm / (norm + 1e-6).
 
     Args:
-        parameters: tensors whose ``.grad`` is clipped, or a single one; tensors without a gradient are skipped.
+        parameters: tensors whose ``.grad`` is clipped, or a single one; tensors without a gradient are skipped, and one
+            that comes twice, as a tied weight, counts once (in PyTorch twice).
         max_norm: the threshold; infinity computes the norm without clipping.
         norm_type: the p of the p-norm, above 0; ``math.inf`` or ``"inf"`` for the largest absolute value.
         error_if_nonfinite: raise an error if the norm is NaN or infinite. Without it, a norm that is NaN makes every
@@ -219,7 +220,7 @@ def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -
 
 
 def _each(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
-    """The parameters as a list; a single tensor is one parameter, not one for each row."""
+    """The parameters, each once, as tied weights may be named twice; a single tensor is not one for each row."""
     if isinstance(parameters, Module):
         raise TypeError(f"parameters is a {type(parameters).__name__}; give its .parameters()")
     tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
@@ -228,4 +229,4 @@ def _each(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
     for i, p in enumerate(tensors):
         if not isinstance(p, Tensor):
             raise TypeError(f"parameters[{i}] is of type {type(p).__name__}; a tensor is expected")
-    return tensors
+    return list({id(p): p for p in tensors}.values())

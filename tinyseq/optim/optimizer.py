@@ -74,6 +74,10 @@ class Optimizer(metaclass=Explained):
         self.weight_decay = not_negative("weight_decay", weight_decay)
         self.states: list[dict[str, Any]] = [{} for _ in self.parameters]
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; a learning rate, as of a schedule, must be one."""
+        object.__setattr__(self, name, not_negative("lr", value) if name == "lr" else value)
+
     def __repr__(self) -> str:
         return as_called(self)
 
