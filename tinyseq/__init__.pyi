@@ -807,6 +807,8 @@ def cholesky(x: TensorLike, /) -> Tensor:
 def chunk(x: TensorLike, chunks: int, axis: int = 0) -> list[Tensor]:
     """Split into at most ``chunks`` parts of equal length; the last may be shorter, as in PyTorch.
 
+    An axis of length 0 gives ``chunks`` empty parts.
+
     Args:
         x: the values.
         chunks: the largest number of parts.
