@@ -539,7 +539,7 @@ def test_a_rule_that_gives_no_array_of_the_right_shape_is_named(found, create_gr
     del caught
 
 
-@pytest.mark.parametrize("result", [None, [1.0, 2.0], (), "text", object()], ids=str)
+@pytest.mark.parametrize("result", [None, [1.0, 2.0], (), "text", {}], ids=str)
 def test_a_forward_function_that_gives_no_array_is_named(result):
     for x in (ts.ones(2), ts.ones(2).requires_grad_()):
         for arguments, forward in (((x,), lambda xp, x: result), ((x, x), lambda xp, x, y: result)):
