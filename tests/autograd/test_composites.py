@@ -237,7 +237,11 @@ def test_one_hot():
         (lambda x: ts.split(x, 2, axis=1), ValueError, "cannot split a length of 3 into 2 equal parts"),
         (lambda x: ts.split(x, [1, 2], axis=0), ValueError, r"parts of \[1, 2\] add up to 3, but the length is 2"),
         (lambda x: ts.sum(x, axis=5), ValueError, r"sum\(x\(2, 3\), axis=5\).*axis 5 is out of bounds"),
-        (lambda x: ts.take_along_axis(x, [[0], [0], [0]], 1), ValueError, "of the same lengths or 1 but for axis 1"),
+        (
+            lambda x: ts.take_along_axis(x, [[0], [0], [0]], 1),
+            ValueError,
+            "of the same lengths, or of length 1, except along axis 1",
+        ),
         (lambda x: ts.gather(x, 0, [[5]]), IndexError, "index 5 is out of bounds"),
         (
             lambda x: ts.gather(x, 1, [[0]] * 3),

@@ -18,7 +18,7 @@ WIDE: dict[Any, Any] = {np.dtype(np.float32): np.float64, np.dtype(np.complex64)
 
 
 def add_at(out: NDArray[Any], index: Any, values: NDArray[Any]) -> None:
-    """Add values at an index, as ``np.add.at`` does, which is slow but for flat arrays.
+    """Add values at an index, as ``np.add.at`` does, which is slow except for flat arrays.
 
     Args:
         out: an array of zeros, contiguous; what is added is written to it.

@@ -273,7 +273,7 @@ def _together(loop: Loop) -> list[list[Row]]:
 
 
 def _frames(loop: Loop, rows: Sequence[Row]) -> Frames:
-    """The frames around rows of a loop that are done at the same turns, but for the last ones."""
+    """The frames around rows of a loop that are done at the same turns, except for the last ones."""
     frames = [Frame(f"loop{loop.rows[0].name}", f"for t in range({loop.turns})")] if loop.turns > 1 else []
     if not rows[0].steady:
         frames.append(Frame(f"part{rows[0].name}", at_turns(rows[0].turns)))

@@ -87,7 +87,7 @@ def _check_repeated(before: Sequence[Array], again: Sequence[Array]) -> None:
 
 
 def _repeats(before: Array, again: Array) -> bool:
-    """Whether two arrays are equal, but for what sums in another order round."""
+    """Whether two arrays are equal up to the rounding of sums in another order."""
     if before.shape != again.shape or before.dtype != again.dtype:
         return False
     if is_recorded(before):

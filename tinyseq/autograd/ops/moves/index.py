@@ -157,7 +157,7 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = -1) -
     if not fits:
         raise ValueError(
             f"take_along_axis: indices have shape {chosen.shape}, x has shape {x.shape}; give as many axes, "
-            f"of the same lengths or 1 but for axis {axis}"
+            f"of the same lengths, or of length 1, except along axis {axis}"
         )
     return getitem(x, _along(chosen, axis, x.shape))
 
@@ -192,7 +192,7 @@ def gather(x: TensorLike, axis: int, indices: TensorLike) -> Tensor:
     if not fits:
         raise ValueError(
             f"gather: indices have shape {chosen.shape}, x has shape {x.shape}; give as many axes, "
-            f"none longer than x's but for axis {axis}"
+            f"none longer than x's except along axis {axis}"
         )
     return getitem(x, _along(chosen, axis, chosen.shape))
 
