@@ -153,9 +153,3 @@ def misshapen(op: Op, i: int, g: Any, shape: Shape) -> AssertionError:
         f"the VJP of {op.name} gave shape {tuple(g.shape)} for argument {i} of shape {shape}; give it the shape of the "
         "argument, as by xp.broadcast_to after a reduction. broadcasts=True is for ops that broadcast, and sums"
     )
-
-
-def no_array(op: Op, i: int, g: Any) -> TypeError:
-    """The error for a rule that gives no array."""
-    found = "nothing: is there a return missing?" if g is None else f"{type(g).__name__}, not an array of xp"
-    return TypeError(f"the VJP of {op.name} for argument {i} gave {found}")

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from threading import Lock
 from typing import Any, Literal, NamedTuple, overload
 
-from tinyseq.autograd.accumulator import Accumulator, fitted, no_array
+from tinyseq.autograd.accumulator import Accumulator, fitted
 from tinyseq.autograd.anomaly import check_backward
 from tinyseq.autograd.calls.conversion import check_real
 from tinyseq.autograd.calls.errors import freed, mutated
@@ -254,13 +254,9 @@ def walk(
                 gi = rule(xp, g, saved[0])
             else:
                 gi = rule(xp, g, *saved, **node.attrs) if takes else rule(xp, g)
-            try:
-                fits = gi.shape == parent.shape and gi.dtype is parent.dtype
-            except AttributeError:
-                if gi is None and op.opaque:  # this input is not used by the outputs that gradients arrived at
-                    continue
-                raise no_array(op, i, gi) from None
-            if not fits:
+            if gi is None:  # a compiled function: this input is not used by the outputs that gradients arrived at
+                continue
+            if gi.shape != parent.shape or gi.dtype is not parent.dtype:
                 if defers and kind is Leaf and gradients.spread(parent, gi, op):
                     continue
                 gi = fitted(xp, gi, parent.shape, parent.dtype, op, i)

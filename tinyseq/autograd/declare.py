@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any, Literal, TypeVar, overload
 
 from tinyseq.autograd.calls.composites import naming_itself
-from tinyseq.autograd.calls.declared import check_declaration
+from tinyseq.autograd.calls.declared import check_declaration, giving_arrays
 from tinyseq.autograd.calls.docstrings import docstring
 from tinyseq.autograd.calls.whole import takes_whole_numbers
 from tinyseq.autograd.dispatch import apply, public_function
@@ -205,6 +205,7 @@ def op(  # type: ignore[misc]  # the overloads give only the return types; the s
     )
     if not module.startswith("tinyseq."):  # the tests check those
         check_declaration(record)
+        record.rules = giving_arrays(record)
     if name in OPS:
         forget(name)
     OPS[name] = record

@@ -2,12 +2,13 @@
 
 import ast
 import builtins
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
 from tinyseq.autograd.record.axes import Kind
-from tinyseq.autograd.record.op import Op, Summed
+from tinyseq.autograd.record.op import ForEach, Op, Rule, Summed
 
 
 def check_declaration(record: Op) -> None:
@@ -45,6 +46,34 @@ def check_declaration(record: Op) -> None:
             call = ", ".join([*given, *(f"{setting}=..." for setting in settings)])
             takes = str(inspect.signature(rule))
             raise TypeError(f"op {name!r}: the rule for {argument} is called as rule({call}), but takes {takes}")
+
+
+def giving_arrays(record: Op) -> Any:
+    """The rules of an op, each with a TypeError for a result that is no array, such as None without a return."""
+    if record.variadic:
+        return ForEach(_giving_array(record.name, record.rules.rule))
+    rules: list[Rule | Summed | None] = []
+    for i, rule in enumerate(record.rules):
+        if isinstance(rule, Summed):
+            rules.append(Summed(*(_giving_array(record.name, function, i) for function in rule)))
+        else:
+            rules.append(rule and _giving_array(record.name, rule, i))
+    return tuple(rules)
+
+
+def _giving_array(name: str, rule: Rule, i: int | None = None) -> Rule:
+    """The rule for the i-th input, or one that is told for which."""
+
+    @functools.wraps(rule)
+    def call(xp: Any, g: Any, *rest: Any, **settings: Any) -> Any:
+        result = rule(xp, g, *rest, **settings)
+        if hasattr(result, "shape"):
+            return result
+        kind = f"{type(result).__name__}, not an array of xp"
+        found = "nothing: is there a return missing?" if result is None else kind
+        raise TypeError(f"the VJP of {name} for argument {rest[0] if i is None else i} gave {found}")
+
+    return call
 
 
 def _rules(record: Op) -> Iterator[tuple[str, Callable[..., Any]]]:
