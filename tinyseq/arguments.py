@@ -90,9 +90,16 @@ def is_list(value: object) -> bool:
     Example:
         >>> is_list("abc"), is_list(np.ones(3)), is_list(np.ones(())), is_list({1, 2}), is_list({"a": 1})
         (True, True, False, False, False)
+        >>> is_list(np.str_("abc"))
+        True
     """
     listed = hasattr(value, "__len__") and hasattr(value, "__getitem__") and not isinstance(value, Mapping)
-    return listed and getattr(value, "shape", None) != ()
+    return listed and not is_single(value)
+
+
+def is_single(value: object) -> bool:
+    """Whether a value is an array or a tensor of one number; strings of NumPy, which have a shape, are strings."""
+    return getattr(value, "shape", None) == () and not isinstance(value, str | bytes)
 
 
 def dropped(name: str, value: Any) -> float:
@@ -328,6 +335,6 @@ def listed(name: str, value: Any, expected: str) -> list[Any]:
         Traceback (most recent call last):
         TypeError: symbols must be a string or a list of symbols, got 5
     """
-    if not isinstance(value, Iterable) or getattr(value, "shape", None) == ():
+    if not isinstance(value, Iterable) or is_single(value):
         raise TypeError(f"{name} must be {expected}, got {shown(value)}")
     return list(value)

@@ -530,3 +530,13 @@ def test_a_probability_is_of_the_same_sequence_as_the_likelihood(x, known, unkno
     assert model.probability([None] * len(known), states, given=(known, None)) == pytest.approx(
         model.posterior(known).states[0, 0]
     )
+
+
+def test_strings_of_numpy_are_strings():
+    """They have a shape, (), as arrays of one number have."""
+    model = HMM([0.3, 0.7], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]], symbols=np.str_("ab"))
+    assert list(model.symbols) == ["a", "b"]
+    assert model.log_likelihood(np.str_("abb")) == model.log_likelihood("abb")
+    several = list(np.array(["ab", "bba"]))
+    assert model.log_likelihood(several).tolist() == model.log_likelihood(["ab", "bba"]).tolist()
+    assert HMM.from_labelled([[(np.str_("a"), "L")]], states=np.str_("LH"), symbols=np.str_("ab"))

@@ -71,18 +71,19 @@ def warn_of_probabilities(tables: tuple[Tensor, ...], transition: Tensor, cure: 
 
     Only on the host, where looking at values is free; what is recorded for a compiled step is not looked at either.
     """
-    if isinstance(transition._array, np.ndarray) and np.ptp(transition._array) == 0:
+    arrays = [table._array for table in (*tables, transition)]
+    if not all(map(_look_like_probabilities, arrays)) or (arrays[-1] == arrays[-1].flat[0]).all():
         return
-    for table in (*tables, transition):
-        values = table._array
-        if not isinstance(values, np.ndarray) or not values.size or not (values >= 0).all():
-            return
-        if (np.abs(values.sum(axis=-1) - 1) > 1e-5).any() or not ((values > 0) & (values < 1)).any():
-            return
     warnings.warn(
         f"initial and transition look like probabilities, where their logarithms are expected; {cure}",
         stacklevel=1 + frames_inside(),
     )
+
+
+def _look_like_probabilities(values: Any) -> bool:
+    if not isinstance(values, np.ndarray) or not values.size or not (values >= 0).all():
+        return False
+    return bool((np.abs(values.sum(axis=-1) - 1) <= 1e-5).all() and ((values > 0) & (values < 1)).any())
 
 
 def in_double(tables: tuple[Tensor, ...], transition: Tensor, emission: Tensor, end: Tensor | None) -> Scores:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyseq.arguments import is_single
 from tinyseq.autograd.calls.array_like import ArrayLike
 from tinyseq.backend import Array
 from tinyseq.hmm.masks import unmasked
@@ -177,7 +178,7 @@ def _symbols(values: Any, name: str) -> Any:
 def _one(item: Any, i: int, vectors: bool) -> Any:
     """One sequence of a list."""
     name = f"X[{i}]"
-    if not (hasattr(item, "__len__") or hasattr(item, "__array__")) or getattr(item, "shape", None) == ():
+    if not (hasattr(item, "__len__") or hasattr(item, "__array__")) or is_single(item):
         raise ValueError(
             f"{name} must be a sequence, as X is a list of sequences; got {item!r}. Pass [X] if X is one sequence. "
             "Reshape your data, np.reshape(X, (-1, 1)), to pass it as a table of one column"

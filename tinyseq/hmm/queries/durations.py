@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import listed, whole
+from tinyseq.arguments import is_single, listed, whole
 from tinyseq.backend import Array
 from tinyseq.hmm.interop import notebook
 from tinyseq.hmm.model.parameters import Model, Parameters
@@ -122,7 +122,7 @@ def observed_durations(
     """
     runs: list[tuple[Any, int]] = []
     seen: dict[Any, None] = {}
-    if isinstance(paths, str) or not isinstance(paths, Iterable) or getattr(paths, "shape", None) == ():
+    if isinstance(paths, str) or not isinstance(paths, Iterable) or is_single(paths):
         raise TypeError(f"paths must be a list of paths, got {paths!r}; pass [path] for a single one")
     for path in paths:
         if not hasattr(path, "__len__"):
