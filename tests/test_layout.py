@@ -16,7 +16,6 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 FILES = sorted(PACKAGE.rglob("*.py"))
 MOST_FILES = 12  # in a folder, `__init__.py` among them
 MOST_LINES = 400
-EXCEPTIONS: set[str] = set()  # files and folders that are larger, until they are smaller
 
 
 def row(init: Path) -> str:
@@ -38,8 +37,7 @@ def test_a_file_is_short_enough_to_read_and_a_folder_holds_few_enough_files_to_s
     folders = Counter(file.parent.relative_to(PACKAGE).as_posix() for file in FILES)
     larger = {name: count for name, count in files.items() if count > MOST_LINES}
     larger |= {name: count for name, count in folders.items() if count > MOST_FILES}
-    assert {name: count for name, count in larger.items() if name not in EXCEPTIONS} == {}
-    assert sorted(EXCEPTIONS - larger.keys()) == [], "these are small enough now, and no longer exceptions"
+    assert larger == {}
 
 
 def test_the_engine_the_cells_and_the_chain_are_read_in_an_evening():
