@@ -8,6 +8,7 @@ import pytest
 
 import tinyseq as ts
 from tinyseq.autograd.declare import EXTENSIONS, FUNCTIONS, OPS, op
+from tinyseq.torch_names.settings import with_cure
 
 
 def leaf(values, **settings):
@@ -441,6 +442,21 @@ def test_ragged_rows_are_told_from_what_is_no_number():
 )
 def test_an_unknown_keyword_argument_says_which_one_was_meant(call, cure):
     raises(TypeError, f"unexpected keyword argument.*{cure}", call)
+
+
+@pytest.mark.parametrize("suggested", ["", ". Did you mean 'hidden_size'?"])
+def test_a_cure_takes_the_place_of_what_python_suggests(suggested):
+    """From 3.13 on, Python names an argument that is spelled like the unknown one; the cure is ours in all versions."""
+    error = TypeError(f"LSTM.__init__() got an unexpected keyword argument 'hidden_dim'{suggested}")
+    with_cure(error, {"hidden_dim": 4}, ts.nn.LSTM)
+    assert str(error) == "LSTM.__init__() got an unexpected keyword argument 'hidden_dim'; use hidden_size="
+
+
+def test_what_python_suggests_stays_where_there_is_no_cure():
+    text = "f() got an unexpected keyword argument 'xyzzy'. Did you mean 'xyz'?"
+    error = TypeError(text)
+    with_cure(error, {"xyzzy": 4}, lambda q: q)
+    assert str(error) == text
 
 
 OF_REAL_NUMBERS = {

@@ -81,7 +81,7 @@ def warn_of_probabilities(tables: tuple[Tensor, ...], transition: Tensor, cure: 
 
 
 def _look_like_probabilities(values: Any) -> bool:
-    if not isinstance(values, np.ndarray) or not values.size or not (values >= 0).all():
+    if not isinstance(values, np.ndarray) or not (values >= 0).all():
         return False
     return bool((np.abs(values.sum(axis=-1) - 1) <= 1e-5).all() and ((values > 0) & (values < 1)).any())
 
