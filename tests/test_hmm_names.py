@@ -1,6 +1,8 @@
 """Names that users of other HMM and CRF libraries type: on the class and on its objects, errors say what to use."""
 
+import inspect
 import re
+from itertools import product
 
 import numpy as np
 import pytest
@@ -64,6 +66,38 @@ def test_names_of_hmmlearn(kind):
         own = set(vars(ESTIMATOR))  # which a class has not
         assert missing(owner, rest - own) == []
     assert missing(ts.hmm, [kind]) == []
+
+
+METHODS = {  # of hmmlearn, and those that stand for them here
+    "__init__": ["fit_em"],
+    "fit": ["fit_em", "fit_em_steps"],
+    "decode": ["viterbi", "posterior_decode"],
+    "predict": ["viterbi", "posterior_decode"],
+    "predict_proba": ["posterior"],
+    "score": ["log_likelihood", "aic", "bic"],
+    "score_samples": ["posterior", "log_likelihood"],
+    "sample": ["sample"],
+}
+
+
+@pytest.mark.parametrize("kind", ["CategoricalHMM", "GaussianHMM", "PoissonHMM"])
+def test_arguments_of_hmmlearn(kind):
+    """Those that say what the model is like belong to its tables, and are left out."""
+    theirs = getattr(oracle("hmmlearn.hmm"), kind)
+    of_models = {"n_components", "n_features", "algorithm", "implementation", "covariance_type", "min_covar", "self"}
+    unexplained = set()
+    for method, ours in METHODS.items():
+        names = set(inspect.signature(getattr(theirs, method)).parameters) - of_models - {"currstate"}
+        for name, here in product(names, ours):
+            given = [] if here == "sample" or name in ("X", "lengths") else [[0, 1]]
+            try:
+                getattr(MODEL, here)(*given, **{name: None})
+            except TypeError as error:
+                if "unexpected" in str(error) and not re.search(r"; (use|did you mean) \S", str(error)):
+                    unexplained.add((here, name))
+            except Exception:  # it is an argument here, too
+                continue
+    assert unexplained == set()
 
 
 def test_names_of_nltk():

@@ -279,7 +279,8 @@ def test_every_keyword_argument_of_pytorch_is_here_or_its_error_says_what_to_use
             ours(**{parameter.name: None})
         except Exception as error:
             refused = re.search(r"unexpected keyword argument|has no setting", str(error))
-            cures = SETTINGS.get(parameter.name, "\0"), f"did you mean {parameter.name}s=?"
+            cure = SETTINGS.get(parameter.name, "\0")
+            cures = (*([cure] if isinstance(cure, str) else cure), f"did you mean {parameter.name}s=?")
             if refused and parameter.name != "defaults" and not str(error).endswith(cures):
                 unexplained.append(parameter.name)
     assert unexplained == []

@@ -32,6 +32,13 @@ def marked(tmp_path):
     return marked
 
 
+@pytest.mark.parametrize("name", ["seconds", "memory"])
+@pytest.mark.parametrize("value", [-1, 0, 0.0, float("nan"), float("inf"), 1e300, 2**70, True, "1", None, [1]])
+def test_limits_are_positive_numbers_that_a_machine_can_keep(name, value):
+    with pytest.raises((TypeError, ValueError), match=f"^{name} must be"):
+        Limits(**{name: value})
+
+
 FAILING = {
     "sys.exit": ("import sys; sys.exit(0)", "error", "line 2: the submission calls exit() or sys.exit()"),
     "os._exit": ("import os; os._exit(0)", "error", "the process ended with exit status 0"),

@@ -148,6 +148,34 @@ def test_padding_is_not_looked_at(scores_lengths):
         np.testing.assert_array_equal(run(scores._replace(emission=emission), LOG, lengths), wanted)
 
 
+@pytest.mark.parametrize("semiring", [LOG, MAX, SUM_PRODUCT, COUNT, KBest(2), Entropy()], ids=str)
+@given(
+    order=st.integers(2, 4),
+    steps=st.integers(0, 4),
+    lengths=st.none() | st.lists(st.integers(0, 4), max_size=3),
+    end=st.booleans(),
+)
+def test_all_scores_have_a_gradient_also_those_that_no_path_reads(semiring, order, steps, lengths, end):
+    batch = () if lengths is None else (len(lengths),)
+    lengths = lengths and [min(length, steps) for length in lengths]
+    shapes = [*((2,) * i for i in range(1, order + 1)), (steps, *batch, 2), *([(2,)] if end else [])]
+    leaves = [ts.tensor(np.log(np.full(shape, 0.5)), requires_grad=True) for shape in shapes]
+    found = chain(tuple(leaves[: order - 1]), *leaves[order - 1 :], semiring=semiring, lengths=lengths)
+    assert found.shape == (*np.shape(semiring.one), *batch)
+    if semiring is COUNT:  # which has no gradient
+        return
+    found.sum().backward()
+    assert [leaf.grad.shape for leaf in leaves] == shapes
+    if semiring in (LOG, MAX):
+        fast = log_partition if semiring is LOG else best_score
+        again = [leaf.detach().requires_grad_() for leaf in leaves]
+        total = fast(tuple(again[: order - 1]), *again[order - 1 :], lengths=lengths)
+        total.sum().backward()
+        close(found.detach(), total.detach())
+        for slow, quick in zip(leaves, again, strict=True):
+            close(slow.grad, quick.grad)
+
+
 def gradients(scores, semiring, lengths=None):
     """Gradients with respect to emission and transition; one transition table for each step."""
     steps = max(scores.emission.shape[0] - scores.order + 1, 0)

@@ -286,3 +286,12 @@ def test_a_long_batch_in_single_precision_keeps_its_digits():
             parameter.copy_(np.zeros(parameter.shape, dtype))
         found.append(crf.log_likelihood(ts.tensor(scores.astype(dtype)), tags, reduction="none").numpy())
     np.testing.assert_allclose(*found, rtol=1e-6)
+
+
+@pytest.mark.parametrize("by_step", [False, True])
+@pytest.mark.parametrize("reduction", ["sum", "mean", "token_mean"])
+def test_the_mean_of_no_sequences_is_0_as_in_the_losses(reduction, by_step):
+    crf, scores = CRF(3), ts.tensor(np.zeros((4, 0, 3)), requires_grad=True)
+    loss = crf.log_likelihood(scores, np.zeros((4, 0), int), reduction=reduction, by_step=by_step)
+    loss.backward()
+    assert (loss.item(), scores.grad.shape) == (0.0, scores.shape)

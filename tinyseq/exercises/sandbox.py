@@ -14,16 +14,19 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from tinyseq.arguments import number, whole
 from tinyseq.exercises import child
 from tinyseq.exercises.record import Exercise, Outcome, plain
 from tinyseq.exercises.submissions import Submission
 
 MOST_BYTES = 64 << 20  # the most that a submission may send back
+DAY = 86400.0  # seconds
 STARTING = 30.0  # seconds for Python and NumPy to start, even on a busy machine
 SOLUTIONS = Path(__file__).resolve().parent
 SYSTEM = (
@@ -36,12 +39,17 @@ SYSTEM = (
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 
 
-class Limits(NamedTuple):
+@dataclass(frozen=True)
+class Limits:
     """What a submission may use.
 
     Args:
-        seconds: for one function, on all of its inputs; loading the file may take as long again.
+        seconds: for one function, on all of its inputs; loading the file may take as long again. At most a day.
         memory: bytes of address space, where the platform has such a limit.
+
+    Raises:
+        ValueError: a limit is not positive, or too large.
+        TypeError: ``seconds`` is no number, or ``memory`` no whole number.
 
     Example:
         >>> Limits(seconds=2.0).seconds
@@ -50,6 +58,11 @@ class Limits(NamedTuple):
 
     seconds: float = 10.0
     memory: int = 2 << 30
+
+    def __post_init__(self) -> None:
+        if not 0 < number("seconds", self.seconds) <= DAY:
+            raise ValueError(f"seconds must be above 0 and at most {DAY:g}, a day, got {self.seconds}")
+        whole("memory", self.memory, most=sys.maxsize)
 
 
 class Failed(NamedTuple):

@@ -12,7 +12,8 @@ from tinyseq.torch_names.owners import Hinted
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-SETTINGS = {
+_CUT = "a list of sequences, as np.split(x, np.cumsum(lengths)[:-1]) makes"
+SETTINGS: dict[str, str | tuple[str, ...]] = {  # of several, the first whose argument there is
     "activation": "the step's own is tanh, or nonlinearity= of ts.nn.RNN; others are ops, applied to the output",
     **dict.fromkeys(("algorithm", "decoder_algorithm"), "viterbi and posterior_decode are two methods"),
     "affine": "LayerNorm always has its weight and bias",
@@ -46,7 +47,8 @@ SETTINGS = {
     "input": "pass it by position",
     "keepdim": "use keepdims=",
     **dict.fromkeys(("layers", "n_layers"), "use num_layers="),
-    "lengths": "use x=, a list of sequences, as np.split(x, np.cumsum(lengths)[:-1]) makes",
+    "lengths": (f"use x=, {_CUT}", f"use sequences=, {_CUT}"),
+    "X": ("use x=", "use sequences="),
     **dict.fromkeys(("n_components", "n_states"), "the tables say how many states there are; see ts.hmm.HMMEstimator"),
     "layout": "arrays are dense",
     "learning_rate": "use lr=",
@@ -70,8 +72,21 @@ SETTINGS = {
     "other": "pass it by position",
     "out": "results are new tensors; assign the return value",
     "pad": "use pad_width=, pairs (before, after) of all axes from the first",
-    "params": "pass them by position",
+    "params": ("use learn=", "pass them by position"),
+    "init_params": "use learn= for what is learned; it begins with the tables of this model",
     "pin_memory": "leave it out",
+    **{
+        f"{theirs}_{part}": f'use priors=, as priors={{"{ours}": {value}}}'
+        for part in ("prior", "weight")
+        for theirs, ours, value in (
+            ("startprob", "initial", "2.0"),
+            ("transmat", "transition", "2.0"),
+            ("emissionprob", "emission", "2.0"),
+            ("means", "means", "(mean, weight)"),
+            ("covars", "covariances", "(scatter, weight)"),
+            ("lambdas", "rates", "(a, b)"),
+        )
+    },
     "proj_size": "put a ts.nn.Linear after the layer",
     "recurrent_dropout": "use dropout=",
     "reduce": 'use reduction="mean", "sum" or "none"',
@@ -79,6 +94,7 @@ SETTINGS = {
     "return_state": "the layer always returns output, state",
     "rounding_mode": "use x // y, or ts.floor(x / y)",
     "scale_grad_by_freq": "divide the gradient by the counts yourself",
+    **dict.fromkeys(("sample_weight", "weights"), "use sequences=, in which one that counts twice stands twice"),
     "size_average": 'use reduction="mean", "sum" or "none"',
     "sparse": "gradients are dense",
     "target": "pass it by position",
@@ -111,15 +127,17 @@ def setting(name: str, known: Collection[str] | None = None) -> str:
         >>> setting("dim"), setting("gradient", ["values", "gradients"]), setting("colour")
         ('; use axis=', '; did you mean gradients=?', '')
     """
-    cure = SETTINGS.get(name, "")
-    wanted = re.match(r"use (\w+)=", cure)
-    if wanted and (known is None or wanted[1] in known):
-        return f"; {cure}"
+    cures = SETTINGS.get(name, ())
+    general = ""
+    for cure in (cures,) if isinstance(cures, str) else cures:
+        wanted = re.match(r"use (\w+)=", cure)
+        if not wanted:
+            general = f"; {cure}"
+        elif known is None or wanted[1] in known:
+            return f"; {cure}"
     spelled = {each.lower(): each for each in known or ()}
-    near = difflib.get_close_matches(name.lower(), spelled, n=1, cutoff=0.8 if cure else 0.6)
-    if near:
-        return f"; did you mean {spelled[near[0]]}=?"
-    return f"; {cure}" if cure and not wanted else ""
+    near = difflib.get_close_matches(name.lower(), spelled, n=1, cutoff=0.8 if cures else 0.6)
+    return f"; did you mean {spelled[near[0]]}=?" if near else general
 
 
 def explained(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

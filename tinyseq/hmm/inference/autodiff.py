@@ -194,10 +194,7 @@ def _on_best_path(scores: Array, g: Array, shapes: Shapes, n: int, lengths: Any,
 
 def _differentiable_slope(semiring: Semiring, scores: Tensor, g: Tensor, setting: dict[str, Any]) -> Tensor:
     """The gradient through the readable chain, which is differentiable itself."""
-    total = _readable(semiring, scores, **setting)
-    if not total.requires_grad:  # all sequences are empty
-        return scores * 0.0
-    return grad(total, scores, g, create_graph=True)
+    return grad(_readable(semiring, scores, **setting), scores, g, create_graph=True)
 
 
 @recorded_whole

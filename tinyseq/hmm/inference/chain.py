@@ -25,6 +25,7 @@ from tinyseq.backend import host_array, namespace_of
 from tinyseq.hmm.inference.chain_arguments import as_precise_as, checked, in_double, warn_of_probabilities
 from tinyseq.hmm.inference.known import any_possible
 from tinyseq.hmm.inference.semirings import LOG, MAX, Semiring, Value
+from tinyseq.hmm.inference.unread import with_unread
 
 Initial = TensorLike | tuple[TensorLike, ...]
 
@@ -59,7 +60,8 @@ def chain(
 
     Returns:
         The sum over all paths: a number, or (B,). An empty sequence has one path, the empty one, to which
-        ``end`` does not apply. The extra axes of a semiring's weights (`KBest`) come first.
+        ``end`` does not apply. Scores that no path reads have the gradient 0. The extra axes of a semiring's
+        weights (`KBest`) come first.
 
     Raises:
         ValueError: if the shapes do not fit each other.
@@ -85,12 +87,16 @@ def chain(
         emission = _without_padding(emission, stops, semiring)
     # ended[t]: which sequences have t observations, and so all of them in the message at t
     total, ended = None, stops == np.arange(steps + 1).reshape(-1, *(1,) * stops.ndim)
-    now = constant_like(emission, ended)
+    now, n, longest = constant_like(emission, ended), len(tables) + 1, 0
     for t, message in enumerate(messages(tables, transition, emission, semiring=semiring)):
         if any_possible(ended, t):
-            whole = _finished(message, end if t else None, semiring, n=len(tables) + 1)
+            whole, longest = _finished(message, end if t else None, semiring, n), t
             total = whole if total is None else where(now[t], whole, total)
-    return constant(0.0) if total is None else as_precise_as(_still_if_impossible(total, semiring), *scores)
+    if total is None:  # a batch of no sequences
+        total = _finished(_beginning(semiring, emission, n), None, semiring, n)
+    read = (*(longest > i for i in range(n - 1)), longest >= n, longest > 0, longest > 0)
+    unread = [part for part, was in zip((*tables, transition, emission, end), read, strict=True) if not was]
+    return as_precise_as(with_unread(_still_if_impossible(total, semiring), unread), *scores)
 
 
 def messages(

@@ -21,6 +21,7 @@ from tinyseq.autograd.tensor import Tensor, constant, constant_like
 from tinyseq.backend import host_array, recorded_whole
 from tinyseq.hmm.inference.known import all_known, any_possible
 from tinyseq.hmm.inference.semirings import LOG, Semiring, Value
+from tinyseq.hmm.inference.unread import with_unread
 
 _INF = float("inf")
 
@@ -71,7 +72,7 @@ def _by_step(emission: Tensor, skips: Tensor, ends: Tensor, lengths: Any, semiri
             total = whole if total is None else where(constant_like(emission, lengths == t), whole, total)
     if total is None:  # a batch of no sequences
         total = semiring.sum(void, -1)
-    return total
+    return with_unread(total, [] if any_possible(lengths > 0) else [emission])
 
 
 def _beginning(emission: Tensor, semiring: Semiring) -> Tensor:

@@ -31,8 +31,9 @@ class HMM(SavedModel, metaclass=Explained):
     on. The literature calls these first-order and second-order models.
 
     A sequence is a list of symbols, or an array of ids; a list of sequences gives a list of answers. ([] is one empty
-    sequence.) If all symbols are single letters, a string is a sequence of them, and a list of longer strings several
-    sequences, also where ``unknown`` stands for some of their letters. A symbol None is a missing observation.
+    sequence.) If all symbols are single letters, a string is a sequence of them. A list of strings is then one sequence
+    if each is a single letter, ``["a", "b"]``, and else several sequences, ``["ab", "b"]``; with ``unknown`` too, which
+    stands for letters, not for words. A symbol None is a missing observation.
     ``states=`` restricts the hidden states: for each step None (any), a state, or a set of states.
 
     A model does not change: its tables are read-only. Make another model for other tables.

@@ -157,7 +157,7 @@ class CRF(Module):
         if reduction == "none":
             return found[0] if single else found
         count = {"sum": 1, "mean": len(stops), "token_mean": real.sum()}[reduction]
-        share = 1 / count
+        share = 1 / np.maximum(count, 1)  # of no sequences too, the mean is 0, as in the losses
         return total(found) * (constant_like(found, share) if is_array(share) else float(share))
 
     @explained

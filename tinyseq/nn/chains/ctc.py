@@ -126,8 +126,7 @@ def ctc_align(
                 f"sequence {b} has no alignment: {batch.counts[b]} labels in {batch.stops[b]} steps, with a blank "
                 f"between equal labels, score {best.numpy()[b]}"
             )
-        passed = grad(best.sum(), leaf) if best.requires_grad else leaf  # without a step there is no path
-    path = np.argmax(passed.numpy(), axis=-1)
+        path = np.argmax(grad(best.sum(), leaf).numpy(), axis=-1)
     paths = [column[:stop].tolist() for column, stop in zip(path.T, batch.stops, strict=True)]
     return paths[0] if batch.single else paths
 
