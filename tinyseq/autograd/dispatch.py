@@ -6,7 +6,7 @@ from typing import Any
 from tinyseq.autograd.anomaly import anomaly_label, check_forward
 from tinyseq.autograd.calls.errors import EXPLAINED, explained
 from tinyseq.autograd.calls.op_settings import by_name, settings_of
-from tinyseq.autograd.calls.operands import NUMBERS, as_array, constants, operand, operands, own
+from tinyseq.autograd.calls.operands import NUMBERS, as_array, constants, operand, operands
 from tinyseq.autograd.graph import Node, Output, Parent
 from tinyseq.autograd.modes import MODE, Label, tick
 from tinyseq.autograd.record.op import Kernels, Op
@@ -83,12 +83,12 @@ def _binary(record: Op) -> Callable[..., Any]:
         if isinstance(x, Tensor):
             a, p = x._array, x.node
             kind = type(a)
-            b, q = (y._array, y.node) if isinstance(y, Tensor) else (operand(y, a, copies_y, plain), None)
+            b, q = (y._array, y.node) if isinstance(y, Tensor) else (operand(y, a, kind, copies_y, plain), None)
             known = type(b) is kind or type(b) in NUMBERS
         elif isinstance(y, Tensor):
             b, q = y._array, y.node
             kind = type(b)
-            a, p = operand(x, b, copies_x, plain), None
+            a, p = operand(x, b, kind, copies_x, plain), None
             known = a is not None
         else:
             known = False
@@ -109,7 +109,12 @@ def _binary(record: Op) -> Callable[..., Any]:
         kept = (a, b) if both else save(out, a, b) if saves else ()
         if p is not None and q is not None:
             return _recorded(out, record, (p, q), kept, label)
-        given = (a if a is not x else own(a, label), None) if p is None else (None, b if b is not y else own(b, label))
+        constant = a if p is None else b
+        if (constant is x or constant is y) and type(constant) is kind:  # the caller's own array, who may write to it
+            if label.step is None:  # which no drawing shows
+                return _recorded(out, record, (p, q), kept, label)
+            constant = NAMESPACES[kind].asarray(constant, copy=True)
+        given = (constant, None) if p is None else (None, constant)
         return _recorded(out, record, (p, q), kept, label, _NO_ATTRS, given)
 
     return call

@@ -10,12 +10,12 @@ from tinyseq.arguments import check_unmasked
 from tinyseq.autograd.calls.conversion import HELD, holds_numbers
 from tinyseq.autograd.calls.errors import argument, place
 from tinyseq.autograd.graph import Parent
-from tinyseq.autograd.modes import Label
 from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor, constant
 from tinyseq.backend import NAMESPACES, is_array
 
 NUMBERS = frozenset({bool, int, float, complex})  # allowed beside arrays among the raw values of an op
+_NUMPY = np.ndarray
 PLAIN: tuple[type[Any], ...] = (int, float, complex)
 # Python types of the most common NumPy scalars: the conversion takes a third of the time of item().
 NUMPY_NUMBERS: dict[type, type[Any]] = {
@@ -24,14 +24,15 @@ NUMPY_NUMBERS: dict[type, type[Any]] = {
 }
 
 
-def operand(value: Any, like: Any, copies: bool, elementwise: bool) -> Any:
+def operand(value: Any, like: Any, kind: type[Any], copies: bool, elementwise: bool) -> Any:
     """As `beside`, but for an elementwise op numbers become 0-d arrays, with which NumPy computes faster."""
-    kind = type(like)
-    if kind is not np.ndarray:
+    if kind is not _NUMPY:
         return beside(value, kind, copies)
     found = type(value)
     if found is kind:  # the commonest, without a call
-        return (value.copy() if copies else value) if value.dtype.kind in HELD else None
+        if value.dtype is not like.dtype and value.dtype.kind not in HELD:
+            return None
+        return value.copy() if copies else value
     if found in NUMPY_NUMBERS:
         value = NUMPY_NUMBERS[found](value)
     elif found is not float:
@@ -112,13 +113,6 @@ def as_array(record: Op, xp: Any, value: Any) -> Any:
 def constants(raw: Sequence[Any], edges: Sequence[Parent | None]) -> tuple[Any, ...]:
     """The constants among the arguments, and None for the others; nothing if there are none."""
     return () if all(edges) else tuple([None if edge else value for value, edge in zip(raw, edges, strict=True)])
-
-
-def own(raw: Any, label: Label) -> Any:
-    """What the caller gave, to be kept: an array, which its owner may write to, as a copy in a time step, else not."""
-    if type(raw) in NUMBERS:
-        return raw
-    return None if label.step is None else NAMESPACES[type(raw)].asarray(raw, copy=True)
 
 
 def _library(args: Sequence[Any]) -> type | None:

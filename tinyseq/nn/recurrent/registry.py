@@ -47,7 +47,7 @@ class CellRecord:
         return bias_ih if self.own_bias else bias_ih + bias_hh
 
     def step(self, z: Tensor, states: States, weight_hh: Tensor, bias_hh: Tensor | None) -> States:
-        """The states after one time step.
+        """The states after one time step, as the formula gives them; `as_states` checks them.
 
         Args:
             z: (blocks * H, B), W_ih x_t with `input_bias`.
@@ -56,7 +56,8 @@ class CellRecord:
             bias_hh: (blocks * H, 1); None for a network without biases.
         """
         bias = (bias_hh,) if self.own_bias else ()
-        return self.as_states(self.formula(z, *states, weight_hh, *bias), states)
+        after = self.formula(z, *states, weight_hh, *bias)
+        return (after,) if isinstance(after, Tensor) else after
 
     def as_states(self, after: Tensor | States, before: States) -> States:
         """The result of a step, as a tuple with one tensor for each state.
