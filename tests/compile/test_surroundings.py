@@ -3,6 +3,7 @@
 import array
 import ctypes
 import functools
+import importlib
 import os
 import sys
 import types
@@ -44,6 +45,10 @@ class Layer(ts.nn.Module):
     def __init__(self, part):
         self.linear = ts.nn.Linear(1, 1)
         self.part = part
+
+
+class Pointing(ctypes.Structure):
+    _fields_ = [("to", ctypes.POINTER(ctypes.c_double))]
 
 
 def of_class(**attributes):
@@ -126,6 +131,9 @@ STEPS = {
     "attribute of a number": (lambda p: attributed(1.0, p), "{}.part"),
     "attribute of an array": (lambda p: attributed(np.ones(1), p), "{}.part"),
     "weak reference": (weak, "{}().part"),
+    "module": (module_of, "{}.part"),
+    "values of a dict": (lambda p: {"a": p}.values(), "next(iter({}))"),
+    "items of a dict": (lambda p: {"a": p}.items(), "dict({})['a']"),
 }
 
 
@@ -217,6 +225,19 @@ ENDS = {
     "array.array": (lambda v: array.array("d", [v]), "{}[0]", lambda h, v: h.__setitem__(0, v), float),
     "memoryview": (lambda v: memoryview(bytearray([v])), "{}[0]", lambda h, v: h.__setitem__(0, v), int),
     "number of C": (ctypes.c_double, "{}.value", lambda h, v: setattr(h, "value", v), float),
+    "pointer of C": (
+        lambda v: ctypes.pointer(ctypes.c_double(v)),
+        "{}.contents.value",
+        lambda h, v: setattr(h.contents, "value", v),
+        float,
+    ),
+    "structure of C": (
+        lambda v: Pointing(ctypes.pointer(ctypes.c_double(v))),
+        "{}.to[0]",
+        lambda h, v: h.to.__setitem__(0, v),
+        float,
+    ),
+    "module": (module_of, "{}.part", lambda h, v: setattr(h, "part", v), None),
     "weak reference": (weak, "{}().part", lambda h, v: setattr(h(), "part", v), None),
     "environment": (variable, "float(os.environ[{}])", set_variable, float),
     "variable of the environment": (variable, "float(os.getenv({}))", set_variable, float),
@@ -229,11 +250,17 @@ REACHED = {
     "module": ("", "settings.{}", True),
     "imported name": (f"from {IMPORTED} import {{0}}", "{}", True),
     "imported module": (f"import {IMPORTED} as m_{{0}}", "m_{0}.{0}", True),
+    "module passed on": ("", "getattr(settings, '{}')", True),
+    "table of a module": ("", "settings.__dict__['{}']", True),
+    "other name of a module": ("s_{0} = settings", "s_{0}.{0}", True),
+    "module by text": (f"m_{{0}} = importlib.import_module('{IMPORTED}')", "m_{0}.{0}", True),
+    "module in a table": ("", f"sys.modules['{IMPORTED}'].{{}}", True),
     "eval": ("", "eval('{}')", False),
     "exec": ("e_{0} = {{}}; exec('found = {0}', globals(), e_{0})", "e_{0}['found']", False),
     "globals": ("", "globals()['{}']", False),
 }
-ANY = {"eval", "exec", "globals"}  # reads of these are not known, so all globals are compared
+# what these read is not known, so all globals, or all attributes of the module, are compared
+ANY = {"eval", "exec", "globals", "module passed on", "table of a module", "other name of a module"}
 NUMBERS = [0, 1, 1.0, True, 0.0, -0.0, 2.5, 7]
 
 
@@ -241,7 +268,8 @@ NUMBERS = [0, 1, 1.0, True, 0.0, -0.0, 2.5, 7]
 @given(data=st.data())
 def test_each_change_that_the_function_can_see_makes_a_recording_and_nothing_else_does(data):
     w, x = ts.tensor([1.0, 2.0], requires_grad=True), ts.tensor([3.0, 0.5])
-    names, ends, words, lines, ways = {"w": w, "other": 1.0, "os": os, "settings": module_of(0)}, [], [], [], set()
+    names, ends, words, lines, ways = {"w": w, "other": 1.0, "settings": module_of(0)}, [], [], [], set()
+    names |= {"os": os, "sys": sys, "importlib": importlib}
     sys.modules[IMPORTED] = names["settings"]
     for i in range(data.draw(st.integers(1, 4))):
         end, path = data.draw(st.sampled_from([*ENDS])), data.draw(st.lists(st.sampled_from([*STEPS]), max_size=3))
@@ -406,6 +434,20 @@ def changes_of_an_argument_of_the_program():
     arguments = list(sys.argv)
     KEPT.append(arguments)
     return lambda x: x * len(sys.argv), lambda: setattr(sys, "argv", [*arguments, "another"])
+
+
+def changes_of_a_variable_that_a_module_in_a_closure_holds():
+    import os as system
+
+    name = variable(1.0)
+    return lambda x: x * float(system.environ[name]), lambda: set_variable(name, 2.0)
+
+
+def changes_of_a_module_that_a_long_function_imports():
+    sys.modules[IMPORTED] = module_of(2.0)
+    names = {f"name{i}": 0.0 for i in range(300)}
+    exec(f"def function(x):\n x = x + {' + '.join(names)}\n from {IMPORTED} import part\n return x * part", names)
+    return names["function"], lambda: setattr(sys.modules[IMPORTED], "part", 3.0)
 
 
 CHANGES = {name.removeprefix("changes_of_"): make for name, make in globals().items() if name.startswith("changes_of_")}

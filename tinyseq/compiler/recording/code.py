@@ -4,11 +4,12 @@ import dis
 import functools
 import sys
 import types
-from collections import deque
 from importlib.util import resolve_name
+from itertools import pairwise
 from typing import NamedTuple
 
 _READ_ANY = {"eval", "exec", "globals"}
+_BY_TEXT = {"modules", "import_module", "__import__"}  # what finds a module by text
 
 
 class Reads(NamedTuple):
@@ -16,11 +17,13 @@ class Reads(NamedTuple):
 
     Attributes:
         names: the names of globals and attributes.
+        passed: those of them, and of variables, that it does more with than read an attribute of theirs.
         imports: the modules that it imports when it runs: the number of dots, the name, and what is taken from it.
         any_global: whether it calls `eval`, `exec` or `globals`, and may so read what it does not name.
     """
 
     names: tuple[str, ...]
+    passed: frozenset[str]
     imports: tuple[tuple[int, str, tuple[str, ...]], ...]
     any_global: bool
 
@@ -33,21 +36,31 @@ def reads_of(code: types.CodeType) -> Reads:
         >>> def function(x):
         ...     from math import pi
         ...     return abs(x.real) * pi
-        >>> reads_of(function.__code__)
-        Reads(names=('math', 'pi', 'abs', 'real'), imports=((0, 'math', ('pi',)),), any_global=False)
+        >>> found = reads_of(function.__code__)
+        >>> found.names, found.imports, found.any_global
+        (('math', 'pi', 'abs', 'real'), ((0, 'math', ('pi',)),), False)
+        >>> sorted(found.passed)
+        ['abs', 'pi', 'real']
     """
     inner = [reads_of(const) for const in code.co_consts if isinstance(const, types.CodeType)]
     names = [*code.co_names, *(name for part in inner for name in part.names)]
+    passed = {name for part in inner for name in part.passed}
     imports = [each for part in inner for each in part.imports]
-    any_global, before = any(part.any_global for part in inner), deque[dis.Instruction](maxlen=2)
-    for instruction in dis.get_instructions(code):
-        if instruction.opname == "IMPORT_NAME":
-            level, taken = (each.argval for each in before)
-            imports.append((level, instruction.argval, taken or ()))
-        elif instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            any_global |= instruction.argval in _READ_ANY
-        before.append(instruction)
-    return Reads(tuple(dict.fromkeys(names)), tuple(imports), any_global)
+    if not _BY_TEXT.isdisjoint(code.co_names):
+        imports += [(0, const, ()) for const in code.co_consts if type(const) is str]
+    any_global = any(part.any_global for part in inner)
+    instructions = [each for each in dis.get_instructions(code) if each.opname != "EXTENDED_ARG"]
+    for level, taken, each in zip(instructions, instructions[1:], instructions[2:], strict=False):
+        if each.opname == "IMPORT_NAME":
+            imports.append((level.argval, each.argval, taken.argval or ()))
+    for each, after in pairwise(instructions):
+        if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            any_global |= each.argval in _READ_ANY
+        is_name = each.opname.startswith("LOAD_") and each.opname not in ("LOAD_CONST", "LOAD_CLOSURE")
+        is_read = after.opname in ("LOAD_ATTR", "LOAD_METHOD") and after.argval != "__dict__"
+        if is_name and not is_read and type(each.argval) is str:
+            passed.add(each.argval)
+    return Reads(tuple(dict.fromkeys(names)), frozenset(passed), tuple(imports), any_global)
 
 
 def modules_of(code: types.CodeType, package: str) -> list[str]:

@@ -23,12 +23,13 @@ import numpy as np
 
 from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.compiler.recording.code import modules_of, reads_of
+from tinyseq.compiler.recording.code import Reads, modules_of, reads_of
 from tinyseq.compiler.recording.contents import arrays_of, buffered
 from tinyseq.compiler.recording.hidden_state import EVERYONES, hidden_state
 
 PLAIN = (int, float, complex, str, bytes, type(None), np.generic, np.dtype, slice, range)
-_LEAVES = (*PLAIN, Tensor, np.ndarray, types.ModuleType, types.BuiltinFunctionType)
+_LEAVES = (*PLAIN, Tensor, np.ndarray, types.BuiltinFunctionType)
+_VIEWS: Any = tuple(map(type, ({}.keys(), {}.values(), {}.items())))
 _LIBRARIES = (str(Path(__file__).parents[2]), sysconfig.get_paths()["stdlib"])
 _CALLED = (types.FunctionType, types.MethodType, functools.partial, Op)
 _DATA = (*PLAIN, list, deque, Set, Mapping, np.ndarray)  # what is watched in modules of Python and of libraries
@@ -75,7 +76,8 @@ class Surroundings:
     """Everything outside that a function reads, with its current values.
 
     That is: a function's closure, globals and defaults; an object's attributes and class; the attributes that the
-    user's code gives a class; and whatever the function reads from the user's own modules.
+    user's code gives a class; and whatever the function reads from the user's own modules. Of a module that code names
+    only what it names there is watched, and all of one that is passed on or kept elsewhere.
 
     Args:
         function: the function, or an object that is called.
@@ -137,6 +139,7 @@ class Surroundings:
                 return
         elif buffered(value) is not None:
             self._bytes.add(value)
+            self._left.append((getattr(value, "_objects", None), depth + 1))  # what a pointer of C points to
         elif arrays_of(value) is not None:
             self._foreign.add(value)
             if _of_library(type(value).__module__):  # its attributes are caches of its own
@@ -162,6 +165,8 @@ class Surroundings:
         """The values inside a value; their places are watched from now on."""
         if isinstance(value, types.FunctionType):
             return self._of_function(value)
+        if isinstance(value, types.ModuleType):  # its attributes are read by others than code that names it
+            return [] if _of_library(value.__name__) else self._of_mapping(vars(value))
         if isinstance(value, types.MethodType):
             return value.__self__, value.__func__
         if isinstance(value, functools.partial):
@@ -186,6 +191,8 @@ class Surroundings:
             return [*self._lists.add(value), *_of_subclass(value)]
         if isinstance(value, dict | types.MappingProxyType):
             return [*self._of_mapping(value), *_of_subclass(value)]
+        if isinstance(value, _VIEWS):
+            return [value.mapping]
         return self._of_class(value) if isinstance(value, type) else self._of_object(value)
 
     def _of_mapping(self, value: Any) -> list[Any]:
@@ -199,11 +206,16 @@ class Surroundings:
             return [part for part in held if isinstance(part, _CALLED)]  # perhaps the user's, in a library's decorator
         found = [self._attributes.add(value, name) for name in ("__defaults__", "__kwdefaults__", "__dict__")]
         self._attributes.add(value, "__code__")
-        found += [self._cells.add(cell) for cell in value.__closure__ or ()]
-        left = [value.__globals__, *self._imported_by(value)]
-        if reads_of(value.__code__).any_global:
+        reads, tables = reads_of(value.__code__), [value.__globals__, *self._imported_by(value)]
+        for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+            held = self._cells.add(cell)
+            if isinstance(held, types.ModuleType):
+                tables.append(vars(held))
+            if name in reads.passed or not isinstance(held, types.ModuleType):
+                found.append(held)
+        if reads.any_global:
             found += self._of_mapping(value.__globals__)
-        return [*found, *self._of_modules(left, reads_of(value.__code__).names)]
+        return [*found, *self._of_modules(tables, reads)]
 
     def _imported_by(self, value: types.FunctionType) -> list[dict[str, Any]]:
         """The globals of modules that a function imports when it runs."""
@@ -215,17 +227,19 @@ class Surroundings:
                 self._modules.append(name)
         return tables
 
-    def _of_modules(self, left: list[dict[str, Any]], names: Iterable[str]) -> list[Any]:
-        """What has one of these names in these globals, and in the modules among them."""
+    def _of_modules(self, left: list[dict[str, Any]], reads: Reads) -> list[Any]:
+        """What code reads by name in these globals, and in the modules among them."""
         found, seen = [], {id(table) for table in left}
         while left:
             table = left.pop()
             whole = not _of_library(table.get("__name__", ""))
-            for name in names:
+            for name in reads.names:
                 if not whole and not _is_state(table.get(name)):
                     continue
-                found.append(part := self._globals.add(table, name))
-                if isinstance(part, types.ModuleType) and id(vars(part)) not in seen and not _of_tinyseq(part.__name__):
+                part = self._globals.add(table, name)
+                if not isinstance(part, types.ModuleType) or name in reads.passed:
+                    found.append(part)
+                elif id(vars(part)) not in seen and not _of_tinyseq(part.__name__):
                     seen.add(id(vars(part)))
                     left.append(vars(part))
         return found
