@@ -281,24 +281,23 @@ DRAWS = {
 }
 
 
+STEPS = st.sampled_from([*DRAWS, "others"])
+
+
 @given(
-    steps=st.lists(st.sampled_from([*DRAWS, "others", "begin", "end"]), max_size=10),
+    steps=st.recursive(st.lists(STEPS, max_size=5), lambda inner: st.lists(st.one_of(STEPS, inner), max_size=4)),
     seed=st.integers(0, 9),
     create_graph=st.booleans(),
 )
 def test_random_numbers_are_drawn_again_whatever_other_threads_draw(steps, seed, create_graph):
-    """`shared` is drawn from as another thread would; parts may hold parts."""
+    """`shared` is drawn from as another thread would; a list of steps is a part, which may hold others."""
 
-    def function(x, left):
-        while left:
-            step = left.pop(0)
-            if step == "others":
+    def function(x, steps):
+        for step in steps:
+            if isinstance(step, list):
+                x = part(lambda x, inside=step: function(x, inside), x)
+            elif step == "others":
                 shared.random(3)
-            elif step == "begin":
-                inside, left = list(left), []
-                x = part(lambda x, inside=inside: function(x, list(inside)), x)
-            elif step == "end":
-                continue
             else:
                 x = x * DRAWS[step](ts.random.generator())
         return x
@@ -307,7 +306,7 @@ def test_random_numbers_are_drawn_again_whatever_other_threads_draw(steps, seed,
     for part in (lambda f, x: f(x), ts.checkpoint):
         shared = ts.manual_seed(seed)
         x = ts.ones(2).requires_grad_()
-        y = part(lambda x: function(x, list(steps)), x)
+        y = part(lambda x: function(x, steps), x)
         later = shared.random()
         if y.requires_grad:
             (g,) = ts.grad(y.sum(), [x], create_graph=create_graph)

@@ -552,7 +552,6 @@ def test_a_rule_that_gives_no_array_of_the_right_shape_is_named(found, create_gr
     with pytest.raises(kind, match="passing_on") as caught:
         ts.grad(y.sum(), [x], create_graph=create_graph)
     assert re.search(words, str(caught.value))
-    del caught
 
 
 @pytest.mark.parametrize("result", [None, [1.0, 2.0], (), "text", {}], ids=str)

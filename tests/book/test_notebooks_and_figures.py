@@ -73,11 +73,15 @@ def test_a_notebook_has_no_syntax_that_jupyter_does_not_know(tmp_path):
 
 
 def test_the_notebooks_are_written_into_a_new_folder(tmp_path):
-    assert CliRunner().invoke(app, ["notebooks", "--no-solutions", "--out", str(tmp_path / "c")]).exit_code == 0
-    assert not [path for path in (tmp_path / "c").iterdir() if "Solution" in path.read_text("utf-8")]
     written = save_notebooks(tmp_path / "a" / "b")
     assert [path.name for path in written] == [f"{chapter.slug}.ipynb" for chapter in BOOK]
     assert sorted(path.name for path in (tmp_path / "a" / "b").iterdir()) == [path.name for path in written]
+    for option, solved in (("--solutions", True), ("--no-solutions", False)):
+        folder = tmp_path / option
+        assert CliRunner().invoke(app, ["notebooks", option, "--out", str(folder)]).exit_code == 0
+        assert {path.name: "<summary>Solution" in path.read_text("utf-8") for path in folder.iterdir()} == {
+            f"{chapter.slug}.ipynb": solved and bool(chapter.exercises) for chapter in BOOK
+        }
     for path in written:
         cells = json.loads(path.read_text("utf-8"))["cells"]
         assert len({cell["id"] for cell in cells}) == len(cells)
