@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from tinyseq.autograd.anomaly import AnomalyError, detect_anomaly
+from tinyseq.autograd.anomaly import AnomalyError, detect_anomaly, frames_inside
 from tinyseq.train.state import Snapshot
 
 LATE = 20  # a run has diverged after so many steps in a row with a loss above first + scale = first + |first| + 1,
@@ -96,4 +96,4 @@ class Divergence:
             self._told = True
             found = f"the loss was {first:.3g} at first and is {loss:.3g} at step {step}"
             cure = f"start over with a lower learning rate (now {lr:.3g}), or clip the gradients"
-            warnings.warn(f"{DIVERGED}: {found}; {cure}", stacklevel=4)
+            warnings.warn(f"{DIVERGED}: {found}; {cure}", stacklevel=1 + frames_inside())
