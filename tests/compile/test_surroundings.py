@@ -503,6 +503,17 @@ def test_an_array_of_which_the_values_cannot_be_read_is_refused():
         ts.compile(lambda x: x * (values is not None))(ts.ones(2))
 
 
+def test_a_class_and_globals_without_the_name_of_a_module_are_watched():
+    kind = type("Anonymous", (), {"__module__": None, "scale": 2.0})
+    names = {"__name__": None, "kind": kind}
+    exec("def function(x): return x * kind.scale", names)
+    fast, recordings = counted(names["function"])
+    assert fast(ts.ones(2)).tolist() == [2.0, 2.0]
+    kind.scale = 3.0
+    assert fast(ts.ones(2)).tolist() == [3.0, 3.0]
+    assert recordings() == 2
+
+
 def test_a_compiled_method_kept_by_its_own_object_is_recorded_once():
     class Model(ts.nn.Module):
         def __init__(self):

@@ -284,9 +284,10 @@ def _installed(file: str) -> bool:
     return file.startswith(_LIBRARIES) or "site-packages" in file or "dist-packages" in file
 
 
-def _of_library(module: str) -> bool:
-    """Whether a module, by its name, belongs to this or an installed package."""
-    first = str(module).partition(".")[0]
+def _of_library(module: object) -> bool:
+    """Whether a module, by its name, belongs to this or an installed package. A class may have None for it."""
+    module = str(module)
+    first = module.partition(".")[0]
     file = getattr(sys.modules.get(module), "__file__", None)
     return _of_tinyseq(module) or first in sys.stdlib_module_names or (file is not None and _installed(file))
 
