@@ -87,7 +87,7 @@ def plainly(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]
 
 
 def check_cell(name: str) -> None:
-    """Raise an error for a cell that there is not."""
+    """Raise a ValueError for an unknown cell."""
     if name not in CELLS:
         raise ValueError(f"--cell must be one of {', '.join(CELLS)}, got {name!r}")
 

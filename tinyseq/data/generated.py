@@ -188,8 +188,7 @@ def _opens(length: int, depth: int) -> list[list[float]]:
     """
     ways, shares = np.eye(1, depth + 2)[0], [[0.0] * (depth + 1)]
     for _ in range(length):
-        up, down = ways[1:].copy(), np.concatenate([[0.0], ways[:-2]])
-        up[-1] = 0.0  # deeper than allowed
+        up, down = ways[1:], np.concatenate([[0.0], ways[:-2]])
         both = up + down
         shares.append(np.divide(up, both, out=np.zeros_like(up), where=both > 0).tolist())
         ways = np.append(both / both.max(), 0.0)

@@ -183,7 +183,7 @@ class Exercise:
         return f"Exercise({self.name!r}, chapter {self.chapter}: {self.title})"
 
     def __reduce__(self) -> tuple[Callable[[str], "Exercise"], tuple[str]]:
-        return named, (self.name,)
+        return known, (self.name,)
 
 
 DECLARED: dict[str, Exercise] = {}
@@ -228,7 +228,7 @@ def in_order() -> list[Exercise]:
 
 
 def known(name: str) -> Exercise:
-    """The exercise of a name that a user gives.
+    """The exercise of a name.
 
     Raises:
         ValueError: there is none; the message names similar ones.
@@ -254,11 +254,6 @@ def chosen(exercises: Sequence[Exercise | str]) -> list[Exercise]:
     ):
         raise TypeError(f"exercises must be a list of exercises or of their names, got {shown(exercises)}")
     return [known(each) if isinstance(each, str) else each for each in exercises]
-
-
-def named(name: str) -> Exercise:
-    """The exercise of a name."""
-    return DECLARED[name]
 
 
 def made(source: str, name: str) -> Callable[..., Any]:

@@ -131,7 +131,7 @@ def _listen(process: "_Process", pending: Sequence[Exercise], limits: Limits, ra
             failed = Failed("error", "its result could not be read")
         else:
             continue
-        if awaited and failed.status == "too slow" and not ran.definitions:
+        if awaited == ["loaded"] and failed.status == "too slow" and not ran.definitions:
             return Ran(results, errors, peeked, definitions=True)
         if current is None:  # it hung while loading
             failed = Failed(failed.status, f"before any function was called: {failed.message}")

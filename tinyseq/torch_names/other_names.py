@@ -56,9 +56,9 @@ HMM = {  # attributes of a model
         ("add_distributions", "freeze", "unfreeze", "thaw", "frozen"),
         "learn= of model.fit_em, which says what is learned, as models do not change",
     ),
-    **dict.fromkeys(("distributions",), "model.emissions"),
+    "distributions": "model.emissions",
     **dict.fromkeys(("edges", "dense_transition_matrix"), "model.transition"),
-    **dict.fromkeys(("starts",), "model.initial"),
+    "starts": "model.initial",
     **dict.fromkeys(("ends", "stop"), "model.end"),
     **dict.fromkeys(("state_dict", "to_json", "from_json", "to_yaml", "from_yaml", "dump", "dumps"), _FILES),
     "load_model": "ts.hmm.HMM.load(path), or ts.load_model(path)",
@@ -88,27 +88,22 @@ HMM = {  # attributes of a model
     **dict.fromkeys(("implementation", "check_random_state", "get_metadata_routing", "inertia"), _SKLEARN),
 }
 ESTIMATOR = {  # attributes of HMMEstimator
-    **{
-        f"{name}": f"estimator.hmm_.{attribute}"
-        for name, attribute in (
-            ("startprob_", "initial"),
-            ("transmat_", "transition"),
-            ("emissionprob_", "emission"),
-            ("means_", "emissions.means"),
-            ("covars_", "emissions.covariances"),
-        )
-    },
+    "startprob_": "estimator.hmm_.initial",
+    "transmat_": "estimator.hmm_.transition",
+    "emissionprob_": "estimator.hmm_.emission",
+    "means_": "estimator.hmm_.emissions.means",
+    "covars_": "estimator.hmm_.emissions.covariances",
     "monitor_": "estimator.fitted_.log_likelihoods",
     "algorithm": "estimator.hmm_.viterbi(x), or estimator.hmm_.posterior_decode(x)",
     **dict.fromkeys(("decode", "viterbi"), "estimator.predict(X), or estimator.hmm_.viterbi(x)"),
     **dict.fromkeys(("sample", "aic", "bic", "save", "posterior"), "that of estimator.hmm_, the fitted model"),
-    **dict.fromkeys(("score_samples",), "estimator.predict_proba(X)"),
+    "score_samples": "estimator.predict_proba(X)",
     **dict.fromkeys(("train", "fit_em"), "estimator.fit(X)"),
     "covariance_type": "emission=, which takes the covariance type",
     "min_covar": "floor=",
     **dict.fromkeys(("params", "init_params"), "learn="),
     "verbose": "estimator.fit(X, progress=True)",
-    **dict.fromkeys(("get_stationary_distribution",), "estimator.hmm_.stationary()"),
+    "get_stationary_distribution": "estimator.hmm_.stationary()",
 }
 _CRF_AS_HMM = (
     "start, transition, end = crf.tables(), and ts.hmm.HMM.from_logs(start, transition, None, end=end), a model with "
