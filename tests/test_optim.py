@@ -125,6 +125,15 @@ def test_one_gradient_is_enough_for_a_step_without_a_warning():
     assert (unused.item(), w.item()) == (1.0, 0.5)
 
 
+def test_flags_are_true_or_false():
+    """As in PyTorch's order of arguments, where a damping and a weight decay stand before ``nesterov``."""
+    w = ts.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(TypeError, match=r"nesterov must be True or False, got 0\.0005; give options by name"):
+        ts.optim.SGD([w], 0.1, 0.9, 0.0, 5e-4)
+    with pytest.raises(TypeError, match="centered must be True or False, got 1"):
+        ts.optim.RMSprop([w], centered=1)
+
+
 def test_a_single_tensor_is_no_list_of_parameters():
     with pytest.raises(TypeError, match=r"a single tensor.*put it in a list"):
         ts.optim.SGD(ts.tensor([1.0, 2.0], requires_grad=True), lr=0.1)

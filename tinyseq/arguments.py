@@ -71,6 +71,19 @@ def number(name: str, value: Any) -> float:
     return float(value)
 
 
+def check_flags(**flags: Any) -> None:
+    """Raise a TypeError for the first flag that is not a bool, such as a misplaced positional argument.
+
+    Example:
+        >>> check_flags(bias=True, batch_first=32)
+        Traceback (most recent call last):
+        TypeError: batch_first must be True or False, got 32; give options by name
+    """
+    for name, flag in flags.items():
+        if not isinstance(flag, bool | np.bool_):
+            raise TypeError(f"{name} must be True or False, got {flag!r}; give options by name")
+
+
 def text(name: str, value: Any) -> str:
     """A title or a label, which must be a string.
 

@@ -1,6 +1,7 @@
 """Every argument of every drawing and plot: one of the wrong type is named, with what was found."""
 
 import inspect
+import re
 
 import numpy as np
 import pytest
@@ -91,7 +92,7 @@ def test_an_argument_of_the_wrong_type_is_named(name):
             except (TypeError, ValueError) as error:
                 said = str(error)
                 by = (parameter.name, name, "symbol of this model")
-                assert any(word in said for word in by), (parameter.name, wrong, said)
+                assert any(re.search(rf"\b{word}\b", said) for word in by), (parameter.name, wrong, said)
                 assert "'NoneType' object" not in said, (parameter.name, wrong, said)
                 assert "truth value" not in said, (parameter.name, wrong, said)
                 assert "object of type" not in said, (parameter.name, wrong, said)

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinyseq.arguments import dropped, shown, whole
+from tinyseq.arguments import check_flags, dropped, shown, whole
 from tinyseq.classify.classifier import (
     Classifier,
     Floats,
@@ -27,7 +27,7 @@ from tinyseq.classify.text_task import TextTask
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import check_sizes, kept_settings
-from tinyseq.nn.checks import check_device, check_flags
+from tinyseq.nn.checks import check_device
 from tinyseq.nn.recurrent.registry import cell_named
 from tinyseq.progress import with_arguments_of
 from tinyseq.torch_names.settings import explained
@@ -177,6 +177,7 @@ class RNNClassifier(Classifier):
                 string nor a whole number, or both kinds occur.
             RuntimeError: ``"cuda"`` without CuPy installed.
         """
+        check_flags(progress=progress)
         check_device(device)
         given, gold = labelled(texts, labels)
         counts = Counter(word for text in given for word in units_of(text, self.settings["units"]))

@@ -108,10 +108,13 @@ def compare(
     sizes = [whole("states", size) for size in listed("states", states, "a list of numbers of states")]
     if not sizes:
         raise ValueError("states must contain at least one number of states")
+    vectors = settings.get("emission", "categorical") != "categorical"
+    if held_out is not None:
+        samples(held_out, None, vectors, "held_out")  # an error names it, before any model is trained
     found = []
     for size in sizes:
         estimator = HMMEstimator(size, **settings).fit(X)
-        model, x = estimator.hmm_, samples(X, None, estimator.emission != "categorical").sequences
+        model, x = estimator.hmm_, samples(X, None, vectors).sequences
         held = None if held_out is None else estimator.score(held_out)
         likelihood = float(model.log_likelihood(x).sum())
         found.append(Candidate(size, model.free_parameters(), likelihood, model.aic(x), model.bic(x), held, model))

@@ -15,13 +15,12 @@ from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import as_called, listed, refuses_order, whole
+from tinyseq.arguments import as_called, check_flags, listed, refuses_order, whole
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.lm.model import Floats, LanguageModel, Read, Text
 from tinyseq.lm.smoothing import SMOOTHINGS, Shares, absolute_discount, additive, discounts, witten_bell
 from tinyseq.lm.words import END, check_word_vocabulary, sentences_of, word_vocabulary
-from tinyseq.nn.checks import check_flags
 from tinyseq.torch_names.other_names import NGRAMS
 from tinyseq.torch_names.settings import explained
 

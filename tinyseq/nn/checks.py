@@ -20,13 +20,6 @@ def check_device(device: str | None) -> None:
 State = Tensor | tuple[Tensor, ...]  # of a recurrent network: h, or the pair (h, c)
 
 
-def check_flags(**flags: Any) -> None:
-    """Raise TypeError for the first flag that is not a bool, such as a misplaced positional argument."""
-    for name, flag in flags.items():
-        if not isinstance(flag, bool | np.bool_):
-            raise TypeError(f"{name} must be True or False, got {flag!r}; give options by name")
-
-
 def as_numbers(x: TensorLike, like: Tensor, name: str) -> Tensor:
     """A layer's input, as a tensor of real numbers.
 

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyseq.arguments import check_flags
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of, to_numpy
-from tinyseq.nn.checks import check_flags
 from tinyseq.nn.module import Module
 from tinyseq.torch_names.settings import explained
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tinyseq.arguments import dropped, whole
+from tinyseq.arguments import check_flags, dropped, whole
 from tinyseq.autograd.ops.elementwise.arithmetic import sqrt, square
 from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.ops.moves.index import getitem
@@ -10,7 +10,7 @@ from tinyseq.autograd.ops.reduce import mean
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import is_half
 from tinyseq.nn import init
-from tinyseq.nn.checks import as_ids, as_input, as_numbers, check_flags, check_ids
+from tinyseq.nn.checks import as_ids, as_input, as_numbers, check_ids
 from tinyseq.nn.module import Module
 from tinyseq.random import generator
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from tinyseq.arguments import check_flags
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, namespace_of
 from tinyseq.optim.optimizer import Optimizer, Trials, elementwise, not_negative
@@ -58,6 +59,7 @@ class SGD(Optimizer):
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
         self.momentum = not_negative("momentum", momentum)
+        check_flags(nesterov=nesterov)
         if nesterov and not momentum:
             raise ValueError("nesterov needs a momentum above 0")
         self.nesterov = nesterov
@@ -261,6 +263,7 @@ class RMSprop(Optimizer):
         centered: bool = False,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
+        check_flags(centered=centered)
         if not 0 <= alpha < 1:
             raise ValueError(f"alpha must lie in [0, 1), got {alpha}")
         self.alpha = float(alpha)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tinyseq import arguments
-from tinyseq.arguments import dropped, whole
+from tinyseq.arguments import check_flags, dropped, whole
 from tinyseq.autograd.modes import no_grad
 from tinyseq.data.batches import bucketed
 from tinyseq.data.readers import Sentence, Tag, Word
@@ -20,7 +20,7 @@ from tinyseq.data.treebanks.chunks import convert_sentences, convert_tags
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import check_sizes, kept_settings
-from tinyseq.nn.checks import check_device, check_flags
+from tinyseq.nn.checks import check_device
 from tinyseq.nn.recurrent.registry import cell_named
 from tinyseq.progress import with_arguments_of
 from tinyseq.tagging.encoders import UNKNOWN, Network, ending
@@ -190,6 +190,7 @@ class RNNTagger(Tagger):
                 or there is ``patience`` without ``validation``.
             RuntimeError: ``"cuda"`` without CuPy installed.
         """
+        check_flags(progress=progress)
         check_device(device)
         if compile and self.settings["chars"]:
             raise ValueError(

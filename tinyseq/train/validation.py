@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import check_flags, whole
 from tinyseq.nn.module import Module
 
 
@@ -50,6 +50,7 @@ class Validation:
         patience: int | None = None,
         higher_is_better: bool = False,
     ) -> None:
+        check_flags(higher_is_better=higher_is_better)
         self.model = model
         self.measure = measure
         self.every = whole("every", every)

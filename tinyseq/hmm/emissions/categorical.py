@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from tinyseq.arguments import check_flags
 from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.tensor import Tensor, TensorLike
@@ -56,6 +57,7 @@ class Categorical(Emission):
         unknown: Hashable | None = None,
         in_logs: bool = False,
     ) -> None:
+        check_flags(in_logs=in_logs)
         table = as_table(table, "table")
         if table.ndim != 2:
             raise ValueError(f"table must have shape (states, symbols), got {table.shape}")

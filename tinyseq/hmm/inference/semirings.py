@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.arguments import shown, text, whole
+from tinyseq.arguments import check_flags, shown, text, whole
 from tinyseq.autograd.declare import TENSORS
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import host_array, namespace_of
@@ -79,6 +79,7 @@ class Semiring:
 
     def __post_init__(self) -> None:
         text("name", self.name)
+        check_flags(pairs=self.pairs)
         for name, function in (("sum", self.sum), ("times", self.times)):
             if not callable(function):
                 raise TypeError(f"{name} must be a function, got {shown(function)}")

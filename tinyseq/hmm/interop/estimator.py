@@ -7,12 +7,12 @@ from typing import Any, ClassVar, NoReturn, Self, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import number, order_refused, refuses_order, whole
+from tinyseq.arguments import order_refused, refuses_order, whole
 from tinyseq.hmm.emissions import Gaussian
 from tinyseq.hmm.emissions.densities.covariances import KINDS, shape_of
 from tinyseq.hmm.emissions.emission import Priors
 from tinyseq.hmm.interop.estimator_inputs import Given, Samples, labels, samples
-from tinyseq.hmm.learning.baum_welch import Callback, Fitted
+from tinyseq.hmm.learning.baum_welch import Callback, Fitted, tolerated
 from tinyseq.hmm.learning.counting import Smoothing
 from tinyseq.hmm.learning.initialisation import shuffled
 from tinyseq.hmm.learning.maximisation import warn_of_narrow
@@ -144,7 +144,7 @@ class HMMEstimator(metaclass=Hinted):
         for name, least in (("n_features", 1), ("random_state", 0)):
             if not isinstance(getattr(self, name), np.random.RandomState | np.random.Generator | None):
                 whole(name, getattr(self, name), least)
-        number("tol", self.tol)
+        tolerated("tol", self.tol)
         x = samples(X, lengths, self._vectors())
         if not sum(map(len, x.sequences)):
             raise ValueError("X holds no observations to learn from")

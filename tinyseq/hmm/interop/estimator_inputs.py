@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import is_single
+from tinyseq.arguments import is_single, shown
 from tinyseq.autograd.calls.array_like import ArrayLike
 from tinyseq.backend import Array
 from tinyseq.hmm.masks import unmasked
@@ -46,32 +46,34 @@ class Samples(NamedTuple):
         return np.concatenate([np.asarray(part) for part in parts]) if self.table else parts
 
 
-def samples(x: Any, lengths: Sequence[int] | None, vectors: bool) -> Samples:
+def samples(x: Any, lengths: Sequence[int] | None, vectors: bool, name: str = "X") -> Samples:
     """Convert a list of sequences, or one table, to `Samples`.
 
     Args:
         x: a list of sequences; or an array, a data frame or a series, whose rows are the observations of one sequence.
         lengths: the lengths of the sequences, if x is one table of concatenated sequences.
         vectors: whether observations are vectors of numbers, not symbols.
+        name: of the argument, for errors.
 
     Raises:
         ValueError: if shapes or values are invalid.
         TypeError: if x or an item of it is not a sequence, or if lengths are not whole numbers.
     """
-    _require_collection(x)
+    _require_collection(x, name)
     names = list(map(str, x.columns)) if hasattr(x, "columns") and all(isinstance(c, str) for c in x.columns) else None
     values = _values(x)
     if isinstance(values, np.ndarray) and not _holds_sequences(values):
         if values.ndim == 1 and not hasattr(x, "to_numpy"):  # a series is one column of a data frame
             raise ValueError(
-                f"X is an array of shape {values.shape}, which could be one sequence or many. Reshape your data: "
-                "X.reshape(-1, 1) for one sequence, list(X.reshape(-1, 1)) for many, or pass a list of sequences"
+                f"{name} is an array of shape {values.shape}, which could be one sequence or many. Reshape your data: "
+                f"{name}.reshape(-1, 1) for one sequence, list({name}.reshape(-1, 1)) for many, or pass a list of "
+                "sequences"
             )
-        values = _table(values.reshape(-1, 1) if values.ndim == 1 else values, "X", vectors)
+        values = _table(values.reshape(-1, 1) if values.ndim == 1 else values, name, vectors)
         return Samples(_split(values, lengths), True, values.shape[1] if vectors else 1, names)
     if lengths is not None:
-        raise ValueError("lengths needs X to be one array of concatenated sequences, got a list of sequences")
-    sequences = [_one(item, i, vectors) for i, item in enumerate(values)]
+        raise ValueError(f"lengths needs {name} to be one array of concatenated sequences, got a list of sequences")
+    sequences = [_one(item, i, vectors, name) for i, item in enumerate(values)]
     return Samples(sequences, False, _width(sequences) if vectors else 1, None)
 
 
@@ -82,6 +84,8 @@ def labels(y: Any, lengths: Sequence[int] | None, x: Samples) -> list[Any]:
         ValueError: if X and y do not match.
     """
     _require_collection(y, "y")
+    if is_single(y):
+        raise TypeError(f"y must be a list with the states of each sequence, got {shown(y)}")
     values = _values(y)
     if x.table and not (isinstance(values, np.ndarray) and _holds_sequences(values)):
         column = np.empty(len(values), dtype=object)
@@ -96,7 +100,7 @@ def labels(y: Any, lengths: Sequence[int] | None, x: Samples) -> list[Any]:
     return found
 
 
-def _require_collection(x: Any, name: str = "X") -> None:
+def _require_collection(x: Any, name: str) -> None:
     if isinstance(x, str | bytes):
         raise TypeError(f"{name} is a string; write [{name}] for one sequence of letters")
     if hasattr(x, "tocsr"):
@@ -175,13 +179,13 @@ def _symbols(values: Any, name: str) -> Any:
     return values
 
 
-def _one(item: Any, i: int, vectors: bool) -> Any:
+def _one(item: Any, i: int, vectors: bool, whole: str) -> Any:
     """One sequence of a list."""
-    name = f"X[{i}]"
+    name = f"{whole}[{i}]"
     if not (hasattr(item, "__len__") or hasattr(item, "__array__")) or is_single(item):
         raise ValueError(
-            f"{name} must be a sequence, as X is a list of sequences; got {item!r}. Pass [X] if X is one sequence. "
-            "Reshape your data, np.reshape(X, (-1, 1)), to pass it as a table of one column"
+            f"{name} must be a sequence, as {whole} is a list of sequences; got {item!r}. Pass [{whole}] if {whole} is "
+            f"one sequence. Reshape your data, np.reshape({whole}, (-1, 1)), to pass it as a table of one column"
         )
     if hasattr(item, "tocsr") or isinstance(item, Mapping | set | frozenset):
         raise TypeError(f"{name} must be a list, a string or an array, got {type(item).__name__}")

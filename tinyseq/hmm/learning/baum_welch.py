@@ -12,7 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from tinyseq.arguments import listed, number, whole
+from tinyseq.arguments import check_flags, listed, number, whole
 from tinyseq.hmm.emissions.emission import Priors as PriorValues
 from tinyseq.hmm.inference.passes.dispatch import Expected, expectations
 from tinyseq.hmm.learning.initialisation import shuffled
@@ -261,6 +261,7 @@ def baum_welch(
 
     With several starts, the worse half is dropped each round, and the rest run twice as long (successive halving).
     """
+    check_flags(progress=progress)
     max_steps, restarts = whole("max_steps", max_steps, 0), whole("restarts", restarts, 1)
     if not (isinstance(callbacks, Sequence) and all(map(callable, callbacks))):
         raise TypeError(f"callbacks must be a list of functions, got {callbacks!r}")
@@ -330,9 +331,7 @@ def _climb(
     priors: PriorValues | None,
 ) -> Climb:
     """A climb from a model, after a check of what it is to learn from."""
-    learn, tolerance = _names(learn, model), number("tolerance", tolerance)
-    if math.isnan(tolerance):
-        raise ValueError("tolerance must be a number, got nan")
+    learn, tolerance = _names(learn, model), tolerated("tolerance", tolerance)
     data = Observations(model, sequences, states, name="sequences")
     if not len(data.rows.data):
         raise ValueError("sequences hold no observation to learn from")
@@ -345,6 +344,14 @@ def _climb(
     # Refuse scores that are not probabilities: a step would normalise them, and the likelihood could decrease.
     model = model.replaced(model.tables, model.transition, model.emissions, model.end)
     return Climb(model, data, learn, Priors(model, priors), tolerance)
+
+
+def tolerated(name: str, tolerance: float) -> float:
+    """A tolerance as a float: with NaN, no step would ever be the last one."""
+    found = number(name, tolerance)
+    if math.isnan(found):
+        raise ValueError(f"{name} must be a number, got nan")
+    return found
 
 
 def _halving(climbs: list[Climb], max_steps: int) -> Iterator[EMReport]:

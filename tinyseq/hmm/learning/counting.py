@@ -6,12 +6,13 @@ and the initial tables of a model are part of the table of transitions.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import apart, as_pairs, listed, number, whole
+from tinyseq.arguments import apart, as_pairs, check_flags, listed, number, shown, whole
 from tinyseq.backend import Array
 from tinyseq.hmm.model.labels import Labels
 
@@ -47,6 +48,7 @@ def labelled_tables(
     if isinstance(n, list | tuple):
         raise apart("HMM.from_labelled")
     n = whole("n", n, 2)
+    check_flags(end=end)
     pairs = []
     for i, sequence in enumerate(listed("sequences", sequences, "a list of sequences of pairs (symbol, state)")):
         items = sequence if isinstance(sequence, str) else listed(f"sequences[{i}]", sequence, "a list of pairs")
@@ -146,12 +148,20 @@ def smoother(smoothing: Smoothing, name: str = "smoothing") -> Callable[[Array],
         ValueError: for an unknown name; the error lists the known ones.
     """
     if callable(smoothing):
-        return smoothing
+        return partial(_smoothed, smoothing, name)
     known = {None: maximum_likelihood, "witten-bell": witten_bell, "deleted-interpolation": deleted_interpolation}
     if not isinstance(smoothing, str | None) or smoothing not in known:
         names = ", ".join(repr(name) for name in known)
         raise ValueError(f"{name} must be one of {names}, or a function such as AddK(0.1); got {smoothing!r}")
     return known[smoothing]
+
+
+def _smoothed(smoothing: Callable[[Array], Array], name: str, counts: Array) -> Array:
+    """What a user's function makes of counts."""
+    found = smoothing(counts)
+    if getattr(found, "shape", None) != counts.shape:
+        raise ValueError(f"{name} must give an array of the shape of the counts, {counts.shape}; got {shown(found)}")
+    return found
 
 
 def maximum_likelihood(counts: Array) -> Array:

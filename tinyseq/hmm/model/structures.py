@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import check_flags
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import Categorical, Emission, Shared
 from tinyseq.hmm.emissions.draws import require_shares
@@ -23,6 +24,7 @@ def left_to_right(
     symbols: Iterable[Hashable] | None = None,
 ) -> Parameters:
     """See `HMM.left_to_right`."""
+    check_flags(stop=stop)
     size = _states(emission)
     staying, skipping = _each("stay", stay, size), _each("skip", skip, size)
     if (staying + skipping > 1 + 1e-12).any():

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import is_single, listed, whole
+from tinyseq.arguments import check_flags, is_single, listed, whole
 from tinyseq.backend import Array
 from tinyseq.hmm.interop import notebook
 from tinyseq.hmm.model.parameters import Model, Parameters
@@ -120,6 +120,7 @@ def observed_durations(
         (['a', 'b'], array([[0., 1.],
                [0., 1.]]), array([1, 1]))
     """
+    check_flags(cut=cut)
     runs: list[tuple[Any, int]] = []
     seen: dict[Any, None] = {}
     if isinstance(paths, str) or not isinstance(paths, Iterable) or is_single(paths):

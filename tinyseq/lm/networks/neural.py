@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinyseq.arguments import listed, whole
+from tinyseq.arguments import check_flags, listed, whole
 from tinyseq.autograd.backward import grad
 from tinyseq.autograd.modes import enable_grad
 from tinyseq.autograd.tensor import Tensor, TensorLike
@@ -25,7 +25,7 @@ from tinyseq.lm.networks.stepping import Reader
 from tinyseq.lm.networks.task import TextTask, detached
 from tinyseq.lm.words import END, check_word_vocabulary, sentences_of
 from tinyseq.nn import Module, cross_entropy
-from tinyseq.nn.checks import State, check_device, check_flags
+from tinyseq.nn.checks import State, check_device
 from tinyseq.optim import AdamW
 from tinyseq.optim.optimizer import not_negative
 from tinyseq.optim.schedules import Schedule
@@ -133,6 +133,7 @@ class NeuralLM(Module, LanguageModel):
         ids = self._ids(text)
         windows = Windows(ids, steps=window, batch=min(batch, len(ids) - 1))
         measured = self._validation(validation, validate_every, patience, steps)
+        check_flags(progress=progress)
         check_device(device)
         if device is not None:
             self.to(device)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import check_flags, whole
 from tinyseq.autograd.backward import grad
 from tinyseq.autograd.modes import enable_grad, scope, step
 from tinyseq.autograd.ops.elementwise.choice import where
@@ -26,7 +26,7 @@ from tinyseq.hmm import best_score, chain, log_partition
 from tinyseq.hmm.inference.known import all_known
 from tinyseq.nn import init
 from tinyseq.nn.chains.chunk_rules import Pair
-from tinyseq.nn.checks import as_ids, as_lengths, as_numbers, check_flags, check_ids
+from tinyseq.nn.checks import as_ids, as_lengths, as_numbers, check_ids
 from tinyseq.nn.module import Module
 from tinyseq.torch_names.other_names import CRF as NAMES
 from tinyseq.torch_names.settings import explained

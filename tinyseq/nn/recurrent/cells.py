@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import check_flags, whole
 from tinyseq.autograd.modes import stacked_gates
 from tinyseq.autograd.ops.moves.shape import expand_dims, transpose
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like
 from tinyseq.nn import init
-from tinyseq.nn.checks import State, as_input, check_flags, initial
+from tinyseq.nn.checks import State, as_input, initial
 from tinyseq.nn.module import Module
 from tinyseq.nn.recurrent.registry import States, cell_named, variant
 from tinyseq.nn.recurrent.steps import BY_NONLINEARITY, BY_RESET

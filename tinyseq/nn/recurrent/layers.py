@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tinyseq.arguments import dropped, whole
+from tinyseq.arguments import check_flags, dropped, whole
 from tinyseq.autograd.modes import scope, stacked_gates, step
 from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.ops.moves.parts import concatenate, stack, unbind
@@ -17,7 +17,7 @@ from tinyseq.autograd.ops.moves.shape import expand_dims, transpose
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like
 from tinyseq.backend import namespace_of
 from tinyseq.nn import init
-from tinyseq.nn.checks import State, as_input, as_lengths, check_flags, initial
+from tinyseq.nn.checks import State, as_input, as_lengths, initial
 from tinyseq.nn.layers import Dropout
 from tinyseq.nn.module import Module
 from tinyseq.nn.recurrent.registry import States, cell_named, variant

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NamedTuple, cast
 
-from tinyseq.arguments import text, whole
+from tinyseq.arguments import check_flags, text, whole
 from tinyseq.autograd.tensor import TensorLike
 from tinyseq.backend import on_host
 from tinyseq.hmm.model.hmm import HMM
 from tinyseq.hmm.observations import check_sequence
 from tinyseq.hmm.queries.forms import One
 from tinyseq.nn.chains.crf import CRF
-from tinyseq.nn.checks import check_flags
 from tinyseq.torch_names.settings import explained
 from tinyseq.viz.hmm.lattice import Cell, Lattice, check_model, lattice, of_crf, posteriors, sum_named
 from tinyseq.viz.hmm.recurrence import Recurrence, ScoreRecurrence
