@@ -1,5 +1,6 @@
 """Argument checks that every module uses: whole numbers are whole, and a list of words is not a string."""
 
+import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
@@ -82,6 +83,32 @@ def check_flags(**flags: Any) -> None:
     for name, flag in flags.items():
         if not isinstance(flag, bool | np.bool_):
             raise TypeError(f"{name} must be True or False, got {flag!r}; give options by name")
+
+
+def finite(name: str, value: Any, least: float | None = None) -> float:
+    """A number that is neither NaN nor infinite, as a plain float.
+
+    Args:
+        name: of the argument, for the error.
+        value: what the user gave.
+        least: the smallest that is allowed; None for no bound.
+
+    Example:
+        >>> finite("bound", 0.5, least=0.0)
+        0.5
+        >>> finite("bound", math.nan)
+        Traceback (most recent call last):
+        ValueError: bound must be a finite number, got nan
+        >>> finite("bound", -1, least=0.0)
+        Traceback (most recent call last):
+        ValueError: bound must be at least 0, got -1.0
+    """
+    found = number(name, value)
+    if not math.isfinite(found):
+        raise ValueError(f"{name} must be a finite number, got {found}")
+    if least is not None and found < least:
+        raise ValueError(f"{name} must be at least {least:g}, got {found}")
+    return found
 
 
 def text(name: str, value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import finite, whole
 from tinyseq.backend import on_host
 from tinyseq.random import Rng, as_generator
 
@@ -175,8 +175,7 @@ def bucketed(lengths: ArrayLike, size: int, rng: Rng = None, *, jitter: float = 
     lengths = as_ids(lengths, "lengths")
     if lengths.ndim != 1:
         raise ValueError(f"lengths must be one number for each sequence (N,), got shape {lengths.shape}")
-    if not jitter >= 0:
-        raise ValueError(f"jitter must be at least 0, got {jitter}")
+    jitter = finite("jitter", jitter, least=0.0)
     if jitter and rng is None:
         raise ValueError(f"jitter={jitter} needs random numbers; pass rng as well")
     rng = None if rng is None else as_generator(rng)

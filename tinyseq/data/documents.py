@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from tinyseq.arguments import shown
+from tinyseq.arguments import number, shown
 from tinyseq.data.corpora import Split
 from tinyseq.data.treebanks.conllu import ConlluSentence
 from tinyseq.random import Rng, as_generator
@@ -69,7 +69,7 @@ def split_documents(
         >>> len(train), len(held_out)
         (3, 1)
     """
-    if not 0 < held_out < 1:
+    if not 0 < number("held_out", held_out) < 1:
         raise ValueError(f"held_out must be between 0 and 1, got {held_out}")
     groups = documents(sentences)
     if len(groups) < 2:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import as_called, check_flags, listed, refuses_order, whole
+from tinyseq.arguments import as_called, check_flags, finite, listed, refuses_order, whole
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.lm.model import Floats, LanguageModel, Read, Text
@@ -98,7 +98,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
         check_flags(words=words)
         if smoothing not in SMOOTHINGS:
             raise ValueError(f"smoothing must be one of {', '.join(map(repr, SMOOTHINGS))}, got {smoothing!r}")
-        if not k > 0:
+        if not finite("k", k) > 0:
             raise ValueError(f"k must be positive, got {k}; smoothing=None adds nothing")
         if discount is not None and smoothing != "kneser-ney":
             raise ValueError(f"discount is for smoothing='kneser-ney', got smoothing={smoothing!r}; leave it out")

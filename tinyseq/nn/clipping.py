@@ -1,7 +1,6 @@
 """Gradient clipping, by joint norm or by value."""
 
 import math
-import numbers
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
@@ -9,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import check_flags
+from tinyseq.arguments import check_flags, number
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of, to_numpy
 from tinyseq.nn.module import Module
@@ -62,7 +61,7 @@ def clip_grad_norm_(
     """
     check_flags(error_if_nonfinite=error_if_nonfinite)
     max_norm = _limit("max_norm", max_norm)
-    p = math.inf if norm_type == "inf" else _number("norm_type", norm_type)
+    p = math.inf if norm_type == "inf" else number("norm_type", norm_type)
     if not p > 0:
         raise ValueError(f"norm_type must be above 0, such as 1, 2 or math.inf, for a norm; got {norm_type}")
     gradients = [(p, p.grad) for p in _each(parameters) if p.grad is not None]
@@ -178,14 +177,8 @@ def _numbers(values: list[Any]) -> list[float]:
     return list(to_numpy(namespace_of(values[0]).stack(values)).tolist())
 
 
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool | str) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    return float(value)
-
-
 def _limit(name: str, value: Any) -> float:
-    limit = _number(name, value)
+    limit = number(name, value)
     if math.isnan(limit):
         raise ValueError(f"{name} must be a number, got nan")
     if limit < 0:

@@ -14,6 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyseq.arguments import finite
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import NUMPY, dtype_of
 from tinyseq.nn.module import Module
@@ -50,6 +51,7 @@ def uniform(shape: tuple[int, ...], bound: float, dtype: str = "float32") -> Par
         >>> w.shape, bool(abs(w.numpy()).max() <= 0.1)
         ((2, 3), True)
     """
+    bound = finite("bound", bound, least=0.0)
     return Parameter(generator().uniform(-bound, bound, shape).astype(dtype_of(NUMPY, dtype)))
 
 
@@ -88,6 +90,7 @@ def normal(shape: tuple[int, ...], deviation: float = 1.0, dtype: str = "float32
         >>> normal((2, 3), deviation=0.02).shape
         (2, 3)
     """
+    deviation = finite("deviation", deviation, least=0.0)
     return Parameter((deviation * generator().standard_normal(shape)).astype(dtype_of(NUMPY, dtype)))
 
 
@@ -106,7 +109,7 @@ def constant(shape: tuple[int, ...], value: float, dtype: str = "float32") -> Pa
         >>> constant((2,), 1.0).tolist()
         [1.0, 1.0]
     """
-    return Parameter(np.full(shape, value, dtype=dtype_of(NUMPY, dtype)))
+    return Parameter(np.full(shape, finite("value", value), dtype=dtype_of(NUMPY, dtype)))
 
 
 # -- in place ----------------------------------------------------------------------------------------------------------
@@ -135,7 +138,7 @@ def xavier_uniform_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tenso
         True
     """
     rows, columns = _block(weight, blocks)
-    bound = gain * math.sqrt(6 / (rows + columns))
+    bound = abs(finite("gain", gain)) * math.sqrt(6 / (rows + columns))
     return weight.copy_(generator().uniform(-bound, bound, weight.shape))
 
 
@@ -159,7 +162,7 @@ def xavier_normal_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tensor
         >>> xavier_normal_(lstm.weight_ih_l0, blocks=4).shape
         (8, 4)
     """
-    rows, columns = _block(weight, blocks)
+    gain, (rows, columns) = finite("gain", gain), _block(weight, blocks)
     return weight.copy_(gain * math.sqrt(2 / (rows + columns)) * generator().standard_normal(weight.shape))
 
 
@@ -188,7 +191,7 @@ def orthogonal_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tensor:
         True
     """
     shape = _block(weight, blocks)
-    return weight.copy_(gain * np.concatenate([_orthogonal(*shape) for _ in range(blocks)]))
+    return weight.copy_(finite("gain", gain) * np.concatenate([_orthogonal(*shape) for _ in range(blocks)]))
 
 
 def forget_bias_(layer: Module, value: float = 1.0) -> None:
@@ -210,7 +213,7 @@ def forget_bias_(layer: Module, value: float = 1.0) -> None:
         >>> (lstm.bias_ih_l0.numpy() + lstm.bias_hh_l0.numpy())[2:4].tolist()
         [3.0, 3.0]
     """
-    cell = getattr(layer, "cell", None)
+    value, cell = finite("value", value), getattr(layer, "cell", None)
     forgets = isinstance(cell, CellRecord) and "f" in cell.gates and "c" in cell.states
     biases = [(name, p) for name, p in layer.named_parameters() if name.startswith("bias_")] if forgets else []
     if not isinstance(cell, CellRecord) or not biases:

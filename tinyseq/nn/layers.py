@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tinyseq.arguments import check_flags, dropped, whole
+from tinyseq.arguments import check_flags, dropped, finite, whole
 from tinyseq.autograd.ops.elementwise.arithmetic import sqrt, square
 from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.ops.moves.index import getitem
@@ -183,7 +183,7 @@ class LayerNorm(Module):
         features = whole("features", features)
         self.weight = init.constant((features,), 1.0, dtype)
         self.bias = init.constant((features,), 0.0, dtype)
-        self.eps = eps
+        self.eps = finite("eps", eps, least=0.0)
 
     def forward(self, x: TensorLike) -> Tensor:
         """A tensor of x's shape.

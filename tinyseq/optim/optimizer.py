@@ -233,7 +233,7 @@ def _leaves(parameters: Iterable[Tensor]) -> list[Tensor]:
 def not_negative(name: str, value: Any) -> float:
     """A setting as a plain number; a tensor of one element is accepted."""
     plain = value.item() if hasattr(value, "item") else value
-    if not isinstance(plain, int | float):
+    if isinstance(plain, bool) or not isinstance(plain, int | float):
         raise TypeError(f"{name} must be a number, got {value!r}")
     if not isfinite(plain):
         raise ValueError(f"{name} must be a finite number, got {plain}")

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from tinyseq.arguments import check_flags
+from tinyseq.arguments import check_flags, number, shown
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, namespace_of
 from tinyseq.optim.optimizer import Optimizer, Trials, elementwise, not_negative
@@ -114,9 +114,11 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
-        if not (isinstance(betas, tuple | list) and len(betas) == 2 and all(0 <= beta < 1 for beta in betas)):
+        if not (isinstance(betas, tuple | list) and len(betas) == 2):
+            raise ValueError(f"betas must be two numbers, got {shown(betas)}")
+        self.betas = number("betas", betas[0]), number("betas", betas[1])
+        if not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas must be two numbers, and both betas must lie in [0, 1), got {betas}")
-        self.betas = float(betas[0]), float(betas[1])
         self.eps = not_negative("eps", eps)
 
     def remembered(self) -> set[str]:
@@ -264,9 +266,9 @@ class RMSprop(Optimizer):
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
         check_flags(centered=centered)
-        if not 0 <= alpha < 1:
+        self.alpha = number("alpha", alpha)
+        if not 0 <= self.alpha < 1:
             raise ValueError(f"alpha must lie in [0, 1), got {alpha}")
-        self.alpha = float(alpha)
         self.eps = not_negative("eps", eps)
         self.momentum = not_negative("momentum", momentum)
         self.centered = centered

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import number, whole
+from tinyseq.optim.optimizer import not_negative
 
 Schedule = Callable[[int], float]
 """The learning rate of a step, counted from 0. The schedules here can be pickled, and print their settings."""
@@ -30,7 +31,7 @@ def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
         The rate of each step.
 
     Raises:
-        ValueError, TypeError: ``every`` is not a positive whole number.
+        ValueError, TypeError: ``every`` is not a positive whole number, or a rate or factor negative or no number.
 
     Example:
         >>> rate = step_decay(1.0, every=2, factor=0.5)
@@ -38,7 +39,7 @@ def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
         [1.0, 1.0, 0.5, 0.5, 0.25]
     """
     every = whole("every", every)
-    return partial(_stepped, lr, every, factor)
+    return partial(_stepped, not_negative("lr", lr), every, not_negative("factor", factor))
 
 
 def _stepped(lr: float, every: int, factor: float, step: int) -> float:
@@ -55,12 +56,15 @@ def exponential_decay(lr: float, factor: float) -> Schedule:
     Returns:
         The rate of each step.
 
+    Raises:
+        ValueError, TypeError: the rate or the factor is negative or no number.
+
     Example:
         >>> rate = exponential_decay(1.0, factor=0.5)
         >>> [rate(step) for step in range(3)]
         [1.0, 0.5, 0.25]
     """
-    return partial(_stepped, lr, 1, factor)
+    return partial(_stepped, not_negative("lr", lr), 1, not_negative("factor", factor))
 
 
 def cosine_decay(lr: float, steps: int, floor: float = 0.0) -> Schedule:
@@ -77,7 +81,7 @@ def cosine_decay(lr: float, steps: int, floor: float = 0.0) -> Schedule:
         The rate of each step.
 
     Raises:
-        ValueError, TypeError: ``steps`` is not a positive whole number.
+        ValueError, TypeError: ``steps`` is not a positive whole number, or a rate negative or no number.
 
     Source: Loshchilov and Hutter (2017).
 
@@ -87,7 +91,7 @@ def cosine_decay(lr: float, steps: int, floor: float = 0.0) -> Schedule:
         [1.0, 0.5, 0.0, 0.0]
     """
     steps = whole("steps", steps)
-    return partial(_half_cosine, lr, steps, floor)
+    return partial(_half_cosine, not_negative("lr", lr), steps, not_negative("floor", floor))
 
 
 def _half_cosine(lr: float, steps: int, floor: float, step: int) -> float:
@@ -108,7 +112,7 @@ def warm_up(schedule: Schedule | float, steps: int, start: float = 1 / 3) -> Sch
         The rate of each step.
 
     Raises:
-        ValueError, TypeError: ``steps`` is not a positive whole number.
+        ValueError, TypeError: ``steps`` is not a positive whole number, or a rate or factor negative or no number.
 
     Example:
         >>> rate = warm_up(1.0, steps=4, start=0.0)
@@ -118,7 +122,8 @@ def warm_up(schedule: Schedule | float, steps: int, start: float = 1 / 3) -> Sch
     steps = whole("steps", steps)
     if isinstance(schedule, Plateau):
         raise TypeError("a Plateau inside another schedule would observe nothing; give train() the Plateau itself")
-    return partial(_warmed, schedule, steps, start)
+    schedule = schedule if callable(schedule) else not_negative("schedule", schedule)
+    return partial(_warmed, schedule, steps, not_negative("start", start))
 
 
 def _warmed(schedule: Schedule | float, steps: int, start: float, step: int) -> float:
@@ -141,7 +146,7 @@ def warm_up_cosine(peak: float, steps: int, warm_up: int = 0, floor: float = 0.1
         The rate of each step.
 
     Raises:
-        ValueError, TypeError: ``steps`` or ``warm_up`` is not a whole number, or negative.
+        ValueError, TypeError: ``steps`` or ``warm_up`` is not a whole number, or a number is negative.
 
     Example:
         >>> rate = warm_up_cosine(1.0, steps=100, warm_up=10)
@@ -149,6 +154,7 @@ def warm_up_cosine(peak: float, steps: int, warm_up: int = 0, floor: float = 0.1
         [0.1, 1.0, 0.1]
     """
     steps, warm_up = whole("steps", steps, 0), whole("warm_up", warm_up, 0)
+    peak, floor = not_negative("peak", peak), not_negative("floor", floor)
     return partial(_warmed_cosine, peak, warm_up, cosine_decay(peak, max(steps - warm_up, 1), floor * peak))
 
 
@@ -175,7 +181,8 @@ class Plateau:
         lr: the current rate.
 
     Raises:
-        ValueError, TypeError: ``mode`` or ``factor`` is invalid, or ``patience`` or ``cooldown`` not a whole number.
+        ValueError, TypeError: ``mode`` or ``factor`` is invalid, a rate or ``threshold`` negative or no number, or
+            ``patience`` or ``cooldown`` not a whole number.
 
     Example:
         >>> plateau = Plateau(1.0, factor=0.5, patience=1)
@@ -197,15 +204,15 @@ class Plateau:
     ) -> None:
         if mode not in ("min", "max"):
             raise ValueError(f'mode must be "min" or "max", got {mode!r}')
-        if not 0 < factor < 1:
+        if not 0 < number("factor", factor) < 1:
             raise ValueError(f"factor must lie between 0 and 1, got {factor}")
-        self.lr = lr
+        self.lr = not_negative("lr", lr)
         self.mode = mode
         self.factor = factor
         self.patience = whole("patience", patience, 0)
-        self.threshold = threshold
+        self.threshold = not_negative("threshold", threshold)
         self.cooldown = whole("cooldown", cooldown, 0)
-        self.min_lr = min_lr
+        self.min_lr = not_negative("min_lr", min_lr)
         self.best = math.inf if mode == "min" else -math.inf
         self.bad = 0
         self.cooling = 0

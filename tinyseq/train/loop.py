@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import number, whole
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.memory import reuse
 from tinyseq.nn.clipping import clip_grad_norm_
@@ -272,7 +272,7 @@ def _check(
                 "optimiser, so a resumed run would lose them; pass Checkpoint a module that contains all of them, such "
                 "as ts.nn.ModuleList([...])"
             )
-    if clip is not None and not clip > 0:
+    if clip is not None and not number("clip", clip) > 0:
         raise ValueError(f"clip must be above 0, or None for no clipping, got {clip}")
 
 

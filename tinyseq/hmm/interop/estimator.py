@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NoReturn, Self, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import order_refused, refuses_order, whole
+from tinyseq.arguments import finite, order_refused, refuses_order, whole
 from tinyseq.hmm.emissions import Gaussian
 from tinyseq.hmm.emissions.densities.covariances import KINDS, shape_of
 from tinyseq.hmm.emissions.emission import Priors
@@ -145,6 +145,8 @@ class HMMEstimator(metaclass=Hinted):
             if not isinstance(getattr(self, name), np.random.RandomState | np.random.Generator | None):
                 whole(name, getattr(self, name), least)
         tolerated("tol", self.tol)
+        if self.floor is not None:
+            finite("floor", self.floor, least=0.0)
         x = samples(X, lengths, self._vectors())
         if not sum(map(len, x.sequences)):
             raise ValueError("X holds no observations to learn from")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import apart, as_pairs, check_flags, listed, number, shown, whole
+from tinyseq.arguments import apart, as_pairs, check_flags, finite, listed, shown, whole
 from tinyseq.backend import Array
 from tinyseq.hmm.model.labels import Labels
 
@@ -197,7 +197,7 @@ class AddK:
     """
 
     def __init__(self, k: float) -> None:
-        if not number("k", k) > 0:
+        if not finite("k", k) > 0:
             raise ValueError(f"k must be positive, got {k}")
         self.k = k
 

@@ -77,7 +77,7 @@ class NeuralLM(Module, LanguageModel):
         window: int = 64,
         batch: int = 32,
         lr: float = 3e-3,
-        clip: float = 1.0,
+        clip: float | None = 1.0,
         schedule: Schedule | None = None,
         weight_decay: float = 0.0,
         validation: Text | None = None,
@@ -103,7 +103,7 @@ class NeuralLM(Module, LanguageModel):
             window: time steps in a window.
             batch: how many parts of the text are read in parallel.
             lr: the peak learning rate of Adam, with linear warm-up and cosine decay.
-            clip: the maximum norm of the gradient.
+            clip: the maximum norm of the gradient; None for no clipping.
             schedule: the learning rate of each step, instead of ``lr``; for a constant rate,
                 ``tinyseq.optim.exponential_decay(rate, 1.0)``.
             weight_decay: each step multiplies the weights by 1 - rate * weight_decay, as in AdamW.

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import number, whole
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.ops.moves.index import getitem, take_along_axis
@@ -60,7 +60,7 @@ def cross_entropy(
         >>> ts.nn.cross_entropy(ts.zeros(2), [0.25, 0.75]).item() == ts.nn.cross_entropy(ts.zeros(2), 0).item()
         True
     """
-    if not 0 <= label_smoothing <= 1:
+    if not 0 <= number("label_smoothing", label_smoothing) <= 1:
         raise ValueError(f"label_smoothing must lie in [0, 1], got {label_smoothing}")
     logits = _scores(logits, "logits")
     shares = _class_weights(weight, logits)

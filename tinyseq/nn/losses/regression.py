@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from tinyseq.arguments import number
 from tinyseq.autograd.ops.elementwise.arithmetic import abs as absolute
 from tinyseq.autograd.ops.elementwise.arithmetic import square
 from tinyseq.autograd.ops.elementwise.choice import minimum
@@ -81,7 +82,7 @@ def huber_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction 
         >>> ts.nn.huber_loss([1.0, 10.0], [0.0, 0.0], reduction="none").numpy()
         array([0.5, 9.5])
     """
-    if not delta > 0:
+    if not number("delta", delta) > 0:
         raise ValueError(f"delta must be above 0, got {delta}")
     far = absolute(_difference(prediction, target))
     near = minimum(far, delta)
@@ -112,7 +113,7 @@ def smooth_l1_loss(
         >>> ts.nn.smooth_l1_loss([1.0, 10.0], [0.0, 0.0], reduction="none", beta=2.0).numpy()
         array([0.25, 9.  ])
     """
-    if not 0 <= beta < math.inf:
+    if not 0 <= number("beta", beta) < math.inf:
         raise ValueError(f"beta must be a number of at least 0, got {beta}")
     if beta == 0:
         return l1_loss(prediction, target, reduction)
