@@ -49,7 +49,8 @@ def test_a_quoted_text_may_have_several_lines_and_rows_are_numbered_by_their_fir
         ("label,text\n,a", {}, "line 2: no label in ',a'"),
         ("label,text\n\ngood, ", {}, "line 3: no text in 'good,'"),
         ('label,text\ngood,"a', {}, "line 2: a row that cannot be split"),
-        ("a,b\nc", {"label_column": "1", "text_column": "2"}, "line 2: 1 columns in 'c'; expected at least 2"),
+        ("a\nb,c", {"label_column": "1", "text_column": "2"}, "line 1: 1 columns in 'a'; expected at least 2"),
+        ("a,b\nc", {"label_column": "1", "text_column": "2"}, "line 2: 1 columns in 'c'; expected 2 as in the first"),
         ("\n\n", {}, "only blank lines"),
     ],
 )
@@ -57,6 +58,20 @@ def test_a_bad_row_is_named(text, options, said):
     with pytest.raises(DataError) as error:
         table.parse(text, **options)
     assert said in str(error.value)
+
+
+@given(rows, st.booleans(), st.integers(0, 4))
+def test_a_text_with_a_separator_that_is_not_quoted_is_named_and_not_cut_short(given, header, place):
+    """Also in a table without a header, whose first row says how many columns there are."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("id", "label", "text"), *given])
+    written = text.getvalue().split("\n")[0 if header else 1 : -1]
+    columns = {} if header else {"label_column": "2", "text_column": "3"}
+    assert table.parse("\n".join(written), **columns) == [(label, said) for _, label, said in given]
+    place = min(place, len(given) - 1) + 1
+    written.insert(place, "7,good,warm,and funny")
+    with pytest.raises(DataError, match=rf"line {place + 1}: 4 columns in '7,good,warm,and funny'; expected 3 as in"):
+        table.parse("\n".join(written), **columns)
 
 
 @pytest.mark.parametrize(

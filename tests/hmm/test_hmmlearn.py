@@ -137,3 +137,30 @@ def test_a_mixture_goes_to_hmmlearn_and_back(kind):
     shared = GaussianMixture(np.full((2, 2), 0.5), rng.normal(size=(2, 2, 2)), 2 * np.eye(2), covariance_type="tied")
     ours = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], shared)
     assert ours.to_hmmlearn().score(x) == pytest.approx(ours.log_likelihood(x), rel=1e-9)
+
+
+@given(
+    kind=st.sampled_from(["spherical", "diag", "full", "tied"]),
+    states=st.integers(1, 3),
+    size=st.integers(1, 3),
+    listed=st.booleans(),
+)
+def test_a_gaussian_model_made_by_hand_is_taken_as_its_manual_makes_it(kind, states, size, listed):
+    """Its tables are set, and nothing is fitted, scored or sampled before."""
+    rng = np.random.default_rng(states * size)
+    matrices = np.array([np.eye(size) * c for c in rng.uniform(0.5, 2, states)])
+    covariances = {
+        "spherical": matrices[:, 0, 0],
+        "diag": np.diagonal(matrices, axis1=1, axis2=2),
+        "full": matrices,
+        "tied": matrices[0],
+    }[kind]
+    other = hmmlearn.GaussianHMM(states, kind)
+    means = rng.normal(size=(states, size))
+    other.startprob_, other.transmat_ = np.full(states, 1 / states), np.full((states, states), 1 / states)
+    other.means_, other.covars_ = means.tolist() if listed else means, covariances
+    found = HMM.from_hmmlearn(other)
+    assert "n_features" not in vars(other)  # which stays as it is
+    np.testing.assert_array_equal(found.emissions.covariances, covariances)
+    x = rng.normal(size=(5, size))
+    np.testing.assert_allclose(found.log_likelihood(x), other.score(x), rtol=1e-9, atol=1e-12)

@@ -24,12 +24,14 @@ def table_items(
         what: _place(what, name, header, lines[0][0]) for what, name in (("label", label_column), ("text", text_column))
     }
     items = []
+    least = max(columns.values()) + 1
+    width = len(header) or max(least, len(rows[0][1]))  # in a row with more, a separator was not quoted
     for number, row in rows:
         if header and [name.strip() for name in row] == header:
             continue  # the header of the next of several tables that were joined
-        width = len(header) or max(columns.values()) + 1
-        if len(row) < width or (header and len(row) > width):
-            wanted = f"{width} as in the header" if header else f"at least {width}"
+        if len(row) != width:
+            wanted = f"{width} as in the header" if header else f"{width} as in the first row"
+            wanted = wanted if len(rows[0][1]) >= least or header else f"at least {least}"
             raise Malformed(number, f"{len(row)} columns in {show(character.join(row))}", wanted)
         found = {what: row[place].strip() for what, place in columns.items()}
         for what, value in found.items():

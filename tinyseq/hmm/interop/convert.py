@@ -1,6 +1,7 @@
 """Saving and restoring models, and conversion to and from hmmlearn."""
 
 from collections.abc import Collection
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,9 @@ def from_hmmlearn(model: Any) -> Parameters:
         return Parameters(model.startprob_, model.transmat_, Poisson(model.lambdas_))
     if hasattr(model, "emissionprob_"):
         return Parameters(model.startprob_, model.transmat_, model.emissionprob_)
-    if getattr(model, "means_", np.empty(0)).ndim == 2:
+    if np.ndim(getattr(model, "means_", ())) == 2:
+        model = copy(model)
+        model.n_features = np.shape(model.means_)[1]  # which hmmlearn needs for `covars_`, and sets when it is used
         covariances, shape = model.covars_, model.covariance_type
         if shape == "spherical":  # of a fitted model, hmmlearn gives as many matrices for each state as it has features
             covariances = covariances[:: len(covariances) // len(model.means_)]
