@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyseq.compiler.recording.active import RecordingError
-from tinyseq.compiler.recording.outcomes import Outcomes
+from tinyseq.compiler.recording.outcomes import Outcome, Outcomes
 from tinyseq.compiler.steps import Ref, kind_of
 
 SHAPES = [((3, 4), (4, 5)), ((1, 4), (4, 1)), ((2, 3, 4), (4, 5)), ((3, 4), (2, 4, 5)), ((2, 6, 3, 4), (1, 6, 4, 5))]
@@ -42,11 +42,17 @@ def test_products_that_do_not_fit_are_refused():
 
 def test_views_are_found_and_what_holds_several_results():
     x = np.zeros((3, 4))
-    assert found(np.transpose, [x]) == (kind_of(x.T), None, 0)
+    assert found(np.transpose, [x]) == Outcome(kind_of(x.T), view=0)
     assert found(operator.getitem, [x], 1).owner((Ref(7), 1), {}) == Ref(7)
     assert found(np.add, [x, x]).owner((Ref(0), Ref(1)), {}) is None
     assert found(np.reshape, [x, x][:1], (4, 3)).view == 0
-    assert found(np.split, [x], 3) == ((kind_of(x[:1]),) * 3, list, None)
+    assert found(np.split, [x], 3) == Outcome((kind_of(x[:1]),) * 3, list)
+
+
+def test_scalars_are_told_from_arrays_without_axes():
+    assert [found(np.sum, [np.zeros(3)]).scalar, found(np.sum, [np.zeros(3)], keepdims=True).scalar] == [True, False]
+    assert found(operator.getitem, [np.zeros(3)], 0).scalar
+    assert not found(operator.getitem, [np.zeros(3)], (0, ...)).scalar
 
 
 def test_what_is_no_array_is_not_recorded():

@@ -184,3 +184,50 @@ def test_threads_that_record_and_replay_share_parameters():
     assert not errors
     for parameter, gradient in zip(layer.parameters(), wanted, strict=True):
         np.testing.assert_allclose(parameter.grad.numpy(), gradient, rtol=1e-10)
+
+
+# numbers made of an array: scalars of NumPy and arrays, which widen the type of a tensor beside them
+NUMBERS = {
+    "sum": lambda a: a.sum(),
+    "element": lambda a: a.ravel()[0],
+    "mean": lambda a: a.mean(),
+    "count": np.count_nonzero,
+    "root": lambda a: np.sqrt(abs(a.max()) + 1),
+    "converted": lambda a: a.sum().astype("float64"),
+    "truth": lambda a: a.any(),
+    "share": lambda a: a.sum() / a.size,
+    "array without axes": lambda a: a.ravel()[0, ...],
+    "array": lambda a: a.sum(keepdims=True),
+}
+BESIDE = {
+    "product": lambda t, n: t * n,
+    "product on the left": lambda t, n: n * t,
+    "quotient": lambda t, n: t.sum() / n,
+    "quotient on the left": lambda t, n: n / t,
+    "power": lambda t, n: t**n,
+    "maximum": ts.maximum,
+    "where": lambda t, n: ts.where(t > n, t, n),
+    "clip": lambda t, n: ts.clip(t, 0, n),
+    "op of numbers": lambda t, n: ts.multiply(n, 2.0) * t,
+    "tensor of its own": lambda t, n: ts.tensor(n) * t,
+}
+
+
+@given(
+    st.sampled_from(["float32", "float64", "int64", "float32 leaf"]),
+    st.sampled_from(["float32", "float64", "int64", "uint8", "bool"]),
+    st.sampled_from([*NUMBERS]),
+    st.sampled_from([*BESIDE]),
+)
+def test_what_is_made_of_an_array_has_the_type_that_it_has_in_the_function(tensor, array, number, op):
+    t = ts.tensor(np.array([1, 2, 3], tensor.split()[0]), requires_grad="leaf" in tensor)
+    a = np.array([[1, 0], [1, 1]], array)
+    found = []
+    for call in (ts.compile(lambda x: BESIDE[op](t, NUMBERS[number](x))), lambda x: BESIDE[op](t, NUMBERS[number](x))):
+        y = call(a)
+        found.append([str(y.dtype), y.tolist()])
+        if y.requires_grad:
+            found[-1].append(ts.grad(y.sum(), [t])[0].tolist())
+    assert found[0][0] == found[1][0]
+    for one, other in zip(found[0][1:], found[1][1:], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)

@@ -48,6 +48,10 @@ class Namespace:
         """Whether its arrays are NumPy's: now, or when a recorded step is replayed."""
         return self.module is np
 
+    def operand(self, array: Array, copies: bool) -> Array:
+        """An array of the caller's as an operand beside tensors: a copy, unless the op neither keeps nor returns it."""
+        return self.asarray(array, copy=True) if copies else array
+
     def __getattr__(self, name: str) -> Any:
         value = getattr(self.module, name, None)
         if value is None:

@@ -12,7 +12,7 @@ from tinyseq.autograd.calls.errors import argument, place
 from tinyseq.autograd.graph import Parent
 from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor, constant
-from tinyseq.backend import NAMESPACES, is_array
+from tinyseq.backend import NAMESPACES, is_array, namespace_of
 
 NUMBERS = frozenset({bool, int, float, complex})  # allowed beside arrays among the raw values of an op
 _NUMPY = np.ndarray
@@ -68,7 +68,7 @@ def beside(value: Any, kind: type[Any], copies: bool = True) -> Any:
     if type(value) is kind:
         if kind is np.ndarray and value.dtype.kind not in HELD:
             return None
-        return NAMESPACES[kind].asarray(value, copy=True) if copies else value
+        return NAMESPACES[kind].operand(value, copies)
     number = NUMPY_NUMBERS.get(type(value))
     if number is not None:
         return number(value)
@@ -116,9 +116,9 @@ def constants(raw: Sequence[Any], edges: Sequence[Parent | None]) -> tuple[Any, 
 
 
 def _library(args: Sequence[Any]) -> type | None:
-    """The array type that an op computes with, or None if no argument determines it."""
+    """The array type that an op computes with, or None if no argument determines it, as NumPy's arrays do not."""
     found = next((type(a._array) for a in args if isinstance(a, Tensor)), None)
-    return found or next((type(a) for a in args if not isinstance(a, np.ndarray) and is_array(a)), None)
+    return found or next((type(a) for a in args if is_array(a) and namespace_of(a).module is not np), None)
 
 
 def _undifferentiated(record: Op, i: int) -> bool:

@@ -22,7 +22,7 @@ from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.numpy_functions.moves import NotMoved, moved
 from tinyseq.autograd.ops.moves.joined import remember
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import NAMESPACES
+from tinyseq.backend import NAMESPACES, is_recorded
 
 Function = Callable[..., Any]
 
@@ -359,7 +359,10 @@ def _raw(value: Any, locked: bool = False) -> Any:
 
     def plain(part: Any) -> Any:
         if isinstance(part, Tensor):
-            return part._array if hasattr(part._array, "__cuda_array_interface__") else part.numpy()
+            array = part._array
+            return array if hasattr(array, "__cuda_array_interface__") or is_recorded(array) else part.numpy()
+        if type(part) in NAMESPACES and is_recorded(part):
+            return NAMESPACES[type(part)].operand(part, copies=False)
         if isinstance(part, np.number | np.bool):
             return part.item()  # a NumPy scalar would widen a float32 tensor
         if locked and isinstance(part, np.ndarray):
@@ -382,5 +385,5 @@ def _tensor(part: Any) -> Any:
     if isinstance(part, np.number | np.bool):
         return Tensor(np.asarray(part))
     if type(part) in NAMESPACES and part.dtype.kind in "biufc":
-        return Tensor(part if part.base is None else part.copy())
+        return Tensor(part if getattr(part, "base", None) is None else part.copy())
     return part

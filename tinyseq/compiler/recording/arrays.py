@@ -60,6 +60,8 @@ _FIXED |= {"all", "flip", "roll", "cumulative_sum", "cumulative_prod", "argmax",
 _FIXED |= {"triu", "clip", "ravel", "swapaxes", "moveaxis", "cumsum", "cumprod", "nan_to_num", "real", "imag", "round"}
 _PLACING = {"scattered", "replaced", "erf", "normal_cdf"}
 _PLACING |= {"losses", "losses_and_exponentials", "gradient_of_exponentials", "sum_in_blocks", "contract_in_blocks"}
+_TAKING_NUMBERS = {"where", "clip"}  # beside arrays, as universal functions do, without a wider type
+_PYTHON = {"b": False, "u": 0, "i": 0, "f": 0.0, "c": 0j}  # a number of Python for each kind of type
 _CHANGES = {"copyto", "put", "place", "putmask", "fill_diagonal", "put_along_axis"}
 
 
@@ -67,13 +69,33 @@ def _called(function: Callable[..., Any], args: Any, settings: dict[str, Any]) -
     """A call of one of NumPy's functions with recorded arrays among its arguments."""
     name = getattr(function, "__name__", "")
     if name in _ABOUT:
-        return function(*_blanks(args), **_blanks(settings))
+        return function(*_blanks(_with_numbers(args)), **_blanks(settings))
     if name in _FILLED and not _has_recorded(args[1:]):
         return function(*_blanks(args), **settings)
     if name in _CHANGES:
         raise changing(f"np.{name}")
+    if isinstance(function, np.ufunc) or name in _TAKING_NUMBERS:
+        args = _with_numbers(args)
     fixed = name in _FIXED or isinstance(function, np.ufunc)
-    return _recorder().call(function, args, settings, fixed)
+    found = _recorder().call(function, args, settings, fixed)
+    if function is np.astype:
+        found.scalar = args[0].scalar
+    return found
+
+
+def _with_numbers(args: Any) -> Any:
+    """Arguments, with numbers converted to the type that Python's numbers take beside the other arguments."""
+    if not any(type(part) is Recorded and part.is_number for part in args):
+        return args
+    types = [part.dtype for part in args if hasattr(part, "dtype") and not getattr(part, "is_number", False)]
+
+    def converted(part: Any) -> Any:
+        if not (types and type(part) is Recorded and part.is_number):
+            return part
+        dtype = np.result_type(*types, _PYTHON[part.dtype.kind])
+        return part if dtype == part.dtype else _called(np.astype, (part, dtype), {})
+
+    return tuple(map(converted, args))
 
 
 _READING = {"item", "tolist", "view", "tobytes", "flags", "data", "setflags", "dump", "dumps", "flat", "ctypes"}
@@ -90,15 +112,21 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
         ref: the value in the program; one object shared by all steps that read it.
         kind: its shape, type and layout.
         recorder: the recording that it belongs to.
+        scalar: whether it is a scalar of NumPy, as the sum of an array is: beside tensors, such a one is a number.
+        is_number: whether it stands beside tensors as a number, so that it widens no type.
     """
 
-    __slots__ = ("kind", "recorder", "ref")
+    __slots__ = ("is_number", "kind", "recorder", "ref", "scalar")
     __hash__ = object.__hash__
 
-    def __init__(self, number: int, kind: Kind, recorder: Active) -> None:
+    def __init__(
+        self, number: int, kind: Kind, recorder: Active, scalar: bool = False, is_number: bool = False
+    ) -> None:
         self.ref = Ref(number)
         self.kind = kind
         self.recorder = recorder
+        self.scalar = scalar
+        self.is_number = is_number
 
     number = property(lambda self: self.ref.number)
     shape = property(lambda self: self.kind.shape)
@@ -219,10 +247,18 @@ class Recording(Namespace):
         fixed = function.__name__ in _PLACING or (function.__name__ == "gathered" and not _masks(args[1]))
         return _recorder().call(on_numpy, args, settings, fixed)
 
+    def operand(self, array: Any, copies: bool) -> Any:
+        """See `Namespace.operand`."""
+        if array.scalar:
+            return Recorded(array.number, array.kind, array.recorder, is_number=True)
+        return super().operand(array, copies)
+
     def asarray(self, x: Any, dtype: Any = None, copy: bool | None = None) -> Any:
         """Like NumPy's."""
         if type(x) is not Recorded:
             return np.asarray(x, dtype=dtype, copy=copy)
+        if x.is_number and dtype is None:
+            return x
         if not copy and dtype in (None, x.dtype):
             return x
         return _called(np.astype, (x, np.dtype(dtype or x.dtype)), {})

@@ -103,7 +103,7 @@ class Recorder:
             return found.several(*parts) if hasattr(found.several, "_fields") else found.several(parts)
         owner = found.owner(args, settings)
         number = program.add(found.kind, function, args, settings, fixed=fixed, view=owner)
-        return Recorded(number, found.kind, self)
+        return Recorded(number, found.kind, self, found.scalar)
 
     def _again(self, place: int, function: Callable[..., Any], args: Any, settings: Any) -> Outcome:
         """What the call at some place of this recording returned, if another recording has the same call there."""
