@@ -163,3 +163,31 @@ def test_gradients_of_two_leaves_are_two_arrays():
     with ts.no_grad():
         x.grad += 5.0
     assert y.grad.tolist() == [1.0, 1.0]
+
+
+INTO_A_CONSTANT = {
+    "a part": lambda c, value: c.__setitem__(0, value[0]),
+    "a slice": lambda c, value: c.__setitem__(slice(None), value),
+    "a mask": lambda c, value: c.__setitem__(np.array([True, False]), value[0]),
+    "all of it": lambda c, value: c.copy_(value),
+    "a number, broadcast": lambda c, value: c.copy_(value.sum()),
+}
+
+
+@pytest.mark.parametrize("way", INTO_A_CONSTANT)
+@pytest.mark.parametrize(
+    "made", [lambda x: x, lambda x: x * 2.0, lambda x: ts.split(x, 1)[0]], ids=["leaf", "op", "part"]
+)
+def test_a_constant_takes_no_values_whose_gradient_it_would_lose(way, made):
+    """As in `out[t] = h` in a loop over time, whose loss would have no gradient."""
+    write, x, c = INTO_A_CONSTANT[way], leaf([1.0, 2.0]), ts.zeros(2)
+    with pytest.raises(RuntimeError, match=r"values that have a gradient, and lose it; .*detach\(\)"):
+        write(c, made(x))
+    assert c.tolist() == [0.0, 0.0]
+    write(c, made(x).detach())
+    assert c.tolist() != [0.0, 0.0]
+    d = ts.zeros(2)
+    with ts.no_grad():
+        write(d, made(x))
+    assert d.tolist() == c.tolist()
+    assert d.node is None

@@ -23,12 +23,13 @@ def copy_(self: AnyTensor, source: TensorLike) -> AnyTensor:
         source: values that broadcast to this tensor's shape; cast to its dtype.
 
     Raises:
-        RuntimeError: if this tensor is the result of an op.
+        RuntimeError: if this tensor is the result of an op, or a constant, in which a gradient of ``source`` would end.
         ValueError: if the shapes do not match.
         TypeError: if the values are complex and this tensor is real.
     """
     if not self.is_leaf:
         raise RuntimeError("copy_ cannot change the result of an op; compute a new tensor, or detach() first")
+    _check_no_gradient_ends(self, source, "use the source itself, or copy_(source.detach())")
     xp = namespace_of(self._array)
     value = constant(source, type(self._array))._array
     check_real("source", value, self._array)
@@ -49,17 +50,25 @@ def assign_part(self: Tensor, index: Index, value: TensorLike) -> None:
     """``x[index] = value``, for a constant, or a leaf under `no_grad`.
 
     Raises:
-        RuntimeError: if a graph could have saved the values.
+        RuntimeError: if a graph could have saved the values, or a gradient of ``value`` would end in a constant.
     """
     if self.node is not None and (MODE.get().grad or not self.is_leaf):
         raise RuntimeError(
             "assigning to part of a tensor would change values that its graph has saved; collect the parts and use "
             "ts.stack(parts), or make a new tensor with ts.index_set(x, index, value)"
         )
+    cure = "collect the parts and use ts.stack(parts), or make a new tensor with ts.index_set(x, index, value)"
+    _check_no_gradient_ends(self, value, f"{cure}; for the numbers alone, assign value.detach()")
     kind = type(self._array)
     part = constant(value, kind)._array
     check_real("value", part, self._array)
     self._assign(replaced(NAMESPACES[kind], self._array, frozen_index(index), part))
+
+
+def _check_no_gradient_ends(self: Tensor, value: TensorLike, cure: str) -> None:
+    """Raise if a constant would take on values that have a gradient, and lose it."""
+    if self.node is None and isinstance(value, Tensor) and value.node is not None and MODE.get().grad:
+        raise RuntimeError(f"a constant would take on values that have a gradient, and lose it; {cure}")
 
 
 def in_place(operator: Callable[[Tensor, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:
