@@ -1023,7 +1023,7 @@ class TensorMethods:
             source: values that broadcast to this tensor's shape; cast to its dtype.
 
         Raises:
-            RuntimeError: if this tensor is the result of an op.
+            RuntimeError: if this tensor is the result of an op, or a constant, in which a gradient of ``source`` would end.
             ValueError: if the shapes do not match.
             TypeError: if the values are complex and this tensor is real.
         """
