@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, settings
 from programs import as_program
 
 import tinyseq as ts
@@ -26,7 +25,7 @@ from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.declare import OPS, ForEach, Op, Summed
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.testing.battery import check_op, op_trial, same_inputs
-from tinyseq.testing.calls import Call, calls_of
+from tinyseq.testing.calls import Call, examples_of
 from tinyseq.testing.subject import pull
 
 Rule = Callable[..., Any]
@@ -259,20 +258,7 @@ def faults_of(op: Op) -> Iterator[tuple[str, Callable[[], Any]]]:
 # -- judging -----------------------------------------------------------------------------------------------------------
 
 
-@functools.cache
-def drawn(op: Op, examples: int) -> list[Call]:
-    """Random calls, the same in every run."""
-    found: list[Call] = []
-    quiet = settings(
-        max_examples=examples,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    quiet(given(calls_of(op))(lambda call: found.append(call)))()
-    return found
+drawn = functools.cache(examples_of)
 
 
 def on_calls(op: Op, examples: int, check: Callable[[Call], None]) -> None:

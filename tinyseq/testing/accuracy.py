@@ -12,11 +12,10 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, settings
 
 from tinyseq.autograd.declare import Accuracy, Op
 from tinyseq.backend import NUMPY
-from tinyseq.testing.calls import Call, calls_of
+from tinyseq.testing.calls import Call, examples_of
 from tinyseq.testing.calls.values import domains_of
 from tinyseq.testing.numerical import Values
 from tinyseq.testing.properties import ContractError
@@ -89,7 +88,7 @@ def _calls(op: Op, rng: np.random.Generator, dtype: Any, draws: int) -> Iterator
         count = len(op.inputs)
         yield Call(tuple(_numbers(rng, op, i, count, (draws,), dtype, promise, None) for i in range(count)), {})
         return
-    examples = _examples(op)
+    examples = examples_of(op, 40)
     drawn = 0
     while drawn < draws and examples:
         for call in examples:
@@ -102,21 +101,6 @@ def _calls(op: Op, rng: np.random.Generator, dtype: Any, draws: int) -> Iterator
             yield Call(arrays, call.attrs)
             if drawn >= draws:
                 return
-
-
-def _examples(op: Op, count: int = 40) -> list[Call]:
-    """Calls of the op's family, the same in every run."""
-    found: list[Call] = []
-    quiet = settings(
-        max_examples=count,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    quiet(given(calls_of(op))(lambda call: found.append(call)))()
-    return found
 
 
 def _numbers(

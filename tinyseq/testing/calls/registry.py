@@ -8,6 +8,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tinyseq.autograd.declare import Op
@@ -56,6 +57,21 @@ def calls_of(op: Op) -> st.SearchStrategy[Call]:
             f"define it with @tinyseq.testing.calls.family, or name one of {sorted(FAMILIES)}"
         )
     return _composite(FAMILIES[op.calls])(op)
+
+
+def examples_of(op: Op, count: int) -> list[Call]:
+    """Some calls of an op, the same in every run."""
+    found: list[Call] = []
+    quiet = settings(
+        max_examples=count,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    quiet(given(calls_of(op))(lambda call: found.append(call)))()
+    return found
 
 
 @functools.cache
