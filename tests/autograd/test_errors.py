@@ -554,6 +554,16 @@ def test_a_rule_that_gives_no_array_of_the_right_shape_is_named(found, create_gr
     assert re.search(words, str(caught.value))
 
 
+def test_a_setting_may_be_a_tensor_through_which_no_gradient_flows():
+    scaled = passing_on(lambda xp, g, *, scale=1.0: g * scale, lambda xp, x, *, scale=1.0: x * scale)
+    x, scale = ts.ones(2).requires_grad_(), ts.tensor([2.0, 3.0])
+    y = scaled(x, scale=scale)
+    y.sum().backward()
+    assert y.tolist() == x.grad.tolist() == [2.0, 3.0]
+    with pytest.raises(TypeError, match=r"scale is a setting, through which no gradient flows; give scale\.detach\(\)"):
+        scaled(x, scale=scale.requires_grad_())
+
+
 @pytest.mark.parametrize("result", [None, [1.0, 2.0], (), "text", {}], ids=str)
 def test_a_forward_function_that_gives_no_array_is_named(result):
     for x in (ts.ones(2), ts.ones(2).requires_grad_()):

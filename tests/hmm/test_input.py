@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -469,6 +470,26 @@ def test_a_transposed_table_of_emissions_is_told_by_its_shape():
         ValueError, match=r"emission has shape \(3, 2\), but needs one row for each of 2 states; use its .T"
     ):
         HMM([0.5, 0.5], np.full((2, 2), 0.5), np.full((3, 2), 0.5))
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+@pytest.mark.parametrize("wrong", ["initial", "transition", "emission", "Categorical"])
+@pytest.mark.parametrize(("change", "said"), [(0.25, "it must sum to 1"), (-2.0, "must lie between 0 and 1")])
+def test_a_table_whose_rows_are_no_distributions_is_named(n, wrong, change, said):
+    """Also the tables for the second state and later ones, in models of longer n-grams."""
+    for number in range(n - 1 if wrong == "initial" else 1):
+        initial = [np.full((2,) * (i + 1), 0.5) for i in range(n - 1)]
+        transition, emission = np.full((2,) * n, 0.5), np.full((2, 2), 0.5)
+        table = {"initial": initial[number], "transition": transition}.get(wrong, emission)
+        table.flat[-1] += change
+        name = "initial" if wrong == "initial" else "transition" if wrong == "transition" else "emission"
+        name = f"{name}[{number}]" if wrong == "initial" and n > 2 else name
+        with pytest.raises(ValueError, match=rf"^{re.escape(name)}.*{said}"):
+            HMM(
+                tuple(initial) if n > 2 else initial[0],
+                transition,
+                Categorical(emission) if wrong == "Categorical" else emission,
+            )
 
 
 @pytest.mark.parametrize("ask", ["log_likelihood", "viterbi", "posterior", "fit_em", "entropy", "filter"])
