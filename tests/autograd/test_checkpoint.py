@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import tinyseq as ts
 from tinyseq.autograd.graph import Node
+from tinyseq.random import noted
 
 
 def chain(x, w):
@@ -313,6 +314,17 @@ def test_random_numbers_are_drawn_again_whatever_other_threads_draw(steps, seed,
             np.testing.assert_allclose(g.numpy(), y.numpy(), rtol=1e-14)
         results.append((y.tolist(), later))
     assert results[0] == results[1]
+
+
+def test_no_other_thread_draws_the_same_numbers_in_the_middle_of_a_draw():
+    shared, free = ts.manual_seed(0), []
+    other = threading.Thread(target=lambda: free.append(shared.bit_generator.lock.acquire(blocking=False)))
+    with noted():
+        own = ts.random.generator()
+        with own.drawing(own.bit_generator):
+            other.start()
+            other.join()
+    assert free == [False]
 
 
 def test_another_thread_draws_while_a_part_runs():

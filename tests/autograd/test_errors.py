@@ -569,8 +569,9 @@ def test_a_forward_function_that_gives_no_array_is_named(result):
     for x in (ts.ones(2), ts.ones(2).requires_grad_()):
         for arguments, forward in (((x,), lambda xp, x: result), ((x, x), lambda xp, x, y: result)):
             rule = (lambda xp, g: g,) * len(arguments)
-            with pytest.raises(TypeError, match=r"forward function of passing_on gave .*, not an array"):
+            with pytest.raises(TypeError, match=r"forward function of passing_on gave .*, not an array") as caught:
                 passing_on(rule, forward)(*arguments)
+            assert ("declare outputs=True" in str(caught.value)) is isinstance(result, list | tuple)
 
 
 @pytest.mark.parametrize("result", [1.0, 2, True, np.float32(3.0), np.ones(2)], ids=repr)
