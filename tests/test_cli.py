@@ -528,3 +528,24 @@ def test_every_command_that_trains_or_uses_a_model_takes_a_device(group):
         takes = {parameter.name for parameter in command.params}
         assert "device" in takes
         assert "cell" in takes or name != "train"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp1251", "utf-8"])
+def test_what_standard_output_cannot_show_is_one_line_and_conllu_is_utf8_wherever_it_goes(tmp_path, encoding):
+    ts.tagging.HMMTagger().fit([[("\u732b", "NOUN"), ("cat", "NOUN")]]).save(tmp_path / "m.tag")
+    text = CONLLU.replace("cat", "\u732b").encode()
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+
+    def run(*words):
+        line = [sys.executable, "-m", "tinyseq", *words]
+        return subprocess.run(line, cwd=tmp_path, env=environment, input=text, capture_output=True, check=False)
+
+    tagged = run("tag", "tag", "m.tag", "--file", "-")
+    assert (tagged.returncode, tagged.stdout.count("\u732b".encode())) == (0, CONLLU.count("cat"))
+    assert b"\r" not in tagged.stdout
+    shown = run("tag", "tag", "m.tag", "\u732b")
+    if encoding != "utf-8":
+        said = f"tinyseq: standard output cannot show '\\u732b' in {encoding}; set PYTHONIOENCODING=utf-8"
+        assert (shown.returncode, shown.stderr.decode().splitlines()) == (1, [said])
+    else:
+        assert shown.stdout.decode(encoding).split() == ["\u732b", "NOUN"]

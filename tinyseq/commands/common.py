@@ -74,6 +74,10 @@ def plainly(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]
                 return command(*args, **kwargs)
         except BrokenPipeError:  # as of `tinyseq ... | head`: typer then ends the program without a word
             raise
+        except UnicodeEncodeError as error:
+            letter, encoding = error.object[error.start], sys.stdout.encoding
+            tell(f"standard output cannot show {letter!a} in {encoding}; set PYTHONIOENCODING=utf-8")
+            raise typer.Exit(1) from error
         except (DataError, ModelFileError, NonFiniteLoss, OSError, RuntimeError, ValueError) as error:
             tell(in_options(str(error), options))
             raise typer.Exit(1) from error

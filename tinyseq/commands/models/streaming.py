@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 from tinyseq.commands.common import counted
 from tinyseq.data import ConlluSentence, DataError, conllu_sentences
@@ -36,22 +36,24 @@ def tag_files(tagger: Tagger, paths: list[Path], out: Path | None, column: str, 
         raise ValueError(f"--tags must be upos or xpos, got {column!r}")
     start, counts = time.perf_counter(), [0, 0]
 
-    def write(target: TextIO) -> None:
+    def write(target: BinaryIO) -> None:  # bytes, as standard output may have another encoding and line end
         for path in paths:
             with file_of(path) as (real, renamed):
                 for batch in _batches(renamed(conllu_sentences.stream(real, encoding=encoding))):
                     words = [[word.form for word in sentence.words] for sentence in batch]
                     for sentence, tags in zip(batch, tagger.tag_many(words), strict=True):
-                        target.write(str(sentence.with_tags(**{column: tags}) if tags else sentence))
+                        tagged = sentence.with_tags(**{column: tags}) if tags else sentence
+                        target.write(str(tagged).encode())
                     counts[0] += sum(map(bool, words))
                     counts[1] += sum(map(len, words))
 
     def write_file(temporary: Path) -> None:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+        with temporary.open("wb") as file:
             write(file)
 
     if out is None:
-        write(sys.stdout)
+        write(sys.stdout.buffer)
+        sys.stdout.buffer.flush()
     else:
         atomic_write(out, write_file)
     seconds = time.perf_counter() - start
