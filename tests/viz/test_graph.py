@@ -165,6 +165,26 @@ def test_a_number_of_steps_means_the_first_ones_and_the_last(char_loss):
     assert re.findall(r"subgraph cluster_t(\d+)", dot) == ["0", "1", "2", "19"]
 
 
+def test_steps_that_the_computation_does_not_have_are_refused(char_loss):
+    loss = char_loss(steps=20)
+    for steps in ([0, 1, 20], [-21], range(21)):
+        with pytest.raises(ValueError, match=r"the time steps are 0 to 19; -1 is the last one"):
+            graph(loss, steps=steps)
+    with pytest.raises(ValueError, match="steps is empty"):
+        graph(loss, steps=[])
+    assert re.findall(r"subgraph cluster_t(\d+)", graph(loss, steps=[-20, 7, -1]).dot) == ["0", "7", "19"]
+
+
+def test_steps_are_counted_from_the_first_one_of_a_loop():
+    h, w = ts.tensor(1.0, requires_grad=True), ts.tensor(0.5, requires_grad=True)
+    for t in range(5, 15):
+        with ts.step(t):
+            h = ts.tanh(h * w)
+    assert re.findall(r"subgraph cluster_t(\d+)", graph(h, steps=3).dot) == ["5", "6", "14"]
+    with pytest.raises(ValueError, match="steps has 4, but the time steps are 5 to 14"):
+        graph(h, steps=[4])
+
+
 def chain(ops):
     y = ts.tensor(1.0, requires_grad=True)
     for _ in range(ops):

@@ -13,7 +13,7 @@ from tinyseq.structure.record import Record, record
 from tinyseq.torch_names.settings import explained
 from tinyseq.viz.computation.modules import closed, scope_of
 from tinyseq.viz.computation.painter import Painter
-from tinyseq.viz.content.columns import FEW_COLUMNS, most_alike
+from tinyseq.viz.content.columns import FEW_COLUMNS, Wanted, most_alike
 from tinyseq.viz.content.flat import flat_sheet
 from tinyseq.viz.content.sheet import Sheet, View
 from tinyseq.viz.content.unrolled import sheet
@@ -125,7 +125,7 @@ class _Request(NamedTuple):
 
     loss: Tensor
     view: View
-    wanted: list[int] | None
+    wanted: Wanted | None
     depth: int | None
     gradients: bool
     names: Mapping[str, Tensor] | None
@@ -198,13 +198,15 @@ def _levels(content: Sheet) -> int:
     return 0 if content.view == "flat" else max(len(scope_of(content, box)) for box in content.boxes)
 
 
-def _wanted(steps: int | Iterable[int] | None) -> list[int] | None:
+def _wanted(steps: int | Iterable[int] | None) -> Wanted | None:
     """The time steps to draw; None for the default ones."""
     if steps is None:
         return None
     if isinstance(steps, Iterable) and not isinstance(steps, str | bytes) and getattr(steps, "shape", None) != ():
-        return [whole("steps", step, None) for step in steps]
-    return [*range(whole("steps", steps) - 1), -1]
+        if not (wanted := [whole("steps", step, None) for step in steps]):
+            raise ValueError("steps is empty: give the time steps to draw, as [0, 1, -1], or how many")
+        return wanted
+    return whole("steps", steps)
 
 
 def _with_gradients(loss: Tensor, names: Mapping[str, Tensor] | None) -> tuple[Record, Tensor | None]:

@@ -7,7 +7,7 @@ drawn, or one in a folded drawing; and with those that are left out, what is com
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from tinyseq.autograd.record.axes import LOOKED_THROUGH, TAKING_APART
@@ -42,6 +42,7 @@ class Column(NamedTuple):
 
 
 Zone = Literal["columns", "before", "after", "parameters"]  # of a drawing
+Wanted = int | Collection[int]  # time steps; how many of each phase, or which, negative ones counted from its end
 
 
 def phase_names(timeline: Timeline) -> list[str]:
@@ -61,18 +62,22 @@ def _named(path: Sequence[str]) -> str:
 
 
 def columns(
-    timeline: Timeline, wanted: Iterable[int] | None, each: int | None = None, hidden: Collection[int] = ()
+    timeline: Timeline, wanted: Wanted | None, each: int | None = None, hidden: Collection[int] = ()
 ) -> list[Column]:
     """The columns to draw, in order.
 
     Args:
         timeline: the loops.
-        wanted: the steps to draw; negative ones count from the end of each phase.
+        wanted: the steps to draw, or how many.
         each: if None are wanted, how many of each phase to draw: the first ones and the last. None for all of them
             if there are at most 8, otherwise 4 of each phase.
         hidden: vertices that are left out.
+
+    Raises:
+        ValueError: a wanted step is in no phase.
     """
     phases = _shown_phases(timeline, hidden)
+    chosen = _chosen(timeline, wanted) if wanted is not None else None
     if each is None and sum(len(timeline.steps[phase]) for phase in phases) > MOST_COLUMNS:
         each = FEW_COLUMNS
     found: list[Column] = []
@@ -80,8 +85,8 @@ def columns(
     for phase, steps in enumerate(timeline.steps):
         if phase not in phases:
             shown = set[int]()
-        elif wanted is not None:
-            shown = {steps[i] for i in wanted if -len(steps) <= i < 0} | (set(steps) & set(wanted))
+        elif chosen is not None:
+            shown = chosen[phase]
         else:
             shown = {*first_and_last(steps, each or len(steps))}
         gap = gap and phase not in phases  # one gap for phases in a row
@@ -91,6 +96,21 @@ def columns(
             elif not gap:
                 found.append(Column(phase, step, "gap"))
             gap = step not in shown
+    return found
+
+
+def _chosen(timeline: Timeline, wanted: Wanted) -> list[set[int]]:
+    """The wanted steps of each phase."""
+    if isinstance(wanted, int):
+        return [{*first_and_last(steps, wanted)} for steps in timeline.steps]
+    found, known = list[set[int]](), set[int]()
+    for steps in timeline.steps:
+        from_end = range(-len(steps), 0)
+        found.append({step for i, step in zip(from_end, steps, strict=True) if i in wanted or step in wanted})
+        known.update(steps, from_end)
+    if known and (unknown := [step for step in wanted if step not in known]):
+        first = min(map(min, timeline.steps))
+        raise ValueError(f"steps has {unknown[0]}, but the time steps are {first} to {max(known)}; -1 is the last one")
     return found
 
 

@@ -4,7 +4,7 @@ Every parameter is drawn once, however often it is used. Parameters that are alw
 """
 
 from bisect import bisect_right
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable
 from itertools import product
 from operator import attrgetter
 
@@ -14,7 +14,7 @@ from tinyseq.structure.loops import Timeline
 from tinyseq.structure.paths import grouped, reached
 from tinyseq.structure.record import Record, Vertex
 from tinyseq.viz.content.boxes import Argument, Arrow, Box, Kind
-from tinyseq.viz.content.columns import Column, Zone, columns, counts, left_out, typical_columns, zones
+from tinyseq.viz.content.columns import Column, Wanted, Zone, columns, counts, left_out, typical_columns, zones
 from tinyseq.viz.content.given import Given
 from tinyseq.viz.content.roles import Roles
 from tinyseq.viz.content.sheet import Sheet
@@ -24,7 +24,7 @@ from tinyseq.viz.content.values import Values
 Use = tuple[int, int | None]  # a vertex, and a step or None outside the columns
 
 
-def sheet(record: Record, wanted: Iterable[int] | None = None, each: int | None = None, fold: bool = False) -> Sheet:
+def sheet(record: Record, wanted: Wanted | None = None, each: int | None = None, fold: bool = False) -> Sheet:
     """Choose what a drawing of a computation shows. It has no coordinates yet.
 
     Args:
