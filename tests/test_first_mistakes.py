@@ -97,8 +97,8 @@ def test_lengths_in_place_of_states_say_how_to_give_several_sequences():
 
 
 def test_a_cure_names_no_keyword_that_is_not_there():
-    with pytest.raises(TypeError, match=r"'epochs'$"):  # the constructor has it
-        ts.tagging.RNNTagger().fit([], epochs=3)
+    with pytest.raises(TypeError, match=r"'iterations'$"):
+        ts.tagging.RNNTagger().fit([], iterations=3)
 
 
 def test_labelled_sequences_that_are_iterators_get_no_cure_for_lists_of_words():

@@ -112,7 +112,7 @@ def test_what_cannot_be_padded_is_an_error():
     ("call", "message"),
     [
         (lambda: Windows([0.5, 1.0, 2.0], steps=1, batch=1), "ids must hold integers, got float64; write ids as"),
-        (lambda: Windows("hello", steps=1, batch=1), "ids must hold integers, got <U5; a Vocabulary makes them"),
+        (lambda: Windows("hello", steps=1, batch=1), "ids must hold integers, got <U5; ts.data.Vocabulary"),
         (
             lambda: padded([[1], [1.5]]),
             "sequence 1 must hold integers, got float64; .* padded_values",

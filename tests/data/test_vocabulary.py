@@ -49,7 +49,7 @@ def test_equally_frequent_symbols_keep_the_order_of_their_first_occurrence():
 
 
 def test_an_unknown_symbol_is_an_error_unless_the_vocabulary_has_one_for_it():
-    with pytest.raises(ValueError, match=r"symbol 'p' at position 3 is not in the vocabulary \(h, e, l, o\); make it"):
+    with pytest.raises(ValueError, match=r"symbol 'p' at position 3 is not in the vocabulary.*; include it"):
         Vocabulary("helo").encode("help")
     with pytest.raises(ValueError, match=r"\(a, b, c, d, e, f, \.\.\.\)"):
         Vocabulary("abcdefg").encode("z")

@@ -77,6 +77,7 @@ class NaiveBayes(Classifier):
         learnt(self._words)
         return self._classes
 
+    @explained
     def fit(self, texts: Iterable[Text], labels: Iterable[Label]) -> Self:
         """Count the words of texts for each class.
 

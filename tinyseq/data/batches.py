@@ -190,7 +190,7 @@ def as_ids(values: ArrayLike, name: str) -> Ids:
     """Convert integers to int64; fractions are an error, as they would be truncated silently."""
     found = _rectangular(values, name, "integers")
     if found.size and found.dtype.kind not in "biu":
-        cure = "a Vocabulary makes them of symbols"
+        cure = "ts.data.Vocabulary(symbols).encode(text) makes ids of symbols"
         if found.dtype.kind == "f":
             cure = "write ids as integers; padded_values takes sequences of real numbers"
         raise TypeError(f"{name} must hold integers, got {found.dtype}; {cure}")

@@ -128,6 +128,10 @@ class Reader(Generic[Items]):
         """
         _check_encoding(encoding)
         source = os.fspath(path)
+        if "\n" in source or "\r" in source:
+            raise DataError(
+                show(source), None, "this is the text itself", "the path of a file; .parse(text) reads a text"
+            )
         try:
             content = Path(path).read_bytes()
         except (OSError, ValueError) as error:  # a path with a NUL is a ValueError

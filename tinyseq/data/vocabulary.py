@@ -40,7 +40,8 @@ class Vocabulary(SavedModel, Generic[Symbol]):
         'oh'
         >>> letters.encode("help")
         Traceback (most recent call last):
-        ValueError: symbol 'p' at position 3 is not in the vocabulary (h, e, l, o); make it one with an unknown symbol
+        ValueError: symbol 'p' at position 3 is not in the vocabulary (h, e, l, o); include it, or give all such symbols
+        one id: Vocabulary(symbols, unknown="<unk>")
         >>> Vocabulary(["the", "cat"], unknown="<unk>").encode(["the", "dog"])
         array([0, 2])
     """
@@ -57,7 +58,10 @@ class Vocabulary(SavedModel, Generic[Symbol]):
             raise ValueError("a vocabulary needs at least one symbol")
         if len(self._ids) < len(self.symbols):
             symbol, count = Counter(self.symbols).most_common(1)[0]
-            raise ValueError(f"symbol {symbol!r} occurs {count} times; the symbols of a vocabulary must be distinct")
+            raise ValueError(
+                f"symbol {shown(symbol)} occurs {count} times, but a vocabulary holds each symbol once; "
+                "make it of sorted(set(symbols)), or by ts.data.Vocabulary.from_counts(symbols)"
+            )
 
     @classmethod
     def from_counts(
@@ -98,8 +102,8 @@ class Vocabulary(SavedModel, Generic[Symbol]):
             position = next(i for i, symbol in enumerate(symbols) if symbol not in self._ids)
             first = ", ".join(map(_shown, self.symbols[:6])) + ", ..." * (len(self) > 6)
             raise ValueError(
-                f"symbol {symbols[position]!r} at position {position} is not in the vocabulary ({first}); "
-                "make it one with an unknown symbol"
+                f"symbol {shown(_plain(symbols[position]))} at position {position} is not in the vocabulary ({first}); "
+                f"{self._cure(symbols[position])}"
             ) from None
         except TypeError:
             place = next(i for i, symbol in enumerate(symbols) if not isinstance(symbol, Hashable))
@@ -107,6 +111,13 @@ class Vocabulary(SavedModel, Generic[Symbol]):
                 f"a symbol is a string or a number, got {shown(symbols[place])} at position {place}; "
                 "give several sequences one by one"
             ) from None
+
+    def _cure(self, symbol: Any) -> str:
+        """What to do about a symbol that the vocabulary does not have."""
+        letters = all(isinstance(known, str) and len(known) == 1 for known in self.symbols if known != self.unknown)
+        if letters and isinstance(symbol, str) and len(symbol) > 1:
+            return "its symbols are single characters: join the text to one string, or make a vocabulary of words"
+        return 'include it, or give all such symbols one id: Vocabulary(symbols, unknown="<unk>")'
 
     def decode(self, ids: ArrayLike) -> list[Symbol]:
         """The symbols of ids (N,).
@@ -168,6 +179,11 @@ class Vocabulary(SavedModel, Generic[Symbol]):
         first = ", ".join(map(repr, self.symbols[:6])) + ", ..." * (len(self) > 6)
         unknown = "" if self.unknown is None else f", unknown={self.unknown!r}"
         return f"Vocabulary({len(self)} symbols: {first}{unknown})"
+
+
+def _plain(symbol: Any) -> Any:
+    """A number of NumPy as one of Python, which is shown without its type."""
+    return symbol.item() if isinstance(symbol, np.generic) else symbol
 
 
 def _shown(symbol: Any) -> str:

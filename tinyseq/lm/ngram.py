@@ -135,6 +135,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
         """The number of distinct n-grams of each length 1, 2, ..., n."""
         return [len(level.ngrams) for level in self._levels]
 
+    @explained
     def fit(self, data: Iterable[Iterable[Symbol]] | str) -> Self:
         """Count the n-grams of a text, or of sequences of symbols.
 

@@ -10,6 +10,8 @@ from tinyseq.autograd.anomaly import frames_inside
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import host_array, is_array, namespace_of
 
+ROUNDING = 1e-3  # how far above 0 a log probability may come to lie in a short type
+
 
 def check_device(device: str | None) -> None:
     """Raise ValueError unless ``device`` is None or the name of a device."""
@@ -72,18 +74,22 @@ def initial(state: Any, like: Tensor, names: tuple[str, ...]) -> tuple[Tensor, .
     return tuple(as_numbers(part, like, f"state {name}") for name, part in zip(names, parts, strict=True))
 
 
-def check_ids(ids: Any, count: int, name: str) -> None:
-    """Raise IndexError for the first id outside [0, count)."""
+def check_ids(ids: Any, count: int, name: str, cures: tuple[str, str] = ("", "")) -> None:
+    """Raise IndexError for the first id outside [0, count), with one cure if it is below 0 and another if above."""
     if ids.dtype.kind not in "iu":
         raise IndexError(f"{name} takes integer ids, got {ids.dtype}; convert with .astype(int) if they are whole")
     wrong = (ids < 0) | (ids >= count)
     if wrong.any():
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise IndexError(f"{name}: id {int(ids[place])} at position {place} lies outside [0, {count})")
+        cure = cures[0 if ids[place] < 0 else 1]
+        raise IndexError(f"{name}: id {int(ids[place])} at position {place} lies outside [0, {count}){cure}")
 
 
-def as_ids(values: Any, name: str) -> NDArray[Any]:
-    """Ids as a NumPy array, unchecked; an empty list becomes an array of integers."""
+_OF_SYMBOLS = "; ts.data.Vocabulary(symbols).encode(text) makes ids of symbols"
+
+
+def as_ids(values: Any, name: str, of_text: str = _OF_SYMBOLS) -> NDArray[Any]:
+    """Ids as a NumPy array, unchecked; an empty list becomes an array of integers. For text, the error has a cure."""
     try:
         ids: NDArray[Any] = host_array(values._array if isinstance(values, Tensor) else values)
     except ValueError as error:
@@ -91,13 +97,13 @@ def as_ids(values: Any, name: str) -> NDArray[Any]:
             f"{name} must be integers in a rectangular array; ts.data.padded fills up rows of different lengths"
         ) from error
     if ids.dtype.kind in "US":
-        raise TypeError(f"{name} must be integers, got strings; ts.data.Vocabulary(...).encode makes them")
+        raise TypeError(f"{name} must be integers, got strings{of_text}")
     return ids if ids.size else ids.astype(np.int64)
 
 
 def as_lengths(lengths: Any, size: int, steps: int) -> NDArray[Any]:
     """The true lengths of the sequences of a batch, integers from 1 to T."""
-    given = as_ids(lengths, "lengths")
+    given = as_ids(lengths, "lengths", "; give the number of steps of each: [len(x) for x in sequences]")
     if given.shape != (size,) or given.dtype.kind not in "iu":
         cure = "; those of a mask (T, B) are mask.sum(axis=0)" if given.dtype.kind == "b" else ""
         raise ValueError(

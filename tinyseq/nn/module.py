@@ -17,7 +17,7 @@ from tinyseq.backend import on_host, target_type, to_device, to_numpy
 from tinyseq.html_tables import TableCell, html_table
 from tinyseq.nn.parameter import Parameter
 from tinyseq.torch_names.names import MODULE
-from tinyseq.torch_names.settings import Explained
+from tinyseq.torch_names.settings import Explained, with_cure
 
 State = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
@@ -57,7 +57,11 @@ class Module(metaclass=Explained):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         with scope(self._name or type(self).__name__):
-            return self.forward(*args, **kwargs)
+            try:
+                return self.forward(*args, **kwargs)
+            except TypeError as error:
+                with_cure(error, kwargs, self.forward, self)
+                raise
 
     def __setattr__(self, name: str, value: Any) -> None:
         old = vars(self).get(name)

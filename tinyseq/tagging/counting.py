@@ -58,6 +58,7 @@ class MostFrequentTag(Tagger):
         """See `Tagger`."""
         return self.lexicon.words
 
+    @explained
     @of_pairs
     def fit(self, sentences: Iterable[Sentence]) -> Self:
         """Train on sentences of (word, tag) pairs; a ValueError says where an item is not such a pair."""
@@ -150,6 +151,7 @@ class HMMTagger(Tagger):
         """See `Tagger`."""
         return self.lexicon.words
 
+    @explained
     @of_pairs
     def fit(self, sentences: Iterable[Sentence]) -> Self:
         """Train on sentences of (word, tag) pairs.

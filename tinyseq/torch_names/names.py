@@ -132,6 +132,7 @@ TENSOR = {
     "unfold": "ts.stack([t[i:i + size] for i in range(0, len(t) - size + 1, step)])",
     "view": "t.reshape(...)",
     "view_as": "t.reshape(other.shape)",
+    "zero_grad": "t.grad = None, or optimizer.zero_grad() for all parameters",
     "zero_": "t.grad = None for a gradient, or t.copy_(0.0) under ts.no_grad()",
     **{
         name: f't.to("{dtype}")'
@@ -153,6 +154,7 @@ _DTYPES = [
 ]
 PACKAGE = {
     **dict.fromkeys(("keras", "layers"), "ts.nn, with PyTorch's names"),
+    "save_model": "model.save(path) of a ready-made model, or ts.save(model.state_dict(), path)",
     "losses": "the losses of ts.nn, such as ts.nn.cross_entropy",
     "models": "ts.nn.Sequential, or the models of ts.lm, ts.tagging and ts.classify",
     "optimizers": "ts.optim",
@@ -225,6 +227,10 @@ PACKAGE = {
 }
 NN = {
     "BCELoss": "ts.nn.binary_cross_entropy_with_logits(logits, targets), on scores without a sigmoid",
+    **dict.fromkeys(
+        ("binary_cross_entropy", "bce_loss"),
+        "ts.nn.binary_cross_entropy_with_logits(logits, targets), on scores without a sigmoid",
+    ),
     "BCEWithLogitsLoss": "ts.nn.binary_cross_entropy_with_logits(logits, targets)",
     "Buffer": "an array as an attribute of the module",
     "Activation": "the function itself, such as ts.tanh, which is a step of Sequential too",
@@ -281,6 +287,13 @@ DATA = {
 }
 _HOOKS = "a Module around it whose forward inspects its inputs and outputs, or Tensor.register_hook"
 MODULE = {
+    "fit": "ts.train.train(task, optimizer, steps=...), or a loop of your own",
+    "predict": "model(x), as in `with ts.no_grad():` after model.eval()",
+    "evaluate": "a loss of model(x), as in `with ts.no_grad():` after model.eval()",
+    "summary": "print(model)",
+    **dict.fromkeys(("save", "save_weights"), "ts.save(model.state_dict(), path)"),
+    **dict.fromkeys(("load", "load_weights"), "model.load_state_dict(ts.load(path))"),
+    "weights": "model.parameters()",
     **dict.fromkeys(
         (
             *("register_forward_pre_hook", "register_forward_hook", "register_backward_hook"),

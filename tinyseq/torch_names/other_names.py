@@ -9,6 +9,7 @@ HMM = {  # attributes of a model
     **dict.fromkeys(("train_supervised", "from_samples", "from_counts"), "ts.hmm.HMM.from_labelled(pairs)"),
     **dict.fromkeys(("score", "log_probability", "log_prob", "loglik", "evaluate", "test"), "model.log_likelihood(x)"),
     **dict.fromkeys(("likelihood", "prob"), "model.probability(x), or model.log_likelihood(x)"),
+    **dict.fromkeys(("joint", "log_joint", "joint_probability"), "model.probability(x, states)"),
     **dict.fromkeys(
         ("decode", "best_path", "best_path_simple", "tag", "tag_sents", "most_likely_states"), "model.viterbi(x)"
     ),
@@ -224,10 +225,12 @@ LM = {
     **dict.fromkeys(
         ("BigramLM", "TrigramLM", "MLE", "Laplace", "KneserNeyInterpolated", "StupidBackoff"), "ts.lm.NgramLM"
     ),
+    **dict.fromkeys(("load", "load_model"), "ts.load_model(path)"),
     **dict.fromkeys(("LSTMLM", "GRULM", "CharRNN", "NeuralLM"), 'ts.lm.RNNLM(symbols, cell="lstm")'),
     "MLPLM": "ts.lm.WindowLM",
 }
 TAGGING = {
+    **dict.fromkeys(("load", "load_model"), "ts.load_model(path)"),
     **dict.fromkeys(
         ("read_conll", "load_conll"), "ts.data.conllu, ts.data.conll2003 or ts.data.two_column, by the file's columns"
     ),

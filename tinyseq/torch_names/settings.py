@@ -35,10 +35,11 @@ SETTINGS: dict[str, str | tuple[str, ...]] = {  # of several, the first whose ar
     **dict.fromkeys(("emissions", "emission_scores", "logits"), "use scores="),
     **dict.fromkeys(("emissionprob", "emission_prob", "B"), "use emission="),
     "elementwise_affine": "LayerNorm always has its weight and bias",
-    "epochs": "use steps=",
+    "epochs": ("use steps=", "use max_steps="),
     "foreach": "leave it out",
+    "from_logits": "leave it out: the scores are always logits, without a softmax",
     "fused": "leave it out",
-    **dict.fromkeys(("hidden", "hidden_dim", "hidden_units", "n_hidden", "units"), "use hidden_size="),
+    **dict.fromkeys(("hidden", "hidden_dim", "hidden_units", "n_hidden", "n_units", "units"), "use hidden_size="),
     "generator": "ts.manual_seed(seed), or rng= where random numbers are drawn",
     "initial_accumulator_value": "sums start at 0",
     "inplace": "values never change in place; leave it out",
@@ -53,12 +54,14 @@ SETTINGS: dict[str, str | tuple[str, ...]] = {  # of several, the first whose ar
     "layout": "arrays are dense",
     "learning_rate": "use lr=",
     "lr_decay": "use a schedule of ts.optim, with optimizer.lr = schedule(step)",
+    "mask_zero": "use padding_idx=0, and lengths= of the recurrent layer",
     "max": "use high=",
     "max_norm": "divide by ts.norm(weight) yourself",
     "maximize": "minimise -loss",
     "memory_format": "the memory layout never matters",
     "min": "use low=",
     "mode": "only ts.pad has a mode",
+    "momentum": "use betas=, whose first number is the momentum",
     "momentum_decay": "leave it out",
     **dict.fromkeys(("max_iter", "max_iterations", "n_iter", "iterations"), "use max_steps="),
     "n_samples": "use length=",
@@ -116,12 +119,13 @@ SETTINGS: dict[str, str | tuple[str, ...]] = {  # of several, the first whose ar
 }
 
 
-def setting(name: str, known: Collection[str] | None = None) -> str:
+def setting(name: str, known: Collection[str] | None = None, place: str = "") -> str:
     """What to do about a keyword argument that is missing here, as the end of an error.
 
     Args:
         name: the argument.
         known: those that there are, so that only these are named, also one that is spelled like it; None if unknown.
+        place: the call that does take the argument, if there is one; see `place_of`.
 
     Example:
         >>> setting("dim"), setting("gradient", ["values", "gradients"]), setting("colour")
@@ -135,9 +139,32 @@ def setting(name: str, known: Collection[str] | None = None) -> str:
             general = f"; {cure}"
         elif known is None or wanted[1] in known:
             return f"; {cure}"
+    if place:
+        return f"; give it to {place}"
     spelled = {each.lower(): each for each in known or ()}
     near = difflib.get_close_matches(name.lower(), spelled, n=1, cutoff=0.8 if cures else 0.6)
     return f"; did you mean {spelled[near[0]]}=?" if near else general
+
+
+def place_of(name: str, owner: object) -> str:
+    """The call that takes an argument which was given to another call of the same class; empty if there is none.
+
+    Args:
+        name: the argument.
+        owner: an object, whose method was called, or a class, which was; None for any other function.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> place_of("batch_first", ts.nn.GRU(2, 3)), place_of("steps", ts.lm.RNNLM), place_of("speed", ts.lm.RNNLM)
+        ('GRU(...)', 'RNNLM.fit(...)', '')
+    """
+    if owner is None:
+        return ""
+    kind = owner if isinstance(owner, type) else type(owner)
+    other = getattr(kind, "fit", None) if kind is owner else kind
+    if other is None or name not in inspect.signature(other).parameters:
+        return ""
+    return f"{kind.__name__}{'.fit' if kind is owner else ''}(...)"
 
 
 def explained(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -148,7 +175,8 @@ def explained(function: Callable[Parameters, Result]) -> Callable[Parameters, Re
         try:
             return function(*args, **settings)
         except TypeError as error:
-            with_cure(error, settings, function)
+            owner = args[0] if args and "self" in inspect.signature(function).parameters else None
+            with_cure(error, settings, function, type(owner) if function.__name__ == "__init__" else owner)
             raise
 
     return call
@@ -168,12 +196,22 @@ class Explained(Hinted):
         try:
             return super().__call__(*args, **settings)
         except TypeError as error:
-            with_cure(error, settings, cls)
+            with_cure(error, settings, cls, cls)
             raise
 
 
-def with_cure(error: Exception, settings: dict[str, Any], called: Callable[..., Any]) -> None:
-    """Append the replacement to an error about a keyword argument that was passed in this call."""
+def with_cure(
+    error: Exception, settings: dict[str, Any], called: Callable[..., Any], owner: object | None = None
+) -> None:
+    """Append the replacement to an error about a keyword argument that was passed in this call.
+
+    Args:
+        error: the error.
+        settings: the keyword arguments of the call.
+        called: what was called.
+        owner: the class if it was called, or the object if its method was.
+    """
     found = re.fullmatch(r"(.*unexpected keyword argument '(\w+)')(\. Did you mean '\w+'\?)?", str(error))
     if found and found[2] in settings:  # from 3.13, Python names what is spelled like it
-        error.args = (f"{found[1]}{setting(found[2], inspect.signature(called).parameters) or found[3] or ''}",)
+        cure = setting(found[2], inspect.signature(called).parameters, place_of(found[2], owner))
+        error.args = (f"{found[1]}{cure or found[3] or ''}",)

@@ -5,6 +5,7 @@ resumes from any step, and a step that failed can be repeated for diagnosis.
 """
 
 import math
+import re
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -205,7 +206,7 @@ def _updated(
 ) -> tuple[Loss, float, float]:
     """One step: the loss, its value, and the norm of its gradient."""
     before = Snapshot(task)
-    loss = _checked(task(step))
+    loss = _checked(_called(task, step))
     value = loss.value.item()
     if not math.isfinite(value):
         raise failure(f"the loss of step {step} is {value}", step, loss.batch, task, before)
@@ -274,6 +275,16 @@ def _check(
             )
     if clip is not None and not number("clip", clip) > 0:
         raise ValueError(f"clip must be above 0, or None for no clipping, got {clip}")
+
+
+def _called(task: Task, step: int) -> Loss:
+    """The loss of a step; the error of a task that takes no number says that it must."""
+    try:
+        return task(step)
+    except TypeError as error:
+        if re.search(r"takes 0 positional arguments but 1 was given$", str(error)):
+            error.args = (f"{error}; the task is called with the number of the step: def task(step)",)
+        raise
 
 
 def _checked(loss: object) -> Loss:

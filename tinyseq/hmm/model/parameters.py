@@ -259,4 +259,14 @@ def _check_rows(name: str, table: Table, end: Table | None) -> None:
             rest = (
                 f"1 - end = {wanted[place]:.6g}; write {name} * (1 - end)[:, None] if the rows are of those that go on"
             )
-        raise ValueError(f"{name}{list(place) if place else ''} sums to {sums[place]:.6g}; it must sum to {rest}")
+        cure = "" if end is not None else _cure_of_sums(name, values)
+        raise ValueError(f"{name}{list(place) if place else ''} sums to {sums[place]:.6g}; it must sum to {rest}{cure}")
+
+
+def _cure_of_sums(name: str, values: Any) -> str:
+    """What to do about a table whose rows do not sum to 1."""
+    if values.ndim == 2 and np.allclose(values.sum(axis=0), 1):
+        return f"; its columns do, so give {name}.T: rows are 'from'" if name == "transition" else f"; give {name}.T"
+    if (values == np.round(values)).all() and values.sum() > 1:
+        return "; divide counts by the sum of their row"
+    return ""

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from tinyseq.optim import AdamW
 from tinyseq.optim.optimizer import not_negative
 from tinyseq.optim.schedules import Schedule
 from tinyseq.progress import with_arguments_of
+from tinyseq.torch_names.other_names import LANGUAGE_MODEL
 from tinyseq.torch_names.settings import explained
 from tinyseq.train import Callback, Checkpoint, Report, Validation, train, warm_up_cosine
 from tinyseq.train.progress import progress_if
@@ -43,6 +44,8 @@ class NeuralLM(Module, LanguageModel):
         vocabulary: the symbols over which the probabilities sum to one.
         settings: the constructor's arguments other than the vocabulary, as saved in a file.
     """
+
+    _other_names: ClassVar[dict[str, str]] = LANGUAGE_MODEL  # before those of a Module
 
     vocabulary: Vocabulary[Any]
 

@@ -25,12 +25,11 @@ from tinyseq.hmm.inference.known import largest_count
 from tinyseq.hmm.inference.left_to_right import left_to_right
 from tinyseq.hmm.inference.semirings import LOG, MAX, Semiring
 from tinyseq.nn.chains.ctc_decode import as_stops
-from tinyseq.nn.checks import as_ids, as_numbers, check_ids
+from tinyseq.nn.checks import ROUNDING, as_ids, as_numbers, check_ids
 from tinyseq.nn.losses.reduction import Reduction, reduced
 from tinyseq.torch_names.settings import explained
 
 Ids = NDArray[np.integer[Any]]
-ROUNDING = 1e-3  # how far above 0 a log probability may come to lie in a short type
 
 
 @explained

@@ -1,11 +1,13 @@
 """Classification losses: cross entropy and binary cross entropy."""
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
 
 from tinyseq.arguments import number, whole
+from tinyseq.autograd.anomaly import frames_inside
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.ops.moves.index import getitem, take_along_axis
@@ -13,10 +15,14 @@ from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.ops.stable import log_softmax, softmax_cross_entropy, softplus
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import frozen, namespace_of, on_host
-from tinyseq.nn.checks import as_ids, as_numbers, check_ids
+from tinyseq.nn.checks import ROUNDING, as_ids, as_numbers, check_ids
 from tinyseq.nn.losses.reduction import Reduction, check_between, counting, in_dtype_of, reduced
 from tinyseq.torch_names.settings import explained
 
+_OUTSIDE = (  # cures for targets below 0, and for those that are too large
+    "; ids count from 0, and ignore_index= names the one that is ignored",
+    "; ids count from 0: subtract 1 from labels that count from 1",
+)
 _NUMBER = constant(0.0)  # whose dtype lists and whole numbers take
 
 
@@ -52,6 +58,9 @@ def cross_entropy(
     Raises:
         ValueError, IndexError, TypeError: for shapes, ids or values that do not fit.
 
+    Warns:
+        UserWarning: the logits look like the results of a softmax, which `cross_entropy` applies itself.
+
     Example:
         >>> import tinyseq as ts
         >>> loss = ts.nn.cross_entropy(ts.zeros(3, 4), [0, 1, 2])  # uniform over 4: perplexity 4
@@ -68,6 +77,7 @@ def cross_entropy(
     if soft is not None:
         losses = _against_soft(logits, soft, shares, label_smoothing)
         return reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
+    _warn_of_softmax(logits)
     logits, ids, counted = _checked(logits, "logits", targets, ignore_index)
     picked = None if shares is None else getitem(shares, ids)
     kept: list[Any] | None = [] if logits.requires_grad and MODE.get().grad else None
@@ -100,7 +110,8 @@ def nll_loss(
         A number, or with ``reduction="none"`` one loss per target.
 
     Raises:
-        ValueError, IndexError, TypeError: for shapes, ids or values that do not fit.
+        ValueError, IndexError, TypeError: for shapes, ids or values that do not fit; a log probability of a target is
+            above 0.
 
     Example:
         >>> import tinyseq as ts
@@ -111,6 +122,11 @@ def nll_loss(
     shares = _class_weights(weight, log_probs)
     log_probs, ids, counted = _checked(log_probs, "log_probs", targets, ignore_index)
     losses = -take_along_axis(log_probs, ids[..., None], axis=-1).reshape(ids.shape)
+    if bool(namespace_of(losses._array).any(losses._array < -ROUNDING)):
+        raise ValueError(
+            f"log_probs must be logs of probabilities, at most 0, got {-losses.numpy().min():.4g}; "
+            "apply ts.log_softmax(scores, axis=-1) first, or give the scores to ts.nn.cross_entropy"
+        )
     if shares is None:
         return reduced(losses, counted, reduction)
     picked = getitem(shares, ids)
@@ -123,6 +139,22 @@ def _scores(scores: TensorLike, name: str) -> Tensor:
     if not scores.ndim or not scores.shape[-1]:
         raise ValueError(f"{name} must have shape (..., V), scores of V >= 1 classes last, got {scores.shape}")
     return scores
+
+
+def _warn_of_softmax(logits: Tensor) -> None:
+    """Warn of probabilities in place of scores, by the first row and the last: a second softmax learns very slowly.
+
+    Only on the host, where looking at values is free; what is recorded for a compiled step is not looked at either.
+    """
+    if type(logits._array) is not np.ndarray or not logits.requires_grad or logits.shape[-1] < 2 or not logits.size:
+        return
+    edges = (logits._array[(i,) * (logits.ndim - 1)] for i in (0, -1))
+    if all(0 < row[0] < 1 and row.min() > 0 and abs(row.sum() - 1) < 1e-5 for row in edges):
+        warnings.warn(
+            "logits look like probabilities: they are above 0, and rows sum to 1. cross_entropy takes scores, and "
+            "applies the softmax itself; give it what comes before yours",
+            stacklevel=1 + frames_inside(),
+        )
 
 
 def _class_weights(weight: TensorLike | None, scores: Tensor) -> Tensor | None:
@@ -172,15 +204,24 @@ def _checked(scores: Tensor, name: str, targets: Any, ignore_index: int) -> tupl
     if ids.shape != scores.shape[:-1]:
         raise ValueError(
             f"targets must have shape {scores.shape[:-1]}, one id for each row of {name} {scores.shape} "
-            f"with the classes on the last axis, got {ids.shape}"
+            f"with the classes on the last axis, got {ids.shape}{_moved(ids.shape, scores.shape, name)}"
         )
     counted = ids != ignore_index
     if not counted.all():  # non-finite values at ignored positions would spoil the gradients
         scores = where(constant_like(scores, counted[..., None]), scores, 0.0)
         ids = np.where(counted, ids, 0)
     ids = frozen(ids.copy())
-    check_ids(ids, scores.shape[-1], "targets")
+    check_ids(ids, scores.shape[-1], "targets", _OUTSIDE)
     return scores, ids, counted
+
+
+def _moved(ids: tuple[int, ...], scores: tuple[int, ...], name: str) -> str:
+    """The cure for targets whose axes stand otherwise than those of the scores."""
+    if len(scores) > 2 and ids == scores[:1] + scores[2:]:
+        return f"; PyTorch's classes are on axis 1: give ts.moveaxis({name}, 1, -1)"
+    if ids == scores[-2::-1]:
+        return "; give targets.T"
+    return "; give targets.reshape(...)" if math.prod(ids) == math.prod(scores[:-1]) else ""
 
 
 @explained

@@ -4,12 +4,14 @@ Backpropagation through time is not written here, or anywhere: the loop is recor
 back.
 """
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from tinyseq.arguments import check_flags, dropped, whole
+from tinyseq.autograd.anomaly import frames_inside
 from tinyseq.autograd.modes import scope, stacked_gates, step
 from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.ops.moves.parts import concatenate, stack, unbind
@@ -76,6 +78,12 @@ class Recurrent(Module):
         self.batch_first = batch_first
         self.bidirectional = bidirectional
         self.dropout = Dropout(dropped("dropout", dropout))
+        if dropout and num_layers == 1 and type(self) is not Recurrent:  # the models drop the results of theirs, too
+            warnings.warn(
+                f"dropout={dropout} acts between layers, so it does nothing in a {type(self).__name__} of one; set "
+                "num_layers=, or apply ts.nn.Dropout to the output",
+                stacklevel=1 + frames_inside(),
+            )
         rows = self.cell.blocks * hidden_size
         for layer in range(num_layers):
             width = input_size if layer == 0 else hidden_size * len(self._directions)
@@ -115,6 +123,7 @@ class Recurrent(Module):
             layout = "(B, T, I)" if self.batch_first else "(T, B, I)"
             raise ValueError(
                 f"x must have shape {layout} or (T, I) with I = input_size = {self.input_size}, got {x.shape}"
+                f"{self._cure(x)}"
             )
         # inside, features stand before the batch, as states are columns: (T, I, B)
         x = expand_dims(x, 2) if single else transpose(x, *((1, 2, 0) if self.batch_first else (0, 2, 1)))
@@ -141,6 +150,15 @@ class Recurrent(Module):
             outputs = [transpose(output, *((2, 0, 1) if self.batch_first else (0, 2, 1))) for output in outputs]
         x = outputs[0] if len(outputs) == 1 else concatenate(outputs, axis=-1)
         return x, carried[0] if len(carried) == 1 else carried
+
+    def _cure(self, x: Tensor) -> str:
+        """What to do about an input whose shape does not fit."""
+        if x.ndim < 3 and (x.shape[-1:] != (self.input_size,) or x.ndim < 2):
+            size = self.input_size
+            return f"; ids become vectors by ts.nn.Embedding(count, {size}), or by np.eye({size})[ids]"
+        if x.ndim == 3 and self.input_size in x.shape:
+            return "; the features are on the last axis: move them there with ts.moveaxis(x, axis, -1)"
+        return ""
 
     def step(self, z: Tensor, states: States, weight_hh: Tensor, bias_hh: Tensor | None) -> States:
         """One time step, the cell's; a subclass may do more, with parameters that all layers and directions share."""
