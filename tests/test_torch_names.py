@@ -12,7 +12,7 @@ import pytest
 from oracles import oracle
 
 import tinyseq as ts
-from tinyseq.torch_names import lookup, names, other_names
+from tinyseq.torch_names import lookup, names, of_modules, other_names
 from tinyseq.torch_names.settings import SETTINGS
 
 torch = oracle("torch")
@@ -109,7 +109,7 @@ def test_what_the_tables_name_exists():
     normal = ts.hmm.Gaussian([[0.0]], [[[1.0]]])
     mixed = ts.hmm.GaussianMixture([[1.0]], [[[0.0]]], [[[1.0]]])
     models = [ts.hmm.HMM([1.0], [[1.0]], kind) for kind in ([[1.0]], normal, mixed, ts.hmm.Poisson([[1.0]]))]
-    tables = {"HMM": other_names.HMM, "MODULE": names.MODULE, "WRITTEN": names.WRITTEN, **lookup.MODULES}
+    tables = {"HMM": other_names.HMM, "MODULE": of_modules.MODULE, "WRITTEN": names.WRITTEN, **lookup.MODULES}
     tables |= {"CRF": other_names.CRF, "ESTIMATOR": other_names.ESTIMATOR}
     estimators = [
         ts.hmm.HMMEstimator().fit([[0, 1]]),
@@ -233,7 +233,10 @@ def test_no_habit_is_a_name_that_exists():
     models = ts.lm.NgramLM(2).fit("ab"), ts.lm.WindowLM("ab", 2, 2), ts.lm.RNNLM("ab", 2)
     owners += [(other_names.LANGUAGE_MODEL, model) for model in (*models, ts.lm.Mixture(models))]
     owners += [(other_names.CLASSIFIER, kind()) for kind in (ts.classify.NaiveBayes, ts.classify.RNNClassifier)]
-    owners += [(names.MODULE, OWNERS["torch.nn.Module"][1]), (names.OPTIMIZER, OWNERS["torch.optim.Optimizer"][1])]
+    owners += [
+        (of_modules.MODULE, OWNERS["torch.nn.Module"][1]),
+        (of_modules.OPTIMIZER, OWNERS["torch.optim.Optimizer"][1]),
+    ]
     owners += [
         (lookup.MODULES[place], module) for place, module in lookup.public_modules(ts) if place in lookup.MODULES
     ]

@@ -16,7 +16,7 @@ from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import on_host, target_type, to_device, to_numpy
 from tinyseq.html_tables import TableCell, html_table
 from tinyseq.nn.parameter import Parameter
-from tinyseq.torch_names.names import MODULE
+from tinyseq.torch_names.of_modules import MODULE
 from tinyseq.torch_names.settings import Explained, with_cure
 
 State = dict[str, np.ndarray[Any, np.dtype[Any]]]

@@ -10,7 +10,7 @@ import numpy as np
 from tinyseq.arguments import as_called, check_unmasked
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, is_half, namespace_of, to_numpy
-from tinyseq.torch_names.names import OPTIMIZER
+from tinyseq.torch_names.of_modules import OPTIMIZER
 from tinyseq.torch_names.settings import Explained
 
 Trials = tuple[Mapping[str, object], ...]

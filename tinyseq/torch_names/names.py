@@ -285,64 +285,6 @@ DATA = {
     "TensorDataset": "arrays of the same length",
     "random_split": "ts.data.Split, or rng.permutation(len(items)) with rng = np.random.default_rng(seed)",
 }
-_HOOKS = "a Module around it whose forward inspects its inputs and outputs, or Tensor.register_hook"
-MODULE = {
-    "fit": "ts.train.train(task, optimizer, steps=...), or a loop of your own",
-    "predict": "model(x), as in `with ts.no_grad():` after model.eval()",
-    "evaluate": "a loss of model(x), as in `with ts.no_grad():` after model.eval()",
-    "summary": "print(model)",
-    **dict.fromkeys(("save", "save_weights"), "ts.save(model.state_dict(), path)"),
-    **dict.fromkeys(("load", "load_weights"), "model.load_state_dict(ts.load(path))"),
-    "weights": "model.parameters()",
-    **dict.fromkeys(
-        (
-            *("register_forward_pre_hook", "register_forward_hook", "register_backward_hook"),
-            *("register_full_backward_hook", "register_full_backward_pre_hook"),
-        ),
-        _HOOKS,
-    ),
-    **dict.fromkeys(
-        (
-            *("register_load_state_dict_pre_hook", "register_load_state_dict_post_hook"),
-            *("register_state_dict_pre_hook", "register_state_dict_post_hook", "get_extra_state", "set_extra_state"),
-        ),
-        "state_dict and load_state_dict of a subclass",
-    ),
-    **dict.fromkeys(("get_buffer", "get_parameter", "get_submodule", "set_submodule"), "the attribute itself"),
-    **dict.fromkeys(("ipu", "mtia", "xpu", "to_empty"), 'model.to("cuda") or model.to("cpu")'),
-    "bfloat16": 'model.to("float16")',
-    "compile": "the model as it is",
-    "extra_repr": "__repr__ of a subclass",
-    "named_buffers": "model.state_dict()",
-    "add_module": "an attribute: self.name = module",
-    "buffers": "model.state_dict()",
-    "cpu": 'model.to("cpu")',
-    "cuda": 'model.to("cuda")',
-    "double": 'model.to("float64")',
-    "float": 'model.to("float32")',
-    "half": 'model.to("float16")',
-    "named_children": "model.children(), which yields (name, module)",
-    "named_modules": "model.modules() and model.children()",
-    "register_buffer": "an attribute that is an array",
-    "register_module": "an attribute: self.name = module",
-    "register_parameter": "an attribute: self.name = ts.nn.Parameter(values)",
-    "requires_grad_": "p.requires_grad_(False) for p in model.parameters()",
-    "share_memory": "model.state_dict(), whose arrays can be pickled",
-    "type": 'model.to("float32")',
-}
-OPTIMIZER = {
-    **dict.fromkeys(
-        (
-            *("register_step_pre_hook", "register_step_post_hook", "register_state_dict_pre_hook"),
-            *("register_state_dict_post_hook", "register_load_state_dict_pre_hook"),
-            "register_load_state_dict_post_hook",
-        ),
-        "step, state_dict or load_state_dict of a subclass",
-    ),
-    "add_param_group": "one optimizer for each group of parameters",
-    "param_groups": "optimizer.lr and optimizer.parameters; one optimizer for each group that has settings of its own",
-    "state": "optimizer.state_dict()",
-}
 REASONS = [
     (
         r"cholesky_|lstsq|lu_|geqrf|ormqr|orgqr|eig|_inverse|triangular_solve|chain_matmul|matrix_|nuclear_norm|svd_",
