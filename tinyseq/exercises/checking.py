@@ -115,7 +115,11 @@ def check_file(
     return Report(
         verdicts,
         path.name,
-        [*[PEEKED] * ran.peeked, *ran.errors, *([] if submission.checked else misspelt(submission.functions))],
+        [
+            *[PEEKED] * ran.peeked,
+            *ran.errors,
+            *([] if submission.checked else misspelt(submission.functions.keys() - submission.imported)),
+        ],
     )
 
 

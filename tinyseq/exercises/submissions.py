@@ -23,6 +23,7 @@ class Submission:
         cells: the name and the source of each part: the whole of a file, or a notebook's cells of code.
         functions: the names that it defines, and whether each is more than the starting code.
         checked: the names that it passes to ``exercises.check``.
+        imported: the names that it imports, which are not misspelt names of exercises.
         fault: why it could not be read, with the line; empty if it could.
     """
 
@@ -30,6 +31,7 @@ class Submission:
     cells: list[tuple[str, str]]
     functions: dict[str, bool] = field(default_factory=dict)
     checked: set[str] = field(default_factory=set)
+    imported: set[str] = field(default_factory=set)
     fault: str = ""
 
 
@@ -49,6 +51,7 @@ def read(path: Path) -> Submission:
         try:
             tree = ast.parse(source)
             submission.functions |= dict(definitions(tree))
+            submission.imported |= set(imports(tree))
             submission.checked |= set(checked(tree))
         except UNREADABLE as error:
             if path.suffix != ".ipynb":
@@ -103,6 +106,13 @@ def definitions(tree: ast.AST) -> Iterator[tuple[str, bool]]:
             yield from ((alias.asname or alias.name, True) for alias in node.names)
         elif isinstance(node, ast.stmt):  # if, try, with, ...
             yield from definitions(node)
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """The names that imports bind."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
 
 
 def checked(tree: ast.AST) -> Iterator[str]:

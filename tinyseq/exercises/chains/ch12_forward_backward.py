@@ -40,6 +40,8 @@ def later_inputs(rng: Rng) -> Iterator[Case]:
         return beta => return beta / beta.sum(1, keepdims=True)
     the rows are in reverse order
         return beta => return beta[::-1]
+    the last row is 0, so all rows are; it should be 1
+        beta = np.ones((steps, len(transition))) => beta = np.zeros((steps, len(transition)))
     the emissions are left out
         (emission[:, observations[t + 1]] * beta[t + 1]) => beta[t + 1]
     """,

@@ -67,6 +67,8 @@ def learning_inputs(rng: Rng) -> Iterator[Case]:
             np.outer(alpha[t] * beta[t], alpha[t + 1] * beta[t + 1]) / alpha[-1].sum()
     the last transition is left out
         range(len(observations) - 1) => range(len(observations) - 2)
+    the later observations are left out: the backward probability is missing
+        (emission[:, observations[t + 1]] * beta[t + 1]) => emission[:, observations[t + 1]]
     """,
 )
 def expected_transitions(
@@ -115,9 +117,11 @@ def expected_transitions(
     the expected emission counts are not normalised
         emitted / emitted.sum(1, keepdims=True) => emitted
     only the best state is counted at each step; count every state by its posterior probability
-        states = alpha * beta / alpha[-1].sum() => states = np.eye(len(initial))[(alpha * beta).argmax(1)] + 1e-12
+        states = alpha * beta / alpha[-1].sum() => states = np.eye(len(initial))[(alpha * beta).argmax(1)]
     the initial distribution is not updated
         return states[0], => return initial,
+    a symbol that occurs twice is counted once: += at an array of indices keeps only the last
+        emitted[:, observations[t]] += states[t] => emitted[:, observations[t]] = states[t]
     """,
 )
 def baum_welch_step(

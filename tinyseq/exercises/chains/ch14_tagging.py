@@ -38,6 +38,9 @@ def tagged_inputs(rng: Rng) -> Iterator[Case]:
         transition[tags[:-1], tags[1:]] => transition[tags[:-2], tags[1:-1]]
     the scores are multiplied; they are logs, so they add up
         scores[np.arange(len(tags)), tags].sum() => scores[np.arange(len(tags)), tags].prod()
+    this is exp of the score
+        float(scores[np.arange(len(tags)), tags].sum() + transition[tags[:-1], tags[1:]].sum()) =>
+            float(np.exp(scores[np.arange(len(tags)), tags].sum() + transition[tags[:-1], tags[1:]].sum()))
     a transition from the last tag to the first is counted
         transition[tags[:-1], tags[1:]] => transition[np.roll(tags, 1), tags]
     """,
@@ -87,6 +90,8 @@ def all_tags_inputs(rng: Rng) -> Iterator[Case]:
         ) + scores[t] => )
     the last step is missing: the sum over the last tags
         float(log_sum(alpha)) => float(alpha.max())
+    there is a transition into the first tag; it has none
+        alpha = scores[0] => alpha = log_sum(0 * scores[0][:, None] + transition) + scores[0]
     the sum runs over the next tags; it should run over the previous ones
         log_sum(alpha[:, None] + transition) => log_sum((alpha[:, None] + transition).T)
     """,
@@ -135,6 +140,8 @@ def crf_log_partition(scores: np.ndarray, transition: np.ndarray) -> float:
         gradient[steps, y] += weight / z => gradient[steps, y] += weight == max(weights)
     all taggings get the same weight
         weight / z => 1 / len(taggings)
+    1 is subtracted at a tag for all words, not only at its own word
+        gradient[np.arange(len(tags)), tags] -= 1 => gradient[:, tags] -= 1
     the transitions are transposed: from and to are swapped
         transition[y[:-1], y[1:]] => transition[y[1:], y[:-1]]
     """,

@@ -33,6 +33,7 @@ def frame_inputs(rng: Rng) -> Iterator[Case]:
     equal neighbours are not merged
         symbol not in (0, last) => symbol != 0
     blanks are not removed
+        last = 0 => last = -1
         symbol not in (0, last) => symbol != last
     a symbol is kept only once in the whole text
         symbol not in (0, last) => symbol != 0 and symbol not in text
@@ -99,12 +100,12 @@ def ctc_inputs(rng: Rng) -> Iterator[Case]:
         total += alpha[s - 1] => total = max(total, alpha[s - 1])
         total += alpha[s - 2] => total = max(total, alpha[s - 2])
         alpha[-1] + alpha[-2] => max(alpha[-1], alpha[-2])
-    paths cannot stay in the same position
-        total = alpha[s] => total = 0.0
+    paths may end anywhere; they end in one of the last two positions
+        alpha[-1] + alpha[-2] => alpha.sum()
     this is the probability, not minus its log
         -np.log(alpha[-1] + alpha[-2]) => alpha[-1] + alpha[-2]
-    paths skip symbols; they may only skip blanks
-        labels[s] not in (0, labels[s - 2]) => labels[s] == 0
+    the sign is wrong: this is the log of the probability
+        -np.log(alpha[-1] + alpha[-2]) => np.log(alpha[-1] + alpha[-2])
     """,
 )
 def ctc_loss(frames: np.ndarray, text: list[int]) -> float:
