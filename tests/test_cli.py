@@ -549,3 +549,21 @@ def test_what_standard_output_cannot_show_is_one_line_and_conllu_is_utf8_whereve
         assert (shown.returncode, shown.stderr.decode().splitlines()) == (1, [said])
     else:
         assert shown.stdout.decode(encoding).split() == ["\u732b", "NOUN"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["lm", "train", "t.txt", "--out", "m.lm", "--hidden", 2**31, "--steps", 1],
+        ["lm", "train", "t.txt", "--out", "m.lm", "--hidden", 10**24, "--steps", 1],
+        ["lm", "train", "t.txt", "--out", "m.lm", "--model", "ngram", "--n", 10**24],
+        ["tag", "train", "t.conllu", "--out", "m.tag", "--model", "rnn", "--hidden", 2**40],
+    ],
+    ids=lambda words: f"{words[-2]} {words[-1]}",
+)
+def test_a_number_that_no_computer_can_hold_is_one_line(tinyseq, tmp_path, words):
+    (tmp_path / "t.txt").write_text("so long and thanks for all the fish. " * 9)
+    (tmp_path / "t.conllu").write_text(CONLLU)
+    status, out, error = tinyseq(*words)
+    assert (status, error.count("\n"), "Traceback" in out) == (1, 1, False), error
+    assert not list(tmp_path.glob("m.*"))

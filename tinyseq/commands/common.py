@@ -74,6 +74,9 @@ def plainly(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]
                 return command(*args, **kwargs)
         except BrokenPipeError:  # as of `tinyseq ... | head`: typer then ends the program without a word
             raise
+        except (MemoryError, OverflowError) as error:
+            tell(f"a number is too large, or the files are: {str(error) or 'out of memory'}")
+            raise typer.Exit(1) from error
         except UnicodeEncodeError as error:
             letter, encoding = error.object[error.start], sys.stdout.encoding
             tell(f"standard output cannot show {letter!a} in {encoding}; set PYTHONIOENCODING=utf-8")
