@@ -1,6 +1,7 @@
 """Model files: whole or not at all, never executed, and readable by others."""
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -305,3 +306,64 @@ def test_a_full_disk_is_named_with_the_file(tmp_path, writer):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not list(tmp_path.iterdir())
+
+
+MISTAKES = [3, None, b"x", ["a.safetensors"], {"path": "a"}, 1.5]
+TAKING_A_PATH = {
+    "save": lambda path: ts.save({"a": np.ones(1)}, path),
+    "load": ts.load,
+    "load_with_metadata": ts.io.load_with_metadata,
+    "load_model": ts.load_model,
+    "the load of a class": ts.lm.NgramLM.load,
+    "the save of a model": lambda path: ts.lm.NgramLM(2).fit("hello").save(path),
+    "atomic_write": lambda path: ts.io.atomic_write(path, lambda temporary: None),
+    "check_output": ts.io.check_output,
+    "check_model_output": ts.io.check_model_output,
+    **{f"the reader {name}": getattr(ts.data, name) for name in ("plain_text", "word_tag", "conllu")},
+    "a stream": ts.data.plain_text.stream,
+    "check_file": ts.exercises.check_file,
+    "write_sheet": lambda path: ts.exercises.write_sheet([], path),
+}
+
+
+@pytest.mark.parametrize("given", MISTAKES, ids=repr)
+@pytest.mark.parametrize("name", TAKING_A_PATH)
+def test_what_is_no_path_is_named(name, given):
+    with pytest.raises(TypeError) as error:
+        TAKING_A_PATH[name](given)
+    wanted = "path must be the name of a file, a string or a pathlib.Path, got "
+    assert str(error.value) == wanted + repr(given)
+
+
+OTHER_ARGUMENTS = {  # and what is allowed
+    "metadata": (lambda folder, given: ts.save({"a": np.ones(1)}, folder / "m", given), [None, {}, {"a": 1}]),
+    "state": (lambda folder, given: ts.save(given, folder / "m"), [{}, {"a": [1.0, 2.0]}, {"a": 3}]),
+    "write": (lambda folder, given: ts.io.atomic_write(folder / "m", given), [lambda temporary: None]),
+    "name": (lambda folder, given: ts.io.check_output(folder / "m", given), ["--out"]),
+    "inputs": (lambda folder, given: ts.io.check_output(folder / "m", inputs=given), [[], ["n"], ("n", Path("o"))]),
+    "kind": (lambda folder, given: ts.io.load_with_metadata(folder / "known", given), [None, "known"]),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_ARGUMENTS)
+def test_every_other_argument_of_the_wrong_type_is_named(tmp_path, name):
+    call, allowed = OTHER_ARGUMENTS[name]
+    ts.save({"a": np.ones(1)}, tmp_path / "known", {"kind": "known"})
+    for given in allowed:
+        call(tmp_path, given)
+    for given in [3, 1.5, b"x", [1], "text" if name not in ("name", "kind") else [["text"]]]:
+        with pytest.raises(TypeError, match=rf"(^|^an entry of ){name} must "):
+            call(tmp_path, given)
+
+
+@pytest.mark.parametrize(
+    "value", [[[1.0], [1.0, 2.0]], np.ma.array([1.0, 2.0], mask=[True, False])], ids=["rows", "masked"]
+)
+def test_what_is_no_array_is_named_with_its_name(tmp_path, value):
+    with pytest.raises(TypeError, match=r"^state must hold arrays .*; 'layer.weight' is none: "):
+        ts.save({"layer.weight": value}, tmp_path / "m")
+
+
+def test_a_path_with_a_nul_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"^path must not contain a NUL character, got 'a.x00b'"):
+        ts.save({"a": np.ones(1)}, "a\0b")

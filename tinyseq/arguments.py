@@ -5,6 +5,7 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from inspect import signature
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -122,6 +123,21 @@ def text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string, got {shown(value)}")
     return value
+
+
+def as_path(name: str, value: Any) -> Path:
+    """The name of a file or a folder, a string or a path.
+
+    Example:
+        >>> as_path("path", 3)
+        Traceback (most recent call last):
+        TypeError: path must be the name of a file, a string or a pathlib.Path, got 3
+    """
+    try:
+        return Path(value)
+    except TypeError:
+        wanted = "the name of a file, a string or a pathlib.Path"
+        raise TypeError(f"{name} must be {wanted}, got {shown(value)}") from None
 
 
 def is_list(value: object) -> bool:

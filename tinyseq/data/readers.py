@@ -15,6 +15,8 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from tinyseq.arguments import as_path
+
 Word = str
 Tag = str
 Sentence = list[tuple[Word, Tag]]
@@ -124,9 +126,10 @@ class Reader(Generic[Items]):
         Raises:
             DataError: if the file is missing, empty, binary or in another encoding, or if a line is malformed.
             ValueError: if the encoding is unknown, or the value of an option is invalid.
-            TypeError: if the format has no such option.
+            TypeError: if the format has no such option, or the path is neither a string nor a path.
         """
         _check_encoding(encoding)
+        as_path("path", path)
         source = os.fspath(path)
         if "\n" in source or "\r" in source:
             raise DataError(
@@ -176,6 +179,7 @@ class Reader(Generic[Items]):
             [('a', 'DT'), ('dog', 'NN')]
         """
         _check_encoding(encoding)
+        as_path("path", path)
         self._check_options(options)
         return self._streamed(path, encoding, options)
 

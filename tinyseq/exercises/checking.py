@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tinyseq.arguments import as_path
 from tinyseq.exercises.marking import Verdict, mark
 from tinyseq.exercises.record import DECLARED, UNKNOWN, Exercise, chosen, in_order, known
 from tinyseq.exercises.report import Report
@@ -92,7 +93,7 @@ def check_file(
     Raises:
         FileNotFoundError: there is no such file.
     """
-    path = Path(path)
+    path = as_path("path", path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     submission = read(path)

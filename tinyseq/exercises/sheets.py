@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+from tinyseq.arguments import as_path
 from tinyseq.exercises.record import Exercise, chosen
 from tinyseq.io.files import atomic_write
 from tinyseq.io.notebooks import notebook_text
@@ -30,7 +31,7 @@ def write_sheet(exercises: Sequence[Exercise | str], path: str | Path, *, soluti
         ...     "def vjp_of_tanh(" in Path(folder, "sheet.py").read_text("utf-8")
         True
     """
-    path = Path(path)
+    path = as_path("path", path)
     texts = {".py": python_sheet, ".ipynb": notebook_sheet}
     if path.suffix not in texts:
         raise ValueError(f"--out must be a .py or .ipynb file, got {path.name!r}")

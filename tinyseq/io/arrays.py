@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import as_path, shown, text
 from tinyseq.autograd.tensor import TensorLike
 from tinyseq.backend import on_host
 from tinyseq.io.files import atomic_write, check_output
@@ -61,11 +62,12 @@ def save(state: Mapping[str, TensorLike], path: str | Path, metadata: Mapping[st
     Args:
         state: arrays or tensors by name, such as a model's ``state_dict()``.
         path: the file. Writing is atomic: a failure leaves no partial file.
-        metadata: a JSON value, stored in the file's header.
+        metadata: JSON values by name, stored in the file's header.
 
     Raises:
         RuntimeError: if safetensors is not installed.
-        TypeError: if ``state`` is not a dictionary of numeric arrays, or the metadata is not a JSON value.
+        TypeError: if ``state`` is not a dictionary of numeric arrays, the metadata is not a JSON value, or ``path`` is
+            neither a string nor a path.
         OSError: if the file cannot be written; an existing file is kept.
 
     Example:
@@ -77,9 +79,12 @@ def save(state: Mapping[str, TensorLike], path: str | Path, metadata: Mapping[st
     """
     safetensors = _safetensors()
     if not isinstance(state, Mapping):
-        cure = "; give its state_dict()" if hasattr(state, "state_dict") else ""
+        swapped = "; the order is save(state, path)" if isinstance(state, str | Path) else ""
+        cure = "; give its state_dict()" if hasattr(state, "state_dict") else swapped
         raise TypeError(f"state must be a dictionary of arrays by name, got {type(state).__name__}{cure}")
-    arrays = {name: np.asarray(_detached(value), order="C") for name, value in state.items()}
+    if not isinstance(metadata, Mapping | None):
+        raise TypeError(f"metadata must be a dictionary of JSON values by name, got {shown(metadata)}")
+    arrays = {name: _array(name, value) for name, value in state.items()}
     for name, array in arrays.items():
         if not isinstance(name, str) or array.dtype.kind not in "biuf" or array.itemsize > 8:
             raise TypeError(f"state must hold arrays of real numbers by name, got {array.dtype} for {name!r}")
@@ -107,6 +112,7 @@ def load(path: str | Path) -> Arrays:
     Raises:
         RuntimeError: if safetensors is not installed.
         ModelFileError: if the file is missing, or is not a complete safetensors file.
+        TypeError: if ``path`` is neither a string nor a path.
 
     Example:
         >>> import tempfile, tinyseq as ts
@@ -130,6 +136,7 @@ def load_with_metadata(path: str | Path, kind: str | None = None) -> tuple[Array
     Raises:
         RuntimeError: if safetensors is not installed.
         ModelFileError: if the file is missing, damaged, or of another kind.
+        TypeError: if ``path`` is neither a string nor a path, or ``kind`` is not a string.
 
     Example:
         >>> import tempfile, tinyseq as ts
@@ -141,7 +148,9 @@ def load_with_metadata(path: str | Path, kind: str | None = None) -> tuple[Array
     safetensors = _safetensors()
     from safetensors import SafetensorError, safe_open
 
-    path = Path(path)
+    path = as_path("path", path)
+    if kind is not None:
+        text("kind", kind)
     if path.is_dir():
         raise ModelFileError(f"{path}: is a folder; expected a model saved by tinyseq")
     if not path.exists():
@@ -221,8 +230,12 @@ def _of_another_library(path: Path, start: bytes) -> str | None:
     return None
 
 
-def _detached(value: Any) -> Any:
-    return value.numpy() if hasattr(value, "numpy") else on_host(value)
+def _array(name: str, value: Any) -> np.ndarray[Any, np.dtype[Any]]:
+    """The numbers of an array, a tensor or a list."""
+    try:
+        return np.asarray(value.numpy() if hasattr(value, "numpy") else on_host(value), order="C")
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"state must hold arrays of real numbers by name; {name!r} is none: {error}") from error
 
 
 def _safetensors() -> Any:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from glob import escape
 from pathlib import Path
 
+from tinyseq.arguments import as_path, listed, shown, text
+
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # errors that name no file
 UNFINISHED = ".unfinished"  # the suffix of our temporary files, so that no others are removed
 
@@ -26,7 +28,8 @@ def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str |
 
     Raises:
         OSError: if the path is a folder or a device, its name is too long, or the folder is not writable.
-        ValueError: if it is one of the inputs.
+        ValueError: if it is one of the inputs, or contains a NUL character.
+        TypeError: if the path, or one of the inputs, is neither a string nor a path.
 
     Example:
         >>> try:
@@ -35,9 +38,13 @@ def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str |
         ...     print(error)
         --out . is a folder; give the name of a file, such as model.safetensors in it
     """
-    path = Path(path)
-    for read in inputs:
-        if path.resolve() == Path(read).resolve():
+    path = as_path(text("name", name), path)
+    if "\0" in str(path):
+        raise ValueError(f"{name} must not contain a NUL character, got {shown(str(path))}")
+    if isinstance(inputs, str | Path):
+        raise TypeError(f"inputs must be a list of paths, got {shown(inputs)}; put a single one in a list")
+    for read in listed("inputs", inputs, "a list of paths"):
+        if path.resolve() == as_path("an entry of inputs", read).resolve():
             raise ValueError(f"{name} {path} is also an input file and would be overwritten; choose another name")
     if path.is_dir():
         raise IsADirectoryError(f"{name} {path} is a folder; give the name of a file, such as model.safetensors in it")
@@ -69,6 +76,7 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
 
     Raises:
         OSError: if the folder or the file cannot be written; an existing file is kept.
+        TypeError: if ``path`` is neither a string nor a path, or ``write`` is no function.
 
     Example:
         >>> import tempfile
@@ -77,6 +85,8 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
         ...     Path(folder, "a.txt").read_text()
         'whole'
     """
+    if not callable(write):
+        raise TypeError(f"write must be a function of the path to write to, got {shown(write)}")
     path = check_output(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = _beside(path, path.parent)
