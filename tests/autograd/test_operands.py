@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -217,3 +218,29 @@ def test_the_gradient_beside_a_number_is_the_one_that_can_be_differentiated_agai
         slopes = [ts.grad(y.sum(), x, create_graph=again, retain_graph=True) for again in (False, True)]
         assert slopes[0].dtype == np.float32
         np.testing.assert_allclose(slopes[0].numpy(), slopes[1].detach().numpy(), rtol=1e-6)
+
+
+WHOLE = ["bool", "int8", "uint8", "int16", "int32", "int64", "uint64"]
+SCALARS = [np.bool, np.int8, np.uint8, np.int64, np.uint64, np.float16, np.float32, np.float64, np.complex64]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("scalar", SCALARS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("dtype", WHOLE)
+def test_beside_whole_numbers_a_numpy_number_keeps_its_type_as_in_numpy(dtype: str, scalar: type) -> None:
+    """An int8 beside an int64 would overflow, and a mask beside a float32 become a float64."""
+    values, number = np.array([100, 1, 0, 3]).astype(dtype), scalar(100)
+    x = ts.tensor(values)
+    names = [record.name for record in BINARY if record.kind == "elementwise" and hasattr(np, record.name)]
+    calls = [(ours, getattr(np, name)) for name in names for ours in (FUNCTIONS[name], getattr(np, name))]
+    chosen = np.array([True, False, True, False])
+    calls.append((partial(ts.where, chosen), partial(np.where, chosen)))
+    for ours, theirs in calls:
+        for (a, b), raw in (((x, number), (values, number)), ((number, x), (number, values))):
+            try:
+                wanted = theirs(*raw)
+            except TypeError:
+                continue
+            found = ours(a, b)
+            assert found.dtype == wanted.dtype, ours
+            np.testing.assert_array_equal(found.numpy(), wanted)

@@ -27,16 +27,18 @@ NUMPY_NUMBERS: dict[type, type[Any]] = {
 def operand(value: Any, like: Any, kind: type[Any], copies: bool, elementwise: bool) -> Any:
     """As `beside`, but for an elementwise op numbers become 0-d arrays, with which NumPy computes faster."""
     if kind is not _NUMPY:
-        return beside(value, kind, copies)
+        return beside(value, kind, copies, weak=is_weak_beside(like))
     found = type(value)
     if found is kind:  # the commonest, without a call
         if value.dtype is not like.dtype and value.dtype.kind not in HELD:
             return None
         return value.copy() if copies else value
     if found in NUMPY_NUMBERS:
+        if like.dtype.kind not in "fc":
+            return np.asarray(value)
         value = NUMPY_NUMBERS[found](value)
     elif found is not float:
-        value = beside(value, kind, copies)
+        value = beside(value, kind, copies, weak=like.dtype.kind in "fc")
     return _without_axes(value, like.dtype) if elementwise and type(value) is float and value else value
 
 
@@ -54,11 +56,26 @@ def _without_axes(number: float, dtype: Any) -> Any:
     return array if np.isfinite(array) else number
 
 
-def beside(value: Any, kind: type[Any], copies: bool = True) -> Any:
+def is_weak_beside(array: Any) -> bool:
+    """Whether NumPy scalars count as Python numbers beside an array, so that they never widen a float32 array.
+
+    Beside whole numbers and booleans they keep their type, as in NumPy: an int8 would overflow with what an int64 was
+    to add, and a float32 become a float64.
+    """
+    return bool(namespace_of(array).isdtype(array.dtype, ("real floating", "complex floating")))
+
+
+def beside(value: Any, kind: type[Any], copies: bool = True, *, weak: bool) -> Any:
     """The raw value of an operand beside arrays of this kind: a number, or an array of the same kind.
 
-    NumPy scalars become Python numbers, so that they never widen a float32 array. Arrays are copied, because their
-    owner may write to them before the backward pass, unless the op neither keeps nor returns them.
+    Arrays are copied, because their owner may write to them before the backward pass, unless the op neither keeps nor
+    returns them.
+
+    Args:
+        value: the operand.
+        kind: the type of the arrays.
+        copies: whether to copy.
+        weak: whether NumPy scalars become Python numbers; see `is_weak_beside`.
 
     Returns:
         None for anything else, such as a list, which `operands` converts.
@@ -69,11 +86,10 @@ def beside(value: Any, kind: type[Any], copies: bool = True) -> Any:
         if kind is np.ndarray and value.dtype.kind not in HELD:
             return None
         return NAMESPACES[kind].operand(value, copies)
-    number = NUMPY_NUMBERS.get(type(value))
-    if number is not None:
-        return number(value)
     if isinstance(value, np.generic):
-        return value.item() if holds_numbers(value) else None
+        if not holds_numbers(value):
+            return None
+        return value.item() if weak else NAMESPACES[kind].asarray(value)
     base = next((number for number in PLAIN if isinstance(value, number)), None)
     return None if base is None else base(value)
 
@@ -81,11 +97,12 @@ def beside(value: Any, kind: type[Any], copies: bool = True) -> Any:
 def operands(record: Op, args: Sequence[Any]) -> list[tuple[Any, Parent | None]]:
     """Raw values and graph parents of an op's arguments, all of one array library; see `beside`."""
     library = _library(args)
+    weak = any(is_weak_beside(arg._array) for arg in args if isinstance(arg, Tensor))
     pairs: list[tuple[Any, Parent | None]] = []
     for arg in args:
         if isinstance(arg, Tensor):
             pairs.append((arg._array, arg.node))
-        elif library is not None and (plain := beside(arg, library)) is not None:
+        elif library is not None and (plain := beside(arg, library, weak=weak)) is not None:
             pairs.append((plain, None))
         else:
             if library and isinstance(arg, np.ndarray) and _undifferentiated(record, len(pairs)):

@@ -17,6 +17,7 @@ from typing import Annotated, Any, ForwardRef, NamedTuple, Union, get_args, get_
 
 import numpy as np
 
+from tinyseq.autograd.calls.operands import is_weak_beside
 from tinyseq.autograd.declare import FUNCTIONS, NUMPY_FORMS, NUMPY_NAMES, OPS
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.numpy_functions.moves import NotMoved, moved
@@ -277,7 +278,8 @@ def _converted(part: Any, dtype: Any) -> Any:
 
 def _of_values(name: str, function: Function, args: Any, kwargs: Any) -> Any:
     """NumPy's result for the values; numeric arrays become Tensors, except an array given as ``out=``."""
-    result = _run(name, function, _raw(args), _raw(kwargs))
+    weak = any(isinstance(part, Tensor) and is_weak_beside(part._array) for part in _leaves([args, kwargs]))
+    result = _run(name, function, _raw(args, weak=weak), _raw(kwargs, weak=weak))
     outs = [id(part) for part in _leaves([args, kwargs]) if isinstance(part, np.ndarray) and part is result]
     return result if outs else _mapped(result, _tensor)
 
@@ -354,8 +356,11 @@ def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
     return change(value)
 
 
-def _raw(value: Any, locked: bool = False) -> Any:
-    """Tensors as read-only arrays; other arrays stay writeable unless they are to be locked too."""
+def _raw(value: Any, locked: bool = False, weak: bool = True) -> Any:
+    """Tensors as read-only arrays; other arrays stay writeable unless they are to be locked too.
+
+    NumPy scalars become Python numbers if they are ``weak``, see `is_weak_beside`.
+    """
 
     def plain(part: Any) -> Any:
         if isinstance(part, Tensor):
@@ -363,8 +368,8 @@ def _raw(value: Any, locked: bool = False) -> Any:
             return array if hasattr(array, "__cuda_array_interface__") or is_recorded(array) else part.numpy()
         if type(part) in NAMESPACES and is_recorded(part):
             return NAMESPACES[type(part)].operand(part, copies=False)
-        if isinstance(part, np.number | np.bool):
-            return part.item()  # a NumPy scalar would widen a float32 tensor
+        if weak and isinstance(part, np.number | np.bool):
+            return part.item()
         if locked and isinstance(part, np.ndarray):
             part = part.view()
             part.flags.writeable = False
