@@ -111,7 +111,7 @@ def nll_loss(
 
     Raises:
         ValueError, IndexError, TypeError: for shapes, ids or values that do not fit; a log probability of a target is
-            above 0.
+            above 0, which is not checked on a GPU.
 
     Example:
         >>> import tinyseq as ts
@@ -122,7 +122,8 @@ def nll_loss(
     shares = _class_weights(weight, log_probs)
     log_probs, ids, counted = _checked(log_probs, "log_probs", targets, ignore_index)
     losses = -take_along_axis(log_probs, ids[..., None], axis=-1).reshape(ids.shape)
-    if bool(namespace_of(losses._array).any(losses._array < -ROUNDING)):
+    xp = namespace_of(losses._array)
+    if xp.on_host and bool(xp.any(losses._array < -ROUNDING)):  # on a GPU, looking would wait for it
         raise ValueError(
             f"log_probs must be logs of probabilities, at most 0, got {-losses.numpy().min():.4g}; "
             "apply ts.log_softmax(scores, axis=-1) first, or give the scores to ts.nn.cross_entropy"
