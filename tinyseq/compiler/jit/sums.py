@@ -16,7 +16,8 @@ def sums_of(program: Program, step: Step) -> Kernel | None:
 
     None if it is not such a sum, or its rows are not contiguous: work can be split along a row.
     """
-    if not is_sum(step) or [*map(type, step.args)] != [Ref] or step.settings.keys() != {"axis"}:
+    function = getattr(step.function, "function", step.function)  # with few terms or many
+    if function not in (np.sum, sum_in_blocks) or [*map(type, step.args)] != [Ref] or step.settings.keys() != {"axis"}:
         return None
     value, axis = program.values[step.args[0].number], step.settings["axis"]
     if type(axis) is not tuple:
@@ -38,11 +39,6 @@ def sums_of(program: Program, step: Step) -> Kernel | None:
         0.3 * value.size,
         lambda rows: [rows, *counts, *steps],
     )
-
-
-def is_sum(step: Step) -> bool:
-    """Whether a step sums along axes, with few terms or many."""
-    return getattr(step.function, "function", step.function) in (np.sum, sum_in_blocks)
 
 
 def _source(dtype: Any) -> str:

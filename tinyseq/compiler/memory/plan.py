@@ -95,8 +95,6 @@ class Plan:
         self._loops = {number: at for at, group in groups for number in group.writes}
         self._homes = {step.out: at for at, group in groups for step in group.steps}
         self._inside: dict[int, Place] = {}  # results that are stored in the memory of another value
-        self._filled = set[int]()  # joins that hold some of these
-        self._stored: dict[int, list[tuple[int, list[Any]]]] = {}  # for each join, the stored parts and their indices
         self.kind = self._kinds()
         self.stores: dict[int, list[Place]] = {}
         self.copies: dict[int, list[tuple[int, Place]]] = {}
@@ -142,27 +140,19 @@ class Plan:
         """Let whatever computes the parts write them into the joined array; other parts are copied."""
         whole = blank(self._program.values[step.out])
         axis = step.settings.get("axis", 0) % whole.ndim
-        stored, copies, start = [], [], 0
+        copies, start = [], 0
         for part in step.args[0]:
             length = 1 if step.function is np.stack else self._program.values[part.number].shape[axis]
             along = start if step.function is np.stack else slice(start, start + length)
-            index, start = (*(slice(None),) * axis, along, ...), start + length
-            place = region_of(step.out, whole, whole[index])
+            start += length
+            place = region_of(step.out, whole, whole[(*(slice(None),) * axis, along, ...)])
             if self._lies_inside(part.number, place):
                 self._inside[part.number] = place
-                self._filled.add(step.out)
             elif part.number in self._loops and self._is_there(step.out, self._loops[part.number], at):
-                stored.append((part.number, [index]))
-            elif self._by_loops_alone(part.number, step.out, at):
-                stored += [(leaf, [index, *inner]) for leaf, inner in self._stored[part.number]]
+                self.stores.setdefault(part.number, []).append(place)
             else:
                 copies.append((part.number, place))
-        self._stored[step.out], self.copies[step.out] = stored, copies
-        for leaf, indices in stored:
-            region = whole
-            for index in indices:
-                region = region[index]
-            self.stores.setdefault(leaf, []).append(region_of(step.out, whole, region))
+        self.copies[step.out] = copies
 
     def _can_move(self, number: int) -> bool:
         """Whether a result can be stored in the memory of another one."""
@@ -178,12 +168,6 @@ class Plan:
     def _is_there(self, number: int, writes: int, at: int) -> bool:
         """Whether the memory of a joined array exists already when a loop writes a part."""
         return self.kind[number] == POOL or (writes < self._cut) == (at < self._cut)
-
-    def _by_loops_alone(self, part: int, number: int, at: int) -> bool:
-        """Whether a part is a join that loops alone write, which can write to the longer one instead."""
-        if part not in self._stored or self.copies[part] or part in self._filled:
-            return False
-        return all(self._is_there(number, self._loops[leaf], at) for leaf, _ in self._stored[part])
 
     def _in_place(self) -> dict[int, Place]:
         """For elementwise steps, an argument that is not needed afterwards: the result takes its place."""
@@ -202,24 +186,20 @@ class Plan:
         return found
 
     def _in_joins_only(self) -> set[int]:
-        """Results that only joins read, which hold them in their own memory."""
+        """Results of loops that only joins read, which hold them in their own memory."""
         wanted, readers = self._program.wanted(), self._program.readers()
 
         def elsewhere(number: int, reader: Step) -> bool:
-            if reader.out in self._stored:
+            if reader.out in self.copies:
                 return any(number == part for part, _ in self.copies[reader.out])
-            return self._homes.get(reader.out, -1) != self._loops.get(number, -2)
+            return self._homes.get(reader.out) != self._loops[number]
 
-        found = set()
-        for number in [*self._loops, *(number for number in self._stored if number not in self._inside)]:
-            joined = any(reader.out in self._stored for reader in readers.get(number, ()))
-            if joined and number not in wanted and not any(elsewhere(number, r) for r in readers[number]):
-                found.add(number)
+        joined = [number for number in self.stores if number not in wanted]
         for number, places in self.stores.items():
-            self.stores[number] = [self._resolved(place) for place in places if place.root not in found]
+            self.stores[number] = [*map(self._resolved, places)]
         for number, parts in self.copies.items():
             self.copies[number] = [(part, self._resolved(place)) for part, place in parts]
-        return found
+        return {number for number in joined if not any(elsewhere(number, reader) for reader in readers[number])}
 
     def _resolved(self, place: Place) -> Place:
         """A place relative to the array that owns the memory."""
@@ -259,7 +239,7 @@ class Plan:
         """The places that an item reads and writes."""
         if isinstance(item, Group):
             return [self.places[n] for n in item.reads] + [place for n in item.writes for place in self.written(n)]
-        if self._lives.root[item.out] != item.out or item.out in self.silent:
+        if self._lives.root[item.out] != item.out:
             return []
         reads = [part for part, _ in self.copies[item.out]] if item.out in self.copies else item.reads
         return [self.places[number] for number in (*reads, item.out) if number in self.places]

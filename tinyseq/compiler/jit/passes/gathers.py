@@ -14,9 +14,7 @@ from tinyseq.backend import Array, gathered, scattered
 from tinyseq.compiler.fusion import lay_out_again
 from tinyseq.compiler.jit.kernels import Kernel
 from tinyseq.compiler.jit.loops import example
-from tinyseq.compiler.jit.passes.joins import in_order
 from tinyseq.compiler.jit.passes.rows import in_rows
-from tinyseq.compiler.jit.sums import is_sum
 from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.steps import Ref, Step, blank, dense_kind, kind_of
@@ -130,6 +128,23 @@ def multiply_tables(program: Program) -> None:
     lay_out_again(program, rewritten.changed)
 
 
+def in_order(steps: list[Step]) -> list[Step]:
+    """The steps in their order, except that each comes after those whose results it reads."""
+    missing = {step.out for step in steps}
+    found: list[Step] = []
+    while missing:
+        waiting: list[Step] = []
+        for step in steps:
+            if missing.isdisjoint(step.reads):
+                found.append(step)
+                missing.remove(step.out)
+            else:
+                waiting.append(step)
+        assert len(waiting) < len(steps), "a step reads its own result"
+        steps = waiting
+    return found
+
+
 class _Rewritten:
     """The steps that replace others.
 
@@ -181,8 +196,8 @@ class _Rewritten:
             self._sums[owner] = self.sums[-1], found
 
     def backward(self, step: Step) -> list[Step]:
-        """The gradients of the matrix, the table and a bias, computed from sums where there are any."""
-        return self._of_matrix(step) or self._of_table(step) or self._of_bias(step) or [step]
+        """The gradients of the matrix and the table, computed from sums where there are any."""
+        return self._of_matrix(step) or self._of_table(step) or [step]
 
     def _of_matrix(self, step: Step) -> list[Step] | None:
         """``d @ table[ids]`` becomes ``sums.T @ table``."""
@@ -209,18 +224,6 @@ class _Rewritten:
             return None
         turned = self._turned(product.args[0])
         return [turned, Step(step.out, np.matmul, (Ref(sums[0].out), Ref(turned.out)), {})]
-
-    def _of_bias(self, step: Step) -> list[Step] | None:
-        """The sum of ``d`` over all positions becomes that of ``sums`` over the rows."""
-        if not is_sum(step) or step.settings != {"axis": (0, 2)} or type(step.args[0]) is not Ref:
-            return None
-        sums = self._sums.get(self._root[step.args[0].number])
-        if sums is None:
-            return None
-        whole, (t, b) = blank(self._values[sums[0].args[0].number]), self._values[sums[1].places.number].shape
-        if self._values[step.args[0].number] != kind_of(whole.reshape(-1, t, b).transpose(1, 0, 2)):
-            return None
-        return [Step(step.out, step.function, (Ref(sums[0].out),), {"axis": 0})]
 
     def _multiplied(self, step: Step, view: Callable[[Array], Array]) -> Gather | None:
         """The gathered rows that a matrix is multiplied with, seen through some view of all of them."""
