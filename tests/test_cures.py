@@ -165,3 +165,37 @@ def test_a_task_without_a_number_is_told_of_it():
     w = ts.nn.Parameter(np.ones(1))
     with pytest.raises(TypeError, match=r"called with the number of the step: def task\(step\)$"):
         next(ts.train.train(lambda: (w * w).sum(), ts.optim.SGD([w], lr=0.1), steps=2))
+
+
+SENTENCES = {
+    "conllu": "1\tthe\tthe\tDET\tDT\t_\t2\tdet\t_\t_\n2\tcat\tcat\tNOUN\tNN\t_\t0\troot\t_\t_\n",
+    "two_column": "the DT\ncat NN\n",
+    "word_tag": "the/DT cat/NN runs/VB\n",
+    "conll2003": "the DT B-NP O\ncat NN I-NP O\n",
+}
+
+
+@pytest.mark.parametrize("theirs", SENTENCES)
+@pytest.mark.parametrize("reader", SENTENCES)
+def test_a_text_of_another_format_is_recognised_where_one_fits(reader, theirs, tmp_path):
+    if reader == theirs:
+        assert getattr(ts.data, reader).parse(SENTENCES[theirs])
+        return
+    hint = f"; it reads as {theirs.replace('_', '-')}: ts.data.{theirs}(path)"
+    with pytest.raises(ts.data.DataError, match=re.escape(hint)):
+        getattr(ts.data, reader).parse(SENTENCES[theirs])
+    (tmp_path / "file").write_text(SENTENCES[theirs], "utf-8")
+    with pytest.raises(ts.data.DataError, match=re.escape(hint)):
+        list(getattr(ts.data, reader).stream(tmp_path / "file"))
+
+
+def test_a_text_of_no_format_or_of_several_gets_no_hint():
+    for text in ("a\tb\tc\n", "the/DT cat/NN\n"):
+        with pytest.raises(ts.data.DataError, match=r"expected [^;]*$"):
+            ts.data.conllu.parse(text)
+
+
+def test_a_table_without_a_header_is_read_by_the_columns_numbers():
+    with pytest.raises(ts.data.DataError, match=r"for a table without a header give numbers, as label_column=\"1\""):
+        ts.data.table.parse("good film,pos\nbad film,neg\n")
+    assert ts.data.table.parse("good film,pos\n", label_column="2", text_column="1") == [("pos", "good film")]

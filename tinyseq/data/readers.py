@@ -10,10 +10,12 @@ import codecs
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from inspect import signature
+from itertools import islice
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TextIO, TypeVar
 
 from tinyseq.arguments import as_path
 
@@ -30,6 +32,7 @@ UTF8 = {"utf-8", "utf-8-sig"}
 
 
 READERS: list["Reader[Any]"] = []  # all readers
+MOST_TRIED = 50  # lines that are read to find the format of a text
 
 
 class DataError(ValueError):
@@ -190,14 +193,17 @@ class Reader(Generic[Items]):
                 whole: Any = self(path, encoding=encoding, **options)
                 yield from whole
                 return
-            with Path(path).open(encoding="utf-8-sig" if codecs.lookup(encoding).name in UTF8 else encoding) as file:
+            with _opened(path, encoding) as file:
                 for piece in pieces(_numbered(file)):
                     items = read(piece, **options)
                     for item in items if isinstance(items, list) else [items]:
                         said = said or self.blank is None or not self.blank(item)
                         yield item
         except Malformed as error:
-            raise DataError(os.fspath(path), error.line, error.found, error.expected or self.line) from None
+            with _opened(path, encoding) as file:
+                begin = list(islice(_numbered(file), MOST_TRIED))
+            expected = (error.expected or self.line) + self._other_format(begin)
+            raise DataError(os.fspath(path), error.line, error.found, expected) from None
         except (OSError, UnicodeError, _Binary):
             self(path, encoding=encoding, **options)  # whose error says more
             raise
@@ -226,10 +232,25 @@ class Reader(Generic[Items]):
         try:
             items = self.items(lines, **options)
         except Malformed as error:
-            raise DataError(source, error.line, error.found, error.expected or self.line) from None
+            expected = (error.expected or self.line) + self._other_format(lines)
+            raise DataError(source, error.line, error.found, expected) from None
         if not items:
             raise DataError(source, None, "nothing but comments", self.line)
         return items
+
+    def _other_format(self, lines: Lines) -> str:
+        """Which other format of labelled sentences fits a text that does not have this one, as the end of an error."""
+        fitting = []
+        for other in READERS:
+            plain = [name for name, options in other.formats.items() if not options]
+            if self.formats and plain and other is not self:
+                with suppress(Malformed):
+                    if other.items(lines[:MOST_TRIED]):
+                        fitting.append(plain[-1])
+        if len(fitting) != 1:
+            return ""
+        (name,) = fitting
+        return f"; it reads as {name}: ts.data.{name.replace('-', '_')}(path), or --format {name}"
 
     def _decode(self, content: bytes, source: str, encoding: str) -> str:
         expected = self._expected(content, encoding)
@@ -284,6 +305,11 @@ def _check_nul(text: str, source: str, expected: str) -> None:
 
 class _Binary(Exception):
     """Raised at a NUL byte."""
+
+
+def _opened(path: str | os.PathLike[str], encoding: str) -> TextIO:
+    """A file opened as text, without the byte order mark of UTF-8."""
+    return Path(path).open(encoding="utf-8-sig" if codecs.lookup(encoding).name in UTF8 else encoding)
 
 
 def _numbered(file: Iterable[str]) -> Iterator[tuple[int, str]]:

@@ -67,7 +67,9 @@ def _place(what: str, name: str, header: list[str], line: int) -> int:
         return int(name) - 1
     if header.count(name) != 1:
         found = f"{header.count(name)} columns {name!r}" if name in header else f"only {', '.join(map(repr, header))}"
-        raise Malformed(line, f"the header has {found}", f"one column {name!r}, for each text's {what}")
+        expected = f"one column {name!r}, for each text's {what}"
+        numbers = f'; for a table without a header give numbers, as {what}_column="1"' if name not in header else ""
+        raise Malformed(line, f"the header has {found}", expected + numbers)
     return header.index(name)
 
 
