@@ -215,6 +215,35 @@ def test_what_is_no_sequence_is_refused(dna, x):
         dna.log_likelihood(x)
 
 
+KINDS_OF_SEQUENCES = {
+    "ids": (np.eye(2), [0, 1]),
+    "words": (Categorical(np.eye(2), ["to", "be"]), ["to", "be"]),
+    "tuples": (Categorical(np.eye(2), [("a", 1), ("b", 2)]), [("a", 1)]),
+    "numbers": (ts.hmm.Gaussian([[0.0], [1.0]], [[1.0], [1.0]]), [[0.0], [1.0]]),
+    "vectors": (ts.hmm.Gaussian(np.eye(2), np.ones((2, 2))), [[[0.0, 1.0]]]),
+    "scores": (None, [np.zeros((3, 2))]),
+}
+
+
+@pytest.mark.parametrize("wrong", [None, 1, 2.5, np.int64(1), {0}, np.array(1.0)], ids=repr)
+@pytest.mark.parametrize("kind", KINDS_OF_SEQUENCES)
+@pytest.mark.parametrize("query", ["log_likelihood", "viterbi", "posterior", "fit_em", "filter"])
+def test_a_list_of_sequences_holds_nothing_else(query, kind, wrong):
+    emission, sequence = KINDS_OF_SEQUENCES[kind]
+    hmm = HMM([0.5, 0.5], np.full((2, 2), 0.5), emission)
+    with pytest.raises(TypeError, match=r"(x|sequences)\[1\] must be a sequence, as others in the list are, got"):
+        getattr(hmm, query)([sequence, wrong])
+
+
+@pytest.mark.parametrize("error", [1e-3, 1e-5, 1e-6])
+@pytest.mark.parametrize("table", ["initial", "transition", "emission"])
+def test_a_sum_that_is_not_quite_1_is_not_called_1(table, error):
+    tables = {"initial": np.full(2, 0.5), "transition": np.full((2, 2), 0.5), "emission": np.full((2, 2), 0.5)}
+    tables[table].flat[0] += error
+    with pytest.raises(ValueError, match=f"sums to {1 + error:.10g}; it must sum to 1$"):
+        HMM(**tables)
+
+
 def test_words_over_an_alphabet_are_sequences_in_any_order(dna):
     whole = [dna.log_likelihood(word) for word in ("A", "CG", "")]
     assert dna.log_likelihood(["A", "CG", ""]).tolist() == whole

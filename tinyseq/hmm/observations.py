@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tinyseq.arguments import is_list, is_single
+from tinyseq.arguments import is_list, is_single, shown
 from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.tensor import Tensor, constant, constant_like
 from tinyseq.backend import Array, host_array, is_array, library_of, namespace_of, on_host
@@ -52,7 +52,7 @@ class Observations:
         taken = partial(_array, on_device=isinstance(model.emissions, Given))
         x = [taken(part) for part in x] if isinstance(x, list | tuple) else taken(x)
         self.one = model.emissions.is_one(x)
-        self.rows = model.emissions.read([x] if self.one else _listed(x))
+        self.rows = model.emissions.read([x] if self.one else _listed(x, name))
         most = model.longest
         if most is not None and max(self.rows.lengths, default=0) > most:
             several = f"; for a model with n = {model.n + 1}, initial is a tuple of {model.n} tables"
@@ -247,10 +247,20 @@ def check_sequence(x: object, name: str) -> None:
         raise TypeError(f"{name} must be a list or an array, of symbols or of sequences, got {type(x).__name__}")
 
 
-def _listed(x: Any) -> Any:
-    """Several sequences as a list, but a batch of scores (N, T, K) on a GPU as it is."""
+def _listed(x: Any, name: str) -> Any:
+    """Several sequences as a list, but a batch of scores (N, T, K) on a GPU as it is.
+
+    Raises:
+        TypeError: one of them is no sequence.
+    """
     there = library_of(x.detach()._array if isinstance(x, Tensor) else x) == "cupy"
-    return x if there and x.ndim == 3 else list(x)
+    if there and x.ndim == 3:
+        return x
+    for i, sequence in enumerate(x):
+        if not is_list(sequence):
+            cure = "; [] is an empty one" if sequence is None else ""
+            raise TypeError(f"{name}[{i}] must be a sequence, as others in the list are, got {shown(sequence)}{cure}")
+    return list(x)
 
 
 def _array(part: Any, on_device: bool = False) -> Any:

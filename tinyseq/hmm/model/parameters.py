@@ -257,15 +257,17 @@ def _check_rows(name: str, table: Table, end: Table | None) -> None:
         rest = "1"
         if end is not None:
             rest = (
-                f"1 - end = {wanted[place]:.6g}; write {name} * (1 - end)[:, None] if the rows are of those that go on"
+                f"1 - end = {wanted[place]:.10g}; write {name} * (1 - end)[:, None] if the rows are of those that go on"
             )
-        cure = "" if end is not None else _cure_of_sums(name, values)
-        raise ValueError(f"{name}{list(place) if place else ''} sums to {sums[place]:.6g}; it must sum to {rest}{cure}")
+        cure = "" if end is not None else _cure_of_sums(name, values, tolerance)
+        raise ValueError(
+            f"{name}{list(place) if place else ''} sums to {sums[place]:.10g}; it must sum to {rest}{cure}"
+        )
 
 
-def _cure_of_sums(name: str, values: Any) -> str:
+def _cure_of_sums(name: str, values: Any, tolerance: float) -> str:
     """What to do about a table whose rows do not sum to 1."""
-    if values.ndim == 2 and np.allclose(values.sum(axis=0), 1):
+    if values.ndim == 2 and (np.abs(values.sum(axis=0) - 1) <= tolerance).all():
         return f"; its columns do, so give {name}.T: rows are 'from'" if name == "transition" else f"; give {name}.T"
     if (values == np.round(values)).all() and values.sum() > 1:
         return "; divide counts by the sum of their row"
