@@ -206,6 +206,19 @@ def test_a_fit_that_diverges_says_so(name):
     assert [each.filename for each in caught if re.match(said, str(each.message))] == [__file__]
 
 
+@pytest.mark.parametrize("name", ["RNNClassifier", "RNNTagger"])
+def test_a_fit_that_fails_leaves_the_model_as_it_was(name):
+    model = MADE[name]()
+    before = answers(model)
+
+    def fail(report):
+        raise ZeroDivisionError("of a callback")
+
+    with pytest.raises(ZeroDivisionError, match="of a callback"):
+        model.fit(*learnt_from(type(model)), callbacks=[fail])
+    assert answers(model) == before
+
+
 def test_the_steps_of_fit_steps_show_progress(capsys):
     for _ in ts.lm.RNNLM("helo", 3).fit_steps("hello", steps=2, progress=True):
         pass
