@@ -125,6 +125,14 @@ def test_one_gradient_is_enough_for_a_step_without_a_warning():
     assert (unused.item(), w.item()) == (1.0, 0.5)
 
 
+@pytest.mark.parametrize("factor", [0.0, 1.0, 2.0, -0.5, float("nan")])
+def test_a_plateau_never_raises_the_rate(factor):
+    with pytest.raises(ValueError, match="factor must"):
+        ts.optim.Plateau(0.1, factor=factor)
+    with pytest.raises(ValueError, match='mode must be "min" or "max", got \'up\''):
+        ts.optim.Plateau(0.1, mode="up")
+
+
 def test_flags_are_true_or_false():
     """As in PyTorch's order of arguments, where a damping and a weight decay stand before ``nesterov``."""
     w = ts.tensor([1.0, 2.0], requires_grad=True)

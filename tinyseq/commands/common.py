@@ -119,7 +119,7 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
         '--encoding must be known, such as --encoding cp1252'
     """
     message = re.sub(
-        r"(?<![^\s(])(\w+)='([^'\s]+)'",
+        r"(\w+)='([^'\s]+)'",
         lambda found: f"{options[found[1]]} {found[2]}" if found[1] in options else found[0],
         message,
     )
