@@ -25,14 +25,7 @@ from tinyseq.hmm.inference.semirings import (
 
 SEMIRINGS = [LOG, MAX, SUM_PRODUCT, MAX_PRODUCT, COUNT, KBest(3), Entropy(), Expectation(), Sample()]
 EXECUTORS = ["numpy", "numba"]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def folder(tmp_path_factory):
-    """A cache folder of the tests' own, for Numba."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
+pytestmark = pytest.mark.usefixtures("shared_kernels")
 
 
 @pytest.fixture(params=EXECUTORS, scope="module")

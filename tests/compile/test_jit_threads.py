@@ -13,14 +13,7 @@ import tinyseq as ts
 from tinyseq.compiler.jit import blas, threads
 
 pytest.importorskip("numba")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def folder(tmp_path_factory):
-    """A cache folder of the tests' own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
+pytestmark = pytest.mark.usefixtures("shared_kernels")
 
 
 def network(count, batch=33, dropout=0.0, ragged=False, **settings):

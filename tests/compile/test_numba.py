@@ -11,16 +11,9 @@ from executor_trials import SMALLEST, growth
 import tinyseq as ts
 
 pytest.importorskip("numba")
+pytestmark = pytest.mark.usefixtures("shared_kernels")
 
 rng = np.random.default_rng(0)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def folder(tmp_path_factory):
-    """A cache folder of the tests' own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def gradients(function, *tensors):
