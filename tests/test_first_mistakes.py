@@ -90,6 +90,8 @@ def test_lengths_in_place_of_states_say_how_to_give_several_sequences():
     with pytest.raises(ValueError, match="if these are lengths") as error:
         coin.viterbi(x, lengths)
     cure = re.search(r"as (np.*) makes", str(error.value))
+    with pytest.raises(ValueError, match="as long as x; use None where nothing is known"):
+        coin.viterbi(x, [0, 0])  # which are no lengths
     several = eval(cure[1], {"np": np, "x": x, "lengths": lengths})
     assert [len(one) for one in several] == lengths
     with pytest.raises(ValueError, match=r"those of a mask \(T, B\) are mask.sum\(axis=0\)"):

@@ -564,6 +564,12 @@ def test_a_setting_may_be_a_tensor_through_which_no_gradient_flows():
         scaled(x, scale=scale.requires_grad_())
 
 
+def test_a_setting_without_a_default_is_needed():
+    scaled = passing_on(lambda xp, g, *, scale: g * scale, lambda xp, x, *, scale: x * scale)
+    with pytest.raises(TypeError, match=r"^passing_on needs scale=$"):
+        scaled(ts.ones(2))
+
+
 @pytest.mark.parametrize("result", [None, [1.0, 2.0], (), "text", {}], ids=str)
 def test_a_forward_function_that_gives_no_array_is_named(result):
     for x in (ts.ones(2), ts.ones(2).requires_grad_()):

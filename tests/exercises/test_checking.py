@@ -288,6 +288,11 @@ def test_a_name_that_is_nearly_an_exercise_is_remarked_on(tmp_path):
     file = tmp_path / "a.py"
     file.write_text(RIGHT + "def Viterbi(): ...\ndef vjp_of_tahn(y, g): ...\ndef helper(): ...\ndef back(): ...\n")
     assert check_file(file).notes == ("there is no exercise named 'Viterbi'; did you mean viterbi?",)
+    chapter = tmp_path / "a.ipynb"  # whose own functions may have whatever names, as its cells say what is checked
+    chapter.write_text(
+        notebook(RIGHT, "def Viterbi(): ...", "from tinyseq import exercises\nexercises.check(vjp_of_tanh)")
+    )
+    assert check_file(chapter).notes == ()
 
 
 def run(*arguments):
