@@ -123,6 +123,16 @@ def test_a_class_knows_what_its_objects_know(owner, name):
     assert missing(owner, [name]) == []
 
 
+def test_a_class_of_ones_own_may_find_attributes_itself():
+    class Own(ts.nn.Module):
+        def __getattr__(self, name):
+            if name.startswith("layer"):
+                return int(name.removeprefix("layer"))
+            raise AttributeError(name)
+
+    assert type("Derived", (Own,), {})().layer3 == Own().layer3 == 3
+
+
 def test_a_misspelt_name_of_a_class_is_left_to_python():
     with pytest.raises(AttributeError, match=r"^type object 'HMM' has no attribute 'vitrebi'$") as error:
         _ = HMM.vitrebi
