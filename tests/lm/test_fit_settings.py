@@ -124,7 +124,7 @@ def test_dropout_acts_in_training_also_with_one_layer_and_keeps_the_mean(made):
     ("made", "name"),
     [
         (lambda **p: ts.nn.Dropout(**p), "p"),
-        (lambda **p: ts.nn.GRU(2, 3, **p), "dropout"),
+        (lambda **p: ts.nn.GRU(2, 3, 2, **p), "dropout"),
         (lambda **p: RNNLM("abc", 8, **p), "dropout"),
         (lambda **p: WindowLM("abc", 2, 8, **p), "dropout"),
         *((lambda **p: ts.tagging.RNNTagger(**p), name) for name in ("dropout", "input_dropout")),
