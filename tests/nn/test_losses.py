@@ -34,6 +34,27 @@ def test_a_tied_weight_that_comes_twice_is_clipped_once(clip):
     assert results[0] == results[1]
 
 
+@pytest.mark.parametrize("rows", [1, 400])
+@pytest.mark.parametrize(
+    ("scores", "loss", "gradient"),
+    [
+        ([np.inf, 0.0, -1.0], 0.0, [0.0, 0.0, 0.0]),
+        ([np.inf, np.inf, 0.0], np.log(2), [-0.5, 0.5, 0.0]),
+        ([0.0, np.inf, 0.0], np.inf, [-1.0, 1.0, 0.0]),
+        ([-np.inf, 0.0, 0.0], np.inf, [-1.0, 0.5, 0.5]),
+        ([0.0, 0.0, -np.inf], np.log(2), [-0.5, 0.5, 0.0]),
+        ([-np.inf] * 3, np.inf, [0.0, 0.0, 0.0]),
+        ([1.7e308, -1.7e308, 0.0], 0.0, [0.0, 0.0, 0.0]),
+    ],
+)
+def test_the_cross_entropy_of_infinite_scores_is_the_limit_of_large_ones(scores, loss, gradient, rows):
+    x = ts.tensor([scores] * rows, requires_grad=True)
+    found = ts.nn.cross_entropy(x, np.zeros(rows, int), reduction="none")
+    found.sum().backward()
+    np.testing.assert_allclose(found.numpy(), [loss] * rows, rtol=1e-15)
+    np.testing.assert_allclose(x.grad.numpy(), [gradient] * rows, rtol=1e-15)
+
+
 @given(shape=st.tuples(st.integers(1, 4), st.integers(1, 3)), reduction=REDUCTIONS, seed=st.integers(0, 2**31))
 def test_squared_error_and_its_gradient_are_pytorchs(shape, reduction, seed):
     torch = oracle("torch")
