@@ -217,3 +217,15 @@ def test_a_state_has_the_same_letter_in_all_views_that_show_the_same_states(name
     made = record(ZOO[name].loss() if name in ZOO else _fast_weights())
     shown = [sheet(made, **view).states for view in ({}, {"fold": True}, {"wanted": [-1]})]
     assert len({tuple(sorted(states.items(), key=str)) for states in shown if states.keys() == shown[0].keys()}) == 1
+
+
+@pytest.mark.parametrize("view", ["unrolled", "folded"])
+def test_axes_of_length_one_that_an_index_adds_are_not_written(view):
+    w, h, loss = ts.tensor(np.eye(3), requires_grad=True), ts.zeros(3), 0.0
+    for t in range(3):
+        with ts.step(t):
+            h = ts.tanh(w @ h[:, None] + ts.ones(3)[:, None])[:, 0]
+            loss = loss + (h[None] * h[..., None]).sum()
+    svg = graph(loss, view=view).svg()
+    assert "[:, 0]" in svg
+    assert not re.search("None|Ellipsis", svg)
