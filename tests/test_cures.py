@@ -56,12 +56,26 @@ def test_a_layers_setting_given_to_its_call_is_sent_to_the_layer():
         (lambda: ts.nn.Linear(2, 3).fit, "use ts.train.train("),
         (lambda: ts.nn.Linear(2, 3).summary, "use print(model)"),
         (lambda: scores.zero_grad, "or optimizer.zero_grad()"),
+        (lambda: ts.data.Vocabulary("ab").stoi, "use vocabulary.encode(symbols)"),
+        (lambda: ts.data.Vocabulary("ab").itos, "use vocabulary.decode(ids)"),
+        (lambda: ts.data.pad_sequence, "use ts.data.padded(sequences)"),
+        (lambda: ts.data.padded([[1]], padding_value=3), "use padding="),
+        (lambda: ts.data.padded([[1]], batch_first=True), "arrays are time x batch"),
         (lambda: ts.hmm.HMM([1.0], [[1.0]], [[1.0]]).log_joint, "use model.probability(x, states)"),
     ],
 )
 def test_a_name_of_another_library_has_a_cure(attempt, cure):
     with pytest.raises((AttributeError, TypeError), match=re.escape(cure)):
         attempt()
+
+
+def test_a_module_with_a_method_call_as_in_keras_is_told_its_name_here():
+    class Doubled(ts.nn.Module):
+        def call(self, x):
+            return 2 * x
+
+    with pytest.raises(NotImplementedError, match=r"give its method call the name forward$"):
+        Doubled()(1.0)
 
 
 # -- losses ------------------------------------------------------------------------------------------------------------

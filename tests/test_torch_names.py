@@ -241,8 +241,8 @@ def test_no_habit_is_a_name_that_exists():
         (lookup.MODULES[place], module) for place, module in lookup.public_modules(ts) if place in lookup.MODULES
     ]
     owners += [(other_names.CRF, ts.nn.CRF(2)), (other_names.ESTIMATOR, ts.hmm.HMMEstimator().fit([[0, 1]]))]
-    owners += [(other_names.NGRAMS, ts.lm.NgramLM(2))]
-    assert len(owners) == 15 + len(lookup.MODULES)
+    owners += [(other_names.NGRAMS, ts.lm.NgramLM(2)), (other_names.VOCABULARY, ts.data.Vocabulary("ab"))]
+    assert len(owners) == 16 + len(lookup.MODULES)
     for table, owner in owners:
         assert [name for name in table if hasattr(owner, name)] == []
     operators = [name for name in names.WRITTEN if hasattr(ts, name)]

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinyseq.arguments import finite, whole
 from tinyseq.backend import on_host
 from tinyseq.random import Rng, as_generator
+from tinyseq.torch_names.settings import explained
 
 IGNORE = -100  # the default ignore_index of cross_entropy, as in PyTorch
 
@@ -79,6 +80,7 @@ class Windows:
         return (self[i] for i in range(len(self)))
 
 
+@explained
 def padded(sequences: Sequence[ArrayLike], padding: int = 0) -> tuple[Ids, Ids]:
     """Pad sequences of ids to the length of the longest, and stack them as columns.
 
@@ -112,6 +114,7 @@ def padded(sequences: Sequence[ArrayLike], padding: int = 0) -> tuple[Ids, Ids]:
     return ids, lengths
 
 
+@explained
 def padded_values(sequences: Sequence[ArrayLike], padding: float = 0.0) -> tuple[Values, Ids]:
     """Pad sequences of real numbers to the length of the longest, and stack them along axis 1.
 

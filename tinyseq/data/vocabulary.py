@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,12 +12,14 @@ from tinyseq.backend import on_host
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.models import SavedModel
 from tinyseq.io.names import kept_name, read_name, written_name
+from tinyseq.torch_names.other_names import VOCABULARY
+from tinyseq.torch_names.owners import Hinted
 
 Symbol = TypeVar("Symbol", bound=Hashable)
 SYMBOLS = "a string or a list of symbols"
 
 
-class Vocabulary(SavedModel, Generic[Symbol]):
+class Vocabulary(SavedModel, Generic[Symbol], metaclass=Hinted):
     """A fixed list of distinct symbols (characters, words, tags), whose ids are their positions.
 
     Encoding a symbol that is not in the list is an error, unless there is an `unknown` symbol, whose id is then used.
@@ -45,6 +47,8 @@ class Vocabulary(SavedModel, Generic[Symbol]):
         >>> Vocabulary(["the", "cat"], unknown="<unk>").encode(["the", "dog"])
         array([0, 2])
     """
+
+    _other_names: ClassVar[dict[str, str]] = VOCABULARY
 
     def __init__(self, symbols: Iterable[Symbol], unknown: Symbol | None = None) -> None:
         self.symbols: tuple[Symbol, ...] = tuple(

@@ -53,6 +53,8 @@ class Module(metaclass=Explained):
         kind = type(self)
         own = [name for name, value in vars(kind).items() if inspect.isfunction(value) and not name.startswith("_")]
         cure = f"; call one of its methods: {', '.join(own)}" if own and kind is not Module else ""
+        if "call" in own:  # as in Keras
+            cure = "; give its method call the name forward"
         raise NotImplementedError(f"{kind.__name__} defines no forward(){cure}")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -280,6 +280,7 @@ DATA = {
     "DataLoader": "ts.data.bucketed for sequences, ts.data.Windows for a long text, "
     "and ts.data.padded to fill up a batch",
     "Dataset": "any list or array",
+    **dict.fromkeys(("pad_sequence", "pad_sequences", "pad"), "ts.data.padded(sequences), or padded_values"),
     "IterableDataset": "any iterable",
     "Subset": "a slice",
     "TensorDataset": "arrays of the same length",

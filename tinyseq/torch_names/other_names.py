@@ -284,6 +284,18 @@ LANGUAGE_MODEL = {  # attributes of a language model
     "ppl": "model.perplexity(text)",
     "vocab": "model.vocabulary",
 }
+VOCABULARY = {  # attributes of a vocabulary
+    **dict.fromkeys(
+        ("stoi", "word2idx", "char2idx", "token_to_id", "get_stoi", "lookup_indices", "index", "transform"),
+        "vocabulary.encode(symbols)",
+    ),
+    **dict.fromkeys(
+        ("itos", "idx2word", "idx2char", "id_to_token", "get_itos", "lookup_tokens", "inverse_transform"),
+        "vocabulary.decode(ids), or vocabulary.symbols",
+    ),
+    **dict.fromkeys(("size", "vocab_size"), "len(vocabulary)"),
+    **dict.fromkeys(("add", "append", "insert_token", "add_token"), "a new ts.data.Vocabulary of all symbols"),
+}
 NGRAMS = dict.fromkeys(("train", "fit_text", "from_text"), "model.fit(texts)")  # further ones of `NgramLM`
 CLASSIFIER = {  # attributes of a classifier
     **dict.fromkeys(("classify", "label", "classify_many"), "classifier.predict(texts)"),
