@@ -7,7 +7,7 @@ import pytest
 from built import Built
 
 from tinyseq.backend import gathered
-from tinyseq.compiler.jit.passes import gathers, rows, tiles
+from tinyseq.compiler.jit.passes import gathers, recompute, rows, tiles
 from tinyseq.compiler.recording.arrays import Whole
 from tinyseq.compiler.steps import Ref
 
@@ -45,6 +45,23 @@ def test_products_with_one_matrix_are_laid_out_in_rows_if_they_are_many(turns):
     orders = [made.values[ref.number].order for ref in (*products, h, other)]
     turned = (1, 0) if turns >= rows.FEWEST else (0, 1)
     assert orders == [turned] * (turns + 1) + [(0, 1)]
+    unchanged(made, results)
+
+
+@pytest.mark.parametrize("reads_both", [False, True])
+def test_of_an_expensive_value_and_what_follows_from_it_one_is_kept(reads_both):
+    made = Built(drawn(3), drawn(3))
+    e = made.apply(np.exp, x)
+    bottom = made.apply(np.add, e, np.float32(1.0))
+    sigmoid = made.apply(np.divide, e, bottom)
+    end = made.apply(np.tanh, made.apply(np.multiply, sigmoid, y))
+    made.forward = len(made.steps)
+    slope = made.apply(np.divide, sigmoid, bottom) if reads_both else sigmoid
+    made.ends(end, gradients=[made.apply(np.multiply, slope, y)])
+    results, made_before = made.results(), {step.out for step in made.halves[0]}
+    recompute.keep_less(made, lambda step: isinstance(step.function, np.ufunc))
+    kept = {number for step in made.halves[1] for number in step.reads} & made_before
+    assert kept == ({e.number} if reads_both else {sigmoid.number})
     unchanged(made, results)
 
 

@@ -1,7 +1,5 @@
 """The executor of kernels, with kernels that Python runs: what is fused, where values lie, and that results stay."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 from executor_trials import ENGINE, agree, op_replayed, program_replayed
@@ -76,20 +74,3 @@ def test_joins_of_joins(executor, kinds, joins, also):
     fast = ts.compile(function, executor=executor)
     for _ in range(2):
         close(gradients(fast), gradients(function))
-
-
-def test_a_step_of_a_recurrence_needs_no_more_than_the_arrays_that_the_tape_keeps():
-    """Planned memory against the arrays that are alive at the end of an eager forward pass."""
-    layer = ts.nn.LSTM(8, 16)
-    x = ts.tensor(np.ones((40, 4, 8), np.float32), requires_grad=True)
-    function = lambda x: (layer(x)[0] ** 2).mean()
-    fast = ts.compile(function, executor="numba")
-    fast(x).backward()
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    tracemalloc.reset_peak()
-    loss = function(x)
-    loss.backward()
-    eager = tracemalloc.get_traced_memory()[1] - before
-    tracemalloc.stop()
-    assert fast._newest.executor.sizes[0] <= eager
