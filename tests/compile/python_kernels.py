@@ -42,6 +42,9 @@ def tile(x, row, term, panel, y, across, terms, more, rows, vectors, lanes):
 NAMES = {np.dtype(kind).str[1:].upper(): np.dtype(kind).type(0) for kind in executor.LOOPED}
 NAMES |= {
     "at": lambda args, bases, place: bases[args[place]] + args[place + 1],
+    "row": lambda args, bases, place, first, index: (
+        bases[args[place]] + args[place + 1] + sum(i * args[first + axis] for axis, i in enumerate(index))
+    ),
     "tile": tile,
     "np": np,
     "pointer": pointer,

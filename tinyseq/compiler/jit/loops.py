@@ -133,30 +133,25 @@ def loop_source(operands: tuple[Operand, ...], lines: tuple[str, ...], written: 
     Its numbers are the length of each axis, and then the `Operand.steps` of each array.
     """
     axes, leader = len(operands[0].strides), len(operands) - len(written)
-    *outer, inner = range(axes)
-    names = [f"n{axis}" for axis in range(axes)]
-    pointers, first, taken, given = (list[str]() for _ in range(4))
+    first, end = axes, axes + sum(len(operand.steps) for operand in operands)
+    pointers, constant, taken, given = (list[str]() for _ in range(4))
     for index, operand in enumerate(operands):
-        names += [f"a{index}_{axis}" for axis in outer]
-        start = " + ".join([f"a{index}", *(f"i{axis} * a{index}_{axis}" for axis in outer)])
-        like = example(operand.dtype)
+        start, like = f"row(args, bases, {end + 2 * index}, {first}, outer)", example(operand.dtype)
+        first += len(operand.steps)
         if operand.along == "strided":
-            names.append(f"e{index}")
-            pointers.append(f"b{index} = {start}")
+            pointers += [f"b{index} = {start}", f"e{index} = args[{first - 1}]"]
             where = f"pointer(b{index} + k * e{index}, {like}), 0"
         else:
             pointers.append(f"p{index} = pointer({start}, {like})")
             where = f"p{index}, {'k' if operand.along == 'each' else '0'}"
         if index < leader:
-            (first if operand.along == "same" else taken).append(f"r{index} = load({where})")
+            (constant if operand.along == "same" else taken).append(f"r{index} = load({where})")
         else:
             given.append(f"store({where}, {written[index - leader]})")
-    head = [f"{name} = args[{place}]" for place, name in enumerate(names)]
-    ends = range(len(names), len(names) + 2 * len(operands), 2)
-    head += [f"a{index} = at(args, bases, {end})" for index, end in enumerate(ends)]
-    code = ["def kernel(args, bases):", *(f"    {line}" for line in head)]
-    code += [f"{'    ' * (axis + 1)}for i{axis} in range(n{axis}):" for axis in outer]
-    code += ["    " * axes + line for line in [*pointers, *first, f"for k in range(n{inner}):"]]
+    code = ["def kernel(args, bases):"]
+    code += [f"{'    ' * (axis + 1)}for i{axis} in range(args[{axis}]):" for axis in range(axes - 1)]
+    outer = f"outer = ({''.join(f'i{axis}, ' for axis in range(axes - 1)).rstrip(' ')})"
+    code += ["    " * axes + line for line in [outer, *pointers, *constant, f"for k in range(args[{axes - 1}]):"]]
     code += ["    " * (axes + 1) + line for line in [*taken, *lines, *given]]
     return "\n".join(code) + "\n"
 

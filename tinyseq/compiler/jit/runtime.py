@@ -59,17 +59,32 @@ def pointer(context, builder, signature, address, like):
     return builder.inttoptr(address, context.get_value_type(signature.return_type))
 
 
+def _number(builder, table, place):
+    """A number of a table that nothing changes, so that LLVM reads it once."""
+    line = builder.load(builder.gep(table, [place]))
+    line.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return line
+
+
+def _address(builder, args, bases, place):
+    offset = _number(builder, args, builder.add(place, ir.Constant(place.type, 1)))
+    return builder.add(_number(builder, bases, _number(builder, args, place)), offset)
+
+
 @instruction(lambda args, bases, place: types.int64(TABLE, TABLE, types.int64))
 def at(context, builder, signature, args, bases, place):
     """The address of an array, from two of a kernel's numbers: the place of its base, and its offset from there."""
+    return _address(builder, args, bases, place)
 
-    def number(table, place):
-        line = builder.load(builder.gep(table, [place]))
-        line.set_metadata("invariant.load", builder.module.add_metadata([]))
-        return line
 
-    offset = number(args, builder.add(place, ir.Constant(place.type, 1)))
-    return builder.add(number(bases, number(args, place)), offset)
+@instruction(lambda args, bases, place, first, index: types.int64(TABLE, TABLE, types.int64, types.int64, index))
+def row(context, builder, signature, args, bases, place, first, index):
+    """The address of a row of an array: see `at`; ``first`` is the place of its stride along the first outer axis."""
+    address = _address(builder, args, bases, place)
+    for axis in range(len(signature.args[-1])):
+        stride = _number(builder, args, builder.add(first, ir.Constant(first.type, axis)))
+        address = builder.add(address, builder.mul(builder.extract_value(index, axis), stride))
+    return address
 
 
 def _marked(builder, line, does):
