@@ -191,3 +191,28 @@ def test_a_constant_takes_no_values_whose_gradient_it_would_lose(way, made):
         write(d, made(x))
     assert d.tolist() == c.tolist()
     assert d.node is None
+
+
+@pytest.mark.parametrize(
+    "made", [lambda: leaf([1.0, 2.0]), lambda: ts.nn.Parameter([1.0, 2.0])], ids=["tensor", "parameter"]
+)
+def test_a_leaf_that_was_a_constant_for_a_while_is_the_same_leaf(made):
+    """As in the losses of two networks, of which one is frozen while the other one's loss is computed."""
+    x, hooked = made(), []
+    x.register_hook(lambda g: hooked.append(g.tolist()))
+    (3.0 * x).sum().backward()
+    linear, square = (3.0 * x).sum(), (x * x).sum()
+    x.requires_grad = False
+    assert x.grad is None
+    frozen = (x * x).sum()
+    assert not frozen.requires_grad
+    x.requires_grad = True
+    assert x.grad is None
+    linear.backward()
+    assert x.grad.tolist() == [3.0, 3.0]
+    assert hooked == [[3.0, 3.0]] * 2
+    x.requires_grad = False
+    x.copy_([5.0, 6.0])
+    x.requires_grad = True
+    with pytest.raises(RuntimeError, match="updated since"):
+        square.backward()

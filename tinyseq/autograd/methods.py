@@ -22,6 +22,8 @@ IN_PLACE = ("+", "-", "*", "/")
 
 
 def _missing(self: Tensor, name: str) -> Any:
+    if name in Tensor.__slots__:  # one that is not set, as in a tensor that never was a leaf
+        raise AttributeError(name)
     raise missing(f"{type(self).__name__!r} object", name, TENSOR)
 
 

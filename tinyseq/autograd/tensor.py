@@ -56,7 +56,7 @@ class Tensor(TensorMethods):
         tensor([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "_array", "node")
+    __slots__ = ("__weakref__", "_array", "_leaf", "node")
 
     def __init__(self, array: TensorLike, node: Parent | None = None) -> None:
         given: Any = array
@@ -98,7 +98,10 @@ class Tensor(TensorMethods):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients flow to or through it. It cannot be set on the result of an op."""
+        """Whether gradients flow to or through it. It cannot be set on the result of an op.
+
+        False makes a leaf a constant and drops its gradient; True makes it the same leaf again.
+        """
         return self.node is not None
 
     @requires_grad.setter
@@ -107,7 +110,8 @@ class Tensor(TensorMethods):
             raise RuntimeError("requires_grad cannot be set on the result of an op; use .detach() for a constant")
         if wanted and self.node is None:
             check_differentiable(self._array)
-            self.node = Leaf(self._array)
+            self.node = self._leaf = getattr(self, "_leaf", None) or Leaf(self._array)  # where earlier graphs end
+            self.node.grad = None
         elif not wanted:
             self.node = None
 
@@ -205,8 +209,9 @@ class Tensor(TensorMethods):
     def _assign(self, array: Array) -> None:
         """Give the tensor a new array of the same shape and dtype, and record the time."""
         self._array = array
-        if isinstance(self.node, Leaf):
-            self.node.mutated = tick()
+        leaf = self.node or getattr(self, "_leaf", None)
+        if isinstance(leaf, Leaf):
+            leaf.mutated = tick()
 
     # -- Python's and NumPy's protocols --------------------------------------------------------------------------------
 
@@ -253,10 +258,9 @@ class Tensor(TensorMethods):
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
         if not self.is_leaf:
             raise RuntimeError("only leaves and constants can be deep-copied; detach() the result of an op first")
-        twin = memo[id(self)] = type(self)(self._array)
-        if isinstance(self.node, Leaf):
-            twin.node = Leaf(self._array, self.node.name)
-            twin.grad = self.grad
+        name = self.node.name if isinstance(self.node, Leaf) else None
+        twin = memo[id(self)] = _rebuilt(type(self), self._array, self.requires_grad, self.device, name)
+        twin.grad = self.grad
         return twin
 
     def __reduce__(self) -> Any:

@@ -24,7 +24,7 @@ class Parameter(Tensor):
         tensor([ 0.5, -0.5], requires_grad=True)
     """
 
-    __slots__ = ("_leaf", "_root")
+    __slots__ = ("_root",)
 
     def __init__(self, data: TensorLike, requires_grad: bool = True) -> None:
         super().__init__(constant(data)._array)
