@@ -326,3 +326,29 @@ def test_bad_data_is_an_error(data, message):
 def test_a_model_that_has_counted_nothing_says_so():
     with pytest.raises(RuntimeError, match="call fit first"):
         NgramLM(2).perplexity("ab")
+
+
+@pytest.mark.parametrize("wrong", [["h"], {}, (["h"],), {"h"}, np.array(["h", "e"])], ids=repr)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda model, wrong: NgramLM(2).fit([["h", wrong]]),
+        lambda model, wrong: NgramLM(2, vocabulary="he").fit([["h", wrong]]),
+        lambda model, wrong: model.nats([["h", wrong]]),
+        lambda model, wrong: model.prob("e", ["h", wrong]),
+        lambda model, wrong: model.prob(wrong, "h"),
+        lambda model, wrong: model.distribution(["h", wrong]),
+        lambda model, wrong: model.sample(2, prompt=["h", wrong]),
+    ],
+    ids=["fit", "fit with a vocabulary", "nats", "history", "prob", "distribution", "sample"],
+)
+def test_what_can_be_no_symbol_is_named_with_its_place(call, wrong):
+    with pytest.raises(TypeError, match=r"^a symbol is a string or a number, got .* at position 1;"):
+        call(NgramLM(2).fit("hello"), wrong)
+
+
+@pytest.mark.parametrize("wrong", [5, None, 1.5])
+@pytest.mark.parametrize("call", [lambda model, x: model.prob("h", x), lambda model, x: model.distribution(x)])
+def test_what_is_no_history_is_named(call, wrong):
+    with pytest.raises(TypeError, match=f"^history must be a string or a list of symbols, got {wrong}"):
+        call(NgramLM(2).fit("hello"), wrong)

@@ -1,7 +1,7 @@
 """Symbols and their ids."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -110,11 +110,7 @@ class Vocabulary(SavedModel, Generic[Symbol], metaclass=Hinted):
                 f"{self._cure(symbols[position])}"
             ) from None
         except TypeError:
-            place = next(i for i, symbol in enumerate(symbols) if not isinstance(symbol, Hashable))
-            raise TypeError(
-                f"a symbol is a string or a number, got {shown(symbols[place])} at position {place}; "
-                "give several sequences one by one"
-            ) from None
+            raise no_symbol(symbols) from None
 
     def _cure(self, symbol: Any) -> str:
         """What to do about a symbol that the vocabulary does not have."""
@@ -188,6 +184,24 @@ class Vocabulary(SavedModel, Generic[Symbol], metaclass=Hinted):
 def _plain(symbol: Any) -> Any:
     """A number of NumPy as one of Python, which is shown without its type."""
     return symbol.item() if isinstance(symbol, np.generic) else symbol
+
+
+def no_symbol(symbols: Sequence[object]) -> TypeError:
+    """The error for the first of some symbols that can be none, such as a list."""
+    place = next(i for i, symbol in enumerate(symbols) if not _is_hashable(symbol))
+    return TypeError(
+        f"a symbol is a string or a number, got {shown(symbols[place])} at position {place}; "
+        "give several sequences one by one"
+    )
+
+
+def _is_hashable(symbol: object) -> bool:
+    """Whether a symbol can be a key, which a tuple with a list in it cannot, though its type says so."""
+    try:
+        hash(symbol)
+    except TypeError:
+        return False
+    return True
 
 
 def _shown(symbol: Any) -> str:

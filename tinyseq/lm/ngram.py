@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyseq.arguments import as_called, check_flags, finite, listed, refuses_order, whole
-from tinyseq.data.vocabulary import Vocabulary
+from tinyseq.data.vocabulary import SYMBOLS, Vocabulary, no_symbol
 from tinyseq.io.arrays import Arrays
 from tinyseq.lm.model import Floats, LanguageModel, Read, Text
 from tinyseq.lm.smoothing import SMOOTHINGS, Shares, absolute_discount, additive, discounts, witten_bell
@@ -160,7 +160,12 @@ class NgramLM(LanguageModel, Generic[Symbol]):
         """The vocabulary of a text for which none is given."""
         if self.words:
             return word_vocabulary(sequences, 2 if self.min_count is None else self.min_count)
-        return Vocabulary(dict.fromkeys(chain.from_iterable(sequences)))
+        symbols = list(chain.from_iterable(sequences))
+        try:
+            distinct = dict.fromkeys(symbols)
+        except TypeError:
+            raise no_symbol(symbols) from None
+        return Vocabulary(distinct)
 
     def symbols_of(self, text: Text) -> list[Any]:
         """See `LanguageModel`."""
@@ -193,7 +198,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
             >>> model.prob("c", "ab"), model.prob("a", "", context=0)
             (0.5, 0.375)
         """
-        return float(self._probabilities([[*history, symbol]], context)[-1])
+        return float(self._probabilities([[*listed("history", history, SYMBOLS), symbol]], context)[-1])
 
     def log_probs(self, data: Iterable[Iterable[Symbol]] | str, *, context: int | None = None) -> Floats:
         """log P of every symbol given its history, in nats (N,); several sequences are concatenated."""
@@ -213,7 +218,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
 
     def distribution(self, history: Iterable[Symbol] = (), *, context: int | None = None) -> Floats:
         """P(w | history) for every symbol w of the vocabulary, in its order (V,); ``context`` as for `prob`."""
-        before = self.ids_before(list(history))
+        before = self.ids_before(listed("history", history, SYMBOLS))
         return self._distribution(before, self._context(context))
 
     def _distribution(self, before: list[int], context: int) -> Floats:
@@ -243,7 +248,10 @@ class NgramLM(LanguageModel, Generic[Symbol]):
     def ids_before(self, prompt: Sequence[Hashable]) -> list[int]:
         """See `LanguageModel`; any symbol may stand before a sample."""
         ids: dict[Any, int] = self._ids
-        return [ids.get(symbol, self._outside) for symbol in prompt]
+        try:
+            return [ids.get(symbol, self._outside) for symbol in prompt]
+        except TypeError:
+            raise no_symbol(prompt) from None
 
     def reader(self) -> Read:
         """See `LanguageModel`; after the end of a sentence of words, the next one begins like a new sequence."""
@@ -304,10 +312,10 @@ class NgramLM(LanguageModel, Generic[Symbol]):
     def _stream(self, sequences: list[list[Symbol]]) -> tuple[Ids, Ids]:
         """The ids of all sequences concatenated, each after n - 1 start ids, and the positions of the symbols."""
         beginning = [len(self.vocabulary)] * (self.n - 1)
-        known, ids = self._ids, list[int]()
+        ids = list[int]()
         for sequence in sequences:
             ids += beginning
-            ids += [known.get(symbol, self._outside) for symbol in sequence]
+            ids += self.ids_before(sequence)
         stream = np.array(ids, np.int64)
         return stream, np.flatnonzero(stream != len(self.vocabulary))
 
