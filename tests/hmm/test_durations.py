@@ -1,5 +1,7 @@
 """Durations against enumeration, simulation and closed forms."""
 
+import operator
+
 import numpy as np
 import pytest
 from hmm.models import random_model
@@ -99,3 +101,26 @@ def test_errors():
     stops = HMM([0.5, 0, 0, 0.5], way, np.ones((4, 1)), end=[0, 0.5, 0.5, 0])
     with pytest.raises(ValueError, match="stationary"):
         stops.durations(of="aggb")
+
+
+NAMES = st.lists(st.sampled_from(["rain", "sun", "fog"]), min_size=2, max_size=8)
+
+
+@given(NAMES)
+def test_the_names_of_a_single_path_are_not_silently_taken_for_paths_of_letters(path):
+    whole = observed_durations([path], cut=True)
+    assert whole.stays.sum() == 1 + sum(map(operator.ne, path, path[1:]))
+    with pytest.raises(TypeError, match=r"got states in it, as '.*'; pass \[path\] for a single one"):
+        observed_durations(path, names=["rain", "sun", "fog"])
+    with pytest.raises(TypeError, match=r"got states in it, as '.'; pass \[path\] for a single one"):
+        observed_durations([name[0] for name in path])
+    if any(map(operator.eq, path, path[1:])):
+        with pytest.warns(UserWarning, match=r"each string in paths is taken as a path of letters") as warned:
+            observed_durations(path)
+        assert warned[0].filename == __file__
+
+
+@given(st.lists(st.text("ab", min_size=2, max_size=5), min_size=1, unique=True))
+def test_strings_are_paths_of_letters(paths):
+    letters = observed_durations([list(path) for path in paths], names="ab", cut=True)
+    assert observed_durations(paths, names="ab", cut=True).stays.tolist() == letters.stays.tolist()

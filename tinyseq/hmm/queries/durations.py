@@ -1,5 +1,7 @@
 """Durations: how long a model stays in a state, or in a group of states, and how long paths did."""
 
+import operator
+import warnings
 from collections.abc import Hashable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -113,6 +115,9 @@ def observed_durations(
     Raises:
         TypeError: if ``paths`` is a single path, or an element of it is not a path.
 
+    Warns:
+        UserWarning: ``paths`` is a list of strings that looks like the names of the states of a single path.
+
     Example:
         >>> from tinyseq.hmm import observed_durations
         >>> found = observed_durations(["abbaab", "bba"], longest=2)
@@ -123,17 +128,14 @@ def observed_durations(
     check_flags(cut=cut)
     runs: list[tuple[Any, int]] = []
     seen: dict[Any, None] = {}
-    if isinstance(paths, str) or not isinstance(paths, Iterable) or is_single(paths):
-        raise TypeError(f"paths must be a list of paths, got {paths!r}; pass [path] for a single one")
-    for path in paths:
-        if not hasattr(path, "__len__"):
-            raise TypeError(f"paths must be a list of paths, got {path!r} in it; pass [path] for a single one")
+    given = None if names is None else listed("names", names, "a list of states")
+    for path in _several(paths, given):
         states = path.tolist() if isinstance(path, np.ndarray) else list(path)
         seen |= dict.fromkeys(states)
         edges = [0, *(t for t in range(1, len(states)) if states[t] != states[t - 1]), len(states)]
         stays = [(states[a], b - a) for a, b in pairwise(edges) if b > a]
         runs += stays if cut else stays[1:-1]
-    kept = list(seen if names is None else listed("names", names, "a list of states"))
+    kept = list(seen) if given is None else given
     if not all(isinstance(name, Hashable) for name in kept):
         raise TypeError(f"names must be a list of states, got {names!r}")
     most = max([length for _, length in runs], default=1) if longest is None else whole("longest", longest, 1)
@@ -146,6 +148,28 @@ def observed_durations(
                 counts[place[state], length - 1] += 1
     shares = np.where(totals[:, None] > 0, counts / np.maximum(totals, 1)[:, None], np.nan)
     return Durations(shares, kept, totals)
+
+
+def _several(paths: Any, names: list[Any] | None) -> list[Any]:
+    """The paths, which are not a single one; a list of strings may be the names of the states of one."""
+    if isinstance(paths, str) or not isinstance(paths, Iterable) or is_single(paths):
+        raise TypeError(f"paths must be a list of paths, got {paths!r}; pass [path] for a single one")
+    found = list(paths)
+    for path in found:
+        if not hasattr(path, "__len__"):
+            raise TypeError(f"paths must be a list of paths, got {path!r} in it; pass [path] for a single one")
+    if found and all(isinstance(path, str) for path in found):
+        if all(len(path) == 1 for path in found) or (names is not None and all(path in names for path in found)):
+            raise TypeError(
+                f"paths must be a list of paths, got states in it, as {found[0]!r}; pass [path] for a single one"
+            )
+        if any(map(operator.eq, found, found[1:])):
+            warnings.warn(
+                f"each string in paths is taken as a path of letters, as {found[0]!r}; if they are the names of "
+                "states, pass [path] for a single path",
+                stacklevel=3,
+            )
+    return found
 
 
 def _entries(model: Parameters, step: Array, inside: Array) -> Array:
