@@ -7,7 +7,7 @@ import pytest
 from built import Built
 
 from tinyseq.backend import gathered
-from tinyseq.compiler.jit.passes import gathers, recompute, rows, tiles
+from tinyseq.compiler.jit.passes import gathers, joins, recompute, rows, tiles
 from tinyseq.compiler.recording.arrays import Whole
 from tinyseq.compiler.steps import Ref
 
@@ -45,6 +45,22 @@ def test_products_with_one_matrix_are_laid_out_in_rows_if_they_are_many(turns):
     orders = [made.values[ref.number].order for ref in (*products, h, other)]
     turned = (1, 0) if turns >= rows.FEWEST else (0, 1)
     assert orders == [turned] * (turns + 1) + [(0, 1)]
+    unchanged(made, results)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_join_of_a_longer_ones_operands_is_a_slice_of_it(turned):
+    made = Built(*(drawn(2, n + 1) for n in range(6)))
+    parts = [Ref(n) for n in ((1, 0) if turned else (0, 1))]
+    whole = made.apply(np.concatenate, [Ref(0), Ref(1), Ref(2)], axis=1)
+    one = made.apply(np.concatenate, parts, axis=1)
+    states = made.apply(np.concatenate, [made.apply(np.negative, part) for part in parts], axis=1)
+    product = made.apply(np.matmul, one, made.apply(np.matrix_transpose, states))
+    made.ends(gradients=[whole, product])
+    results = made.results()
+    joins.share_joins(made)
+    (found,) = [step for step in made.steps if step.out == one.number]
+    assert (found.function, found.view, found.args[1]) == (operator.getitem, whole, (slice(None), slice(0, 3)))
     unchanged(made, results)
 
 

@@ -7,6 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyseq as ts
+from tinyseq.compiler.jit import executor
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Ref, kind_of, mapped
 
 pytestmark = pytest.mark.usefixtures("kernels_in_python")
 
@@ -74,3 +77,57 @@ def test_joins_of_joins(executor, kinds, joins, also):
     fast = ts.compile(function, executor=executor)
     for _ in range(2):
         close(gradients(fast), gradients(function))
+
+
+@pytest.mark.parametrize("steps", [3, 40])
+def test_joins_of_a_longer_join_are_slices_of_it(steps, monkeypatch):
+    """The weight gradients of a recurrent network: the gates' gradients of all steps are joined once."""
+    seen = []
+    share = executor.share_joins
+
+    def counted(program):
+        wide = lambda: [s for s in program.steps if s.function is np.concatenate and s.settings["axis"] == 1]
+        seen.append(len(wide()))
+        share(program)
+        made = {*program.inputs, *program.seeds, *program.constants}
+        for step in program.steps:
+            assert made.issuperset(step.reads)
+            made.add(step.out)
+        seen.append(len(wide()))
+
+    monkeypatch.setattr(executor, "share_joins", counted)
+    layer, rng = ts.nn.LSTM(3, 4), np.random.default_rng(0)
+    function = lambda x: (layer(x)[0] ** 2).sum()
+    fast = ts.compile(function, executor="numba")
+    x = ts.tensor(rng.standard_normal((steps, 2, 3)).astype(np.float32), requires_grad=True)
+    found = []
+    for call in (fast, function):
+        layer.zero_grad()
+        x.grad = None
+        call(x).backward()
+        found.append([x.grad.numpy(), *(p.grad.numpy() for p in layer.parameters())])
+    close(*found, 1e-5)
+    products = (seen[0] - 1) // 2
+    assert products >= 1
+    assert seen == [2 * products + 1, products + 1]
+
+
+@pytest.mark.parametrize(("order", "also"), [([0, 2, 1], False), ([1, 0], True), ([1, 0], False)])
+def test_joins_in_other_orders_or_with_other_readers_stay(order, also):
+    """The product is of other columns then, or the short join is needed as it is."""
+    made = Program()
+    made.values = {n: kind_of(np.ones((2, 2))) for n in range(6)}
+    made.inputs = list(range(6))
+
+    def add(function, *args, **settings):
+        examples = mapped(args, Ref, lambda ref: np.ones(made.values[ref.number].shape))
+        return Ref(made.add(kind_of(function(*examples, **settings)), function, args, settings))
+
+    whole = add(np.concatenate, [Ref(n) for n in range(3)], axis=1)
+    part = add(np.concatenate, [Ref(n) for n in order], axis=1)
+    states = add(np.concatenate, [Ref(3 + n) for n in order], axis=1)
+    product = add(np.matmul, part, add(np.matrix_transpose, states))
+    made.gradients = [whole.number, product.number, *([part.number] if also else [])]
+    before = list(made.steps)
+    executor.share_joins(made)
+    assert (made.steps == before) == (order == [0, 2, 1] or also)

@@ -16,6 +16,7 @@ from tinyseq.compiler.jit.code import BASES, Code
 from tinyseq.compiler.jit.kernels import Kernel
 from tinyseq.compiler.jit.loops import body, form, loop
 from tinyseq.compiler.jit.passes.gathers import multiply_tables, rows_of
+from tinyseq.compiler.jit.passes.joins import share_joins
 from tinyseq.compiler.jit.passes.recompute import keep_less
 from tinyseq.compiler.jit.passes.rows import lay_out_in_rows
 from tinyseq.compiler.jit.passes.tiles import pack_weights, split_stacks, sunk, tiled_of
@@ -223,6 +224,7 @@ def prepared(program: Program) -> tuple[list[Item], list[Item]]:
     able = lambda step: form(program, step) is not None
     multiply_tables(program)
     lay_out_in_rows(program)
+    share_joins(program)
     push_views(program, able)
     share_common(program)
     drop_dead(program)

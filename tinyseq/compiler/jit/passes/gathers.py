@@ -14,6 +14,7 @@ from tinyseq.backend import Array, gathered, scattered
 from tinyseq.compiler.fusion import lay_out_again
 from tinyseq.compiler.jit.kernels import Kernel
 from tinyseq.compiler.jit.loops import example
+from tinyseq.compiler.jit.passes.joins import in_order
 from tinyseq.compiler.jit.passes.rows import in_rows
 from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Program
@@ -126,23 +127,6 @@ def multiply_tables(program: Program) -> None:
     backward = [*rewritten.sums, *(new for step in backward for new in rewritten.backward(step))]
     program.forward, program.steps = len(forward), forward + in_order(backward)
     lay_out_again(program, rewritten.changed)
-
-
-def in_order(steps: list[Step]) -> list[Step]:
-    """The steps in their order, except that each comes after those whose results it reads."""
-    missing = {step.out for step in steps}
-    found: list[Step] = []
-    while missing:
-        waiting: list[Step] = []
-        for step in steps:
-            if missing.isdisjoint(step.reads):
-                found.append(step)
-                missing.remove(step.out)
-            else:
-                waiting.append(step)
-        assert len(waiting) < len(steps), "a step reads its own result"
-        steps = waiting
-    return found
 
 
 class _Rewritten:

@@ -59,10 +59,16 @@ def _as_most(program: Program, step: Step, changed: set[int]) -> Kind | None:
 
     The first state is often the caller's, and laid out differently: NumPy would adapt all the others to it.
     """
-    if step.function is not np.concatenate or step.settings != {"axis": 1} or program.values[step.out].ndim != 2:
+    if not joins_columns(step) or program.values[step.out].ndim != 2:
         return None
     turned = sum(n in changed and in_rows(program.values[n]) == program.values[n] for n in step.reads)
     return in_rows(program.values[step.out]) if 2 * turned > len(step.args[0]) else None
+
+
+def joins_columns(step: Step) -> bool:
+    """Whether a step joins matrices side by side."""
+    plain = step.function is np.concatenate and len(step.args) == 1 and step.settings == {"axis": 1}
+    return plain and all(type(part) is Ref for part in step.args[0])
 
 
 def in_rows(value: Kind) -> Kind:
