@@ -175,7 +175,7 @@ def _matrices(torch: Any) -> dict[str, Pair]:
             lambda *xs, subscripts: ts.einsum(subscripts, *xs),
             lambda *xs, subscripts: torch.einsum(subscripts, *xs),
         ),
-        "regular": (lambda x: x @ ts.swapaxes(x, -1, -2) + 2.0 * ts.eye(x.shape[-2]), regular),
+        "regular": (lambda x: x @ ts.swapaxes(x, -1, -2) + 2.0 * ts.eye(x.shape[-2], dtype=x.dtype), regular),
         "cholesky": (ts.cholesky, torch.linalg.cholesky),
         "det": (ts.det, torch.linalg.det),
         "inv": (ts.inv, torch.linalg.inv),

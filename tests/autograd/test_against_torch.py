@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 from oracles import oracle
 
+import tinyseq as ts
 from tinyseq.autograd.declare import OPS
 
 TOOLS = Path(__file__).parents[2] / "tools"
@@ -22,6 +23,28 @@ def fuzzer(monkeypatch):
 def test_a_sample_of_programs_agrees(fuzzer):
     """100 programs while writing code, 200 in CI, 10,000 in the profile deep."""
     assert fuzzer.fuzz(oracle("torch"), range(2 * settings().max_examples), seed=1) == []
+
+
+def test_a_program_of_float32_stays_one_forward_and_backward(fuzzer):
+    """Of any ops: values, gradients and gradients of gradients are of float32, and nearly those of float64."""
+    functions = fuzzer.both(oracle("torch"))
+    kept = functions | {"astype": (lambda x: x, None)}  # which makes float32 double in the other programs
+
+    def computed(program, dtype):
+        leaves = [ts.tensor(array.astype(np.float32), dtype=dtype, requires_grad=True) for array in program.arrays]
+        values = fuzzer.run(program, kept, 0, leaves)
+        total = sum((value * value).sum() for value in values[-fuzzer.LAST :])
+        first = fuzzer.slopes(ts.grad, total, leaves, create_graph=True)
+        slope = sum((g * g).sum() for g in first)
+        return values, first, fuzzer.slopes(ts.grad, slope, leaves)
+
+    for number in range(min(200, settings().max_examples)):
+        program = fuzzer.draw(np.random.default_rng([2, number]), functions)
+        for found, wanted in zip(computed(program, "float32"), computed(program, "float64"), strict=True):
+            assert {value.dtype for value in found} == {np.dtype("float32")}, f"program {number}\n{program}"
+            for a, b in zip(found, wanted, strict=True):
+                room = 1e-2 * np.abs(b.numpy()).max(initial=1.0)  # for programs that amplify rounding
+                assert (np.abs(a.numpy() - b.numpy()) <= room).all(), f"program {number}\n{program}"
 
 
 def test_programs_are_the_same_for_the_same_number(fuzzer):
