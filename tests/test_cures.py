@@ -55,6 +55,8 @@ def test_a_layers_setting_given_to_its_call_is_sent_to_the_layer():
         (lambda: ts.lm.load, "use ts.load_model(path)"),
         (lambda: ts.nn.Linear(2, 3).fit, "use ts.train.train("),
         (lambda: ts.nn.Linear(2, 3).summary, "use print(model)"),
+        (lambda: ts.Tensor(3, 4), "ts.zeros(3, 4) makes one of a shape"),
+        (lambda: ts.viz.Drawing("digraph {}").save("a.png", dpi=300), "sharp at any size"),
         (lambda: scores.zero_grad, "or optimizer.zero_grad()"),
         (lambda: ts.data.Vocabulary("ab").stoi, "use vocabulary.encode(symbols)"),
         (lambda: ts.data.Vocabulary("ab").itos, "use vocabulary.decode(ids)"),

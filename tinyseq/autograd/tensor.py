@@ -62,6 +62,11 @@ class Tensor(TensorMethods):
         given: Any = array
         is_held = type(given) in NAMESPACES and holds_numbers(given)
         self._array: Array = as_native(given) if is_held else constant(given)._array
+        if node is not None and not isinstance(node, Parent):
+            raise TypeError(
+                "Tensor takes one array, as Tensor([3.0, 4.0]); ts.zeros(3, 4) makes one of a shape, and "
+                f"ts.tensor(values, dtype) one of a type; got {node!r} beside it"
+            )
         self.node = node
 
     # -- what it is ----------------------------------------------------------------------------------------------------

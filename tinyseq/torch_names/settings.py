@@ -35,6 +35,7 @@ SETTINGS: dict[str, str | tuple[str, ...]] = {  # of several, the first whose ar
     "dims": "use axis=",
     **dict.fromkeys(("emissions", "emission_scores", "logits"), "use scores="),
     **dict.fromkeys(("emissionprob", "emission_prob", "B"), "use emission="),
+    "dpi": "save a .pdf or an .svg file, which is sharp at any size",
     "elementwise_affine": "LayerNorm always has its weight and bias",
     "epochs": ("use steps=", "use max_steps="),
     "foreach": "leave it out",

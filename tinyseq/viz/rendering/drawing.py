@@ -17,6 +17,7 @@ from tinyseq.arguments import whole
 from tinyseq.io import atomic_write, check_output
 from tinyseq.torch_names.other_names import DRAWING
 from tinyseq.torch_names.owners import Hinted
+from tinyseq.torch_names.settings import explained
 from tinyseq.viz.page.embedded import LEAST_HEIGHT, Page
 from tinyseq.viz.page.html import page
 from tinyseq.viz.rendering.graphviz import render, render_svg
@@ -96,6 +97,7 @@ class Drawing(metaclass=Hinted):
         picture = f'<img alt="{escape(self.title)}" style="max-width: none" src="data:image/svg+xml;base64,{data}">'
         return f'<div style="overflow-x: auto">{picture}</div>'
 
+    @explained
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture to a file whose ending names the format.
 
