@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinyseq.autograd.calls.array_like import ArrayLike, Nested
-from tinyseq.autograd.calls.conversion import as_native, check_real, holds_numbers, is_complex, to_array
+from tinyseq.autograd.calls.conversion import as_native, as_parent, check_real, holds_numbers, is_complex, to_array
 from tinyseq.autograd.graph import Leaf, Node, Parent, Shape
 from tinyseq.autograd.modes import tick
 from tinyseq.backend import NAMESPACES, Array, dtype_of, namespace_of, to_device, to_numpy
@@ -62,12 +62,7 @@ class Tensor(TensorMethods):
         given: Any = array
         is_held = type(given) in NAMESPACES and holds_numbers(given)
         self._array: Array = as_native(given) if is_held else constant(given)._array
-        if node is not None and not isinstance(node, Parent):
-            raise TypeError(
-                "Tensor takes one array, as Tensor([3.0, 4.0]); ts.zeros(3, 4) makes one of a shape, and "
-                f"ts.tensor(values, dtype) one of a type; got {node!r} beside it"
-            )
-        self.node = node
+        self.node = None if node is None else as_parent(node)
 
     # -- what it is ----------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.arguments import check_unmasked
+from tinyseq.autograd.graph import Parent
 from tinyseq.backend import NAMESPACES, Array, is_array, namespace_of
 
 HELD = "fiubc"  # the kinds of NumPy's dtypes that the engine computes with
@@ -25,6 +26,16 @@ def holds_numbers(array: Any) -> bool:
         (True, False)
     """
     return getattr(array.dtype, "kind", "f") in HELD
+
+
+def as_parent(node: Any) -> Parent:
+    """The origin of a tensor, or a TypeError: what a user writes beside an array is a shape or a type."""
+    if isinstance(node, Parent):
+        return node
+    raise TypeError(
+        "Tensor takes one array, as Tensor([3.0, 4.0]); ts.zeros(3, 4) makes one of a shape, and "
+        f"ts.tensor(values, dtype) one of a type; got {node!r} beside it"
+    )
 
 
 def as_native(array: Array) -> Array:
