@@ -200,8 +200,9 @@ class Reader(Generic[Items]):
                         said = said or self.blank is None or not self.blank(item)
                         yield item
         except Malformed as error:
-            with _opened(path, encoding) as file:
-                begin = list(islice(_numbered(file), MOST_TRIED))
+            begin = list[tuple[int, str]]()
+            with _opened(path, encoding) as file, suppress(UnicodeError, _Binary):  # after the line of the error
+                begin.extend(islice(_numbered(file), MOST_TRIED))
             expected = (error.expected or self.line) + self._other_format(begin)
             raise DataError(os.fspath(path), error.line, error.found, expected) from None
         except (OSError, UnicodeError, _Binary):
