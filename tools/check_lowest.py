@@ -3,7 +3,9 @@
     python tools/check_lowest.py [TEST ...]
 
 Each bound ``library>=version`` of the package and of its extras all, jit and test is installed as ``library==version``.
-By default all tests run; with the oldest versions, a bound that is too low makes them fail.
+A bound that is too low makes tests fail. By default all tests run; some of them expect newer versions, such as those
+that look at a progress bar, or that turn the warnings of an old Matplotlib into errors. CI runs those of plots and
+commands.
 """
 
 import argparse
