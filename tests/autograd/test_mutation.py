@@ -211,6 +211,11 @@ def test_a_leaf_that_was_a_constant_for_a_while_is_the_same_leaf(made):
     linear.backward()
     assert x.grad.tolist() == [3.0, 3.0]
     assert hooked == [[3.0, 3.0]] * 2
+    again = (5.0 * x).sum()
+    x.requires_grad = False
+    again.backward()
+    x.requires_grad = True
+    assert x.grad is None  # not what arrived while it was a constant
     x.requires_grad = False
     x.copy_([5.0, 6.0])
     x.requires_grad = True

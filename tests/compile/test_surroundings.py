@@ -436,6 +436,11 @@ def changes_of_an_argument_of_the_program():
     return lambda x: x * len(sys.argv), lambda: setattr(sys, "argv", [*arguments, "another"])
 
 
+def changes_of_whether_a_parameter_is_trained():
+    parameter = ts.nn.Parameter([1.0, 2.0])
+    return lambda x: x * (2.0 if parameter.requires_grad else 3.0), lambda: parameter.requires_grad_(False)
+
+
 def changes_of_a_variable_that_a_module_in_a_closure_holds():
     import os as system
 

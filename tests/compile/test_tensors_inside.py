@@ -186,6 +186,19 @@ def test_threads_that_record_and_replay_share_parameters():
         np.testing.assert_allclose(parameter.grad.numpy(), gradient, rtol=1e-10)
 
 
+def test_a_leaf_that_the_function_makes_may_be_a_constant_for_a_while():
+    def function(x):
+        leaf = x.detach().requires_grad_()
+        y = (leaf * leaf).sum()
+        leaf.requires_grad = False
+        z = leaf.sum()
+        leaf.requires_grad = True
+        return ts.grad(y + z, [leaf])[0]
+
+    x = ts.tensor([1.0, 2.0])
+    assert ts.compile(function)(x).tolist() == function(x).tolist() == [2.0, 4.0]
+
+
 # numbers made of an array: scalars of NumPy and arrays, which widen the type of a tensor beside them
 NUMBERS = {
     "sum": lambda a: a.sum(),

@@ -111,9 +111,9 @@ class Tensor(TensorMethods):
         if wanted and self.node is None:
             check_differentiable(self._array)
             self.node = self._leaf = getattr(self, "_leaf", None) or Leaf(self._array)  # where earlier graphs end
+            self.node.grad = None
         elif not wanted:
-            self.grad = None
-            self.node = None
+            self.grad = self.node = None
 
     def requires_grad_(self, wanted: bool = True) -> Self:
         """Set `requires_grad` and return the tensor."""

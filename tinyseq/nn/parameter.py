@@ -4,8 +4,7 @@ from typing import Any
 from weakref import ref
 
 from tinyseq.autograd.graph import Leaf
-from tinyseq.autograd.modes import tick
-from tinyseq.autograd.tensor import Tensor, TensorLike, check_differentiable, constant
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import Array, to_device, to_numpy
 
 
@@ -31,21 +30,6 @@ class Parameter(Tensor):
         self._leaf = self._new_leaf()
         self._root: ref[object] | None = None
         self.requires_grad = requires_grad
-
-    @property
-    def requires_grad(self) -> bool:
-        """Whether it is trained. False freezes it and drops its gradient; True makes it a leaf again."""
-        return self.node is not None
-
-    @requires_grad.setter
-    def requires_grad(self, wanted: bool) -> None:
-        if wanted and self.node is None:
-            check_differentiable(self._array)
-            self._leaf.grad = None
-            self.node = self._leaf
-        elif not wanted:
-            self._leaf.grad = None
-            self.node = None
 
     @property
     def name(self) -> str | None:
@@ -78,10 +62,6 @@ class Parameter(Tensor):
         leaf = Leaf(self._array, name)
         leaf.tensor = ref(self)
         return leaf
-
-    def _assign(self, array: Array) -> None:
-        self._array = array
-        self._leaf.mutated = tick()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Parameter":
         twin = memo[id(self)] = _rebuilt(type(self), self._array, self.requires_grad, self._leaf.name)

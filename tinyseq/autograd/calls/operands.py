@@ -56,6 +56,11 @@ def _without_axes(number: float, dtype: Any) -> Any:
     return array if np.isfinite(array) else number
 
 
+def _is_weak(value: Any, args: Sequence[Any]) -> bool:
+    """Whether a NumPy scalar among an op's arguments counts as a Python number beside the tensors there."""
+    return isinstance(value, np.generic) and any(is_weak_beside(a._array) for a in args if isinstance(a, Tensor))
+
+
 def is_weak_beside(array: Any) -> bool:
     """Whether NumPy scalars count as Python numbers beside an array, so that they never widen a float32 array.
 
@@ -97,12 +102,11 @@ def beside(value: Any, kind: type[Any], copies: bool = True, *, weak: bool) -> A
 def operands(record: Op, args: Sequence[Any]) -> list[tuple[Any, Parent | None]]:
     """Raw values and graph parents of an op's arguments, all of one array library; see `beside`."""
     library = _library(args)
-    weak = any(is_weak_beside(arg._array) for arg in args if isinstance(arg, Tensor))
     pairs: list[tuple[Any, Parent | None]] = []
     for arg in args:
         if isinstance(arg, Tensor):
             pairs.append((arg._array, arg.node))
-        elif library is not None and (plain := beside(arg, library, weak=weak)) is not None:
+        elif library is not None and (plain := beside(arg, library, weak=_is_weak(arg, args))) is not None:
             pairs.append((plain, None))
         else:
             if library and isinstance(arg, np.ndarray) and _undifferentiated(record, len(pairs)):

@@ -86,7 +86,11 @@ def _flag_of(recorder: Recorder) -> property:
                 f"a compiled function sets requires_grad of a tensor that it has not made, at {user_line()}, which "
                 "replays would not do; set it outside"
             )
-        _FLAG.__set__(tensor, wanted)
+        token = ACTIVE.set(None)  # a leaf that the function has made is its own, and so is the leaf's gradient
+        try:
+            _FLAG.__set__(tensor, wanted)
+        finally:
+            ACTIVE.reset(token)
 
     return property(read, write, doc=_FLAG.__doc__)
 
