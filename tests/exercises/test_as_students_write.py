@@ -78,6 +78,59 @@ def ctc_alphas(frames, text):
     return a
 
 
+def kneser_ney_bigram(counts, d):
+    seen = counts > 0
+    q, c = seen.sum(axis=0) / seen.sum(), counts.sum(axis=1, keepdims=True)
+    backed_off = (counts - d + d * seen.sum(axis=1, keepdims=True) * q) / np.maximum(c, 1)
+    return np.where(c > 0, backed_off, q)
+
+
+def sample_top_k(scores, k, temperature, u):
+    kept = np.sort(np.argsort(scores)[-k:])
+    p = np.exp(scores[kept] / temperature)
+    return int(np.searchsorted(np.cumsum(p / p.sum()), u, side="right"))
+
+
+def state_gradient(W, h, local):
+    g = local.copy()
+    for t in range(len(h) - 2, -1, -1):
+        g[t] += g[t + 1] @ W * (1 - h[t + 1] ** 2)
+    return g
+
+
+def lstm_step(x, h, c, W, b):
+    i, f, o, g = (W @ np.append(h, x) + b).reshape(4, -1)
+    i, f, o = (1 / (1 + np.exp(-a)) for a in (i, f, o))
+    c = f * c + i * g
+    return o * np.tanh(c), c
+
+
+def hmm_counts(states, observations, K, V):
+    pi, A, B = np.zeros(K), np.zeros((K, K)), np.zeros((K, V))
+    for s, o in zip(states, observations, strict=True):
+        pi[s[0]] += 1
+        np.add.at(A, (s[:-1], s[1:]), 1)
+        np.add.at(B, (s, o), 1)
+    return pi / pi.sum(), A / A.sum(axis=1), B / B.sum(axis=1)[:, None]
+
+
+def forward(pi, A, B, o):
+    alpha = [pi]
+    for word in o:
+        alpha.append(alpha[-1] @ A * B[:, word])
+    return alpha[1:]
+
+
+def viterbi(pi, A, B, o):
+    scores = pi * B[:, o[0]]
+    path, p = [scores.argmax()], scores.max()
+    for word in o[1:]:
+        scores = p * A[path[-1]] * B[:, word]
+        path.append(scores.argmax())
+        p = scores.max()
+    return path, p
+
+
 def named(name, function):
     function.__name__ = name
     return function
@@ -86,6 +139,16 @@ def named(name, function):
 @pytest.mark.parametrize(
     ("function", "message"),
     [
+        (named("add_one", lambda c: (c + 1) / (c + 1).sum(axis=1)), "the row totals broadcast along the wrong axis"),
+        (kneser_ney_bigram, "the discount is subtracted from counts of 0"),
+        (sample_top_k, "this is the position among the kept symbols"),
+        (state_gradient, "the slope of tanh is applied after W"),
+        (named("bptt_term", lambda g, h, b: np.outer(g, b) * (1 - h**2)), "the slope of tanh scales the columns"),
+        (named("lstm_path", lambda f: np.cumprod(f[::-1], axis=0)[::-1]), "the last row is missing"),
+        (lstm_step, "tanh of the candidate is missing"),
+        (hmm_counts, "the row totals broadcast along the wrong axis"),
+        (forward, "a transition comes before the first observation"),
+        (viterbi, "each step continues only the best path so far"),
         (backward, "the last row is 0"),
         (expected_transitions, "the backward probability is missing"),
         (baum_welch_step, "a symbol that occurs twice is counted once"),

@@ -184,6 +184,8 @@ def test_a_report_in_a_notebook_escapes_what_it_shows():
         ([1, 2], np.array([1, 2]), None),
         ([1, 2], [1, 3], "at [1]: expected 2, got 3"),
         ([1, 2], [1], "expected 2 elements, got 1: [1]"),
+        ([1], [1, 2], "expected 1 element, got 2: [1, 2]"),
+        ({"a": 1}, 1, "expected a dict of 1 key, got the number 1"),
         ([1, 2], 1, "expected a list of 2, got the number 1"),
         ([[1], [2, 3]], [[1], [2, 4]], "at [1][1]: expected 3, got 4"),
         ("ab", "ab", None),

@@ -45,7 +45,7 @@ def _sequences(expected: Sequence[Any], got: Any, rtol: float, atol: float, wher
     if not isinstance(got, list | tuple | np.ndarray) or (isinstance(got, np.ndarray) and got.ndim == 0):
         return _said(where, f"a {type(expected).__name__} of {len(expected)}", _kind(got))
     if len(got) != len(expected):
-        return _said(where, f"{len(expected)} elements", f"{len(got)}: {shown(got)}")
+        return _said(where, _counted(len(expected), "element"), f"{len(got)}: {shown(got)}")
     for i, (one, other) in enumerate(zip(expected, got, strict=True)):
         found = difference(one, other, rtol, atol, f"{where}[{i}]")
         if found is not None:
@@ -55,7 +55,7 @@ def _sequences(expected: Sequence[Any], got: Any, rtol: float, atol: float, wher
 
 def _dicts(expected: dict[Any, Any], got: Any, rtol: float, atol: float, where: str) -> str | None:
     if not isinstance(got, dict):
-        return _said(where, f"a dict of {len(expected)} keys", _kind(got))
+        return _said(where, f"a dict of {_counted(len(expected), 'key')}", _kind(got))
     for key in expected:
         if key not in got:
             return _said(where, f"a key {shown(key)}", "none" if got else "an empty dict")
@@ -101,6 +101,10 @@ def _as_array(value: Any) -> Any:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, bool | int | float | complex | np.number | np.bool)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _said(where: str, expected: str, got: str) -> str:

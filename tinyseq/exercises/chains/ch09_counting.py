@@ -52,6 +52,8 @@ def labelled_inputs(rng: Rng) -> Iterator[Case]:
         transition.sum(1, keepdims=True) => visits
     transition counts are divided by the total count: this is P(from, to)
         transition.sum(1, keepdims=True) => transition.sum()
+    the row totals broadcast along the wrong axis: keep them as a column (keepdims=True)
+        transition.sum(1, keepdims=True) => transition.sum(1)
     counts are returned, not probabilities
         emission = emission / emission.sum(1, keepdims=True) => pass
         initial / initial.sum(), transition / transition.sum(1, keepdims=True), emission =>

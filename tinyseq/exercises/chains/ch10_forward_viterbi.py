@@ -39,12 +39,15 @@ def chain_inputs(rng: Rng) -> Iterator[Case]:
         alpha[-1] @ transition => np.max(alpha[-1][:, None] * transition, 0)
     each step uses the observation of the step before
         observations[t]] => observations[t - 1]]
-    the emission is left out after the first step
-        ) * emission[:, observations[t]]) => ))
     the rows are normalised: they must sum to P(o_1, ..., o_t)
         return np.array(alpha) => return np.array(alpha) / np.sum(alpha, 1, keepdims=True)
-    every step starts again from the initial distribution, not from the previous row
-        alpha[-1] @ => initial @
+    a transition comes before the first observation, too
+        initial * emission[:, observations[0]] => initial @ transition * emission[:, observations[0]]
+    the emission is multiplied in before the transition, so it belongs to the state before
+        (alpha[-1] @ transition) * emission[:, observations[t]] =>
+            (alpha[-1] * emission[:, observations[t]]) @ transition
+    these are the logs of the probabilities
+        return np.array(alpha) => return np.log(np.array(alpha))
     only the last row is returned
         return np.array(alpha) => return alpha[-1]
     """,
@@ -81,6 +84,8 @@ def forward(initial: np.ndarray, transition: np.ndarray, emission: np.ndarray, o
         pointers.append(candidates.argmax(0)) => pointers.append(np.full(len(score), score.argmax()))
     the path is in reverse order
         path[::-1] => path
+    each step continues only the best path so far (greedy); every state needs a best path of its own
+        score[:, None] * transition => (score * (score == score.max()))[:, None] * transition
     the pointers say where each state goes, not where it came from
         candidates.argmax(0) => candidates.argmax(1)
     the scores of all predecessors are summed; take only the best one

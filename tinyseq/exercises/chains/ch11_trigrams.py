@@ -44,6 +44,8 @@ def sequence_inputs(rng: Rng) -> Iterator[Case]:
         for s in sequences: => for s in [sum(sequences, [])]:
     the last trigram of each sequence is left out
         zip(s[:-2], s[1:-1], s[2:], strict=True) => zip(s[:-3], s[1:-2], s[2:-1])
+    counts are returned, not probabilities
+        np.where(total > 0, counts / np.maximum(total, 1), 0.0) => counts
     the axes of the result are in reverse order: the next state must come last
         np.where(total > 0, counts / np.maximum(total, 1), 0.0) =>
             np.where(total > 0, counts / np.maximum(total, 1), 0.0).transpose(2, 1, 0)

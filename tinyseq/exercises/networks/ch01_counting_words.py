@@ -96,6 +96,8 @@ def sums_to_one(case: Case, value: np.ndarray) -> str | None:
         (counts + 1) => np.maximum(counts, 1)
     the denominator is the total of the whole table: this is P(h, w)
         (counts.sum(1, keepdims=True) + counts.shape[1]) => (counts.sum() + counts.size)
+    the row totals broadcast along the wrong axis: keep them as a column (keepdims=True)
+        counts.sum(1, keepdims=True) => counts.sum(1)
     the vocabulary is taken to be only the words seen after the history
         counts.shape[1]) => (counts > 0).sum(1, keepdims=True))
     """,
@@ -146,6 +148,11 @@ def lower_inputs(rng: Rng) -> Iterator[Case]:
         (counts > 0) => (counts == 1)
     only unseen words get a share; all words should
         counts + types * lower => np.where(counts > 0, counts, types * lower)
+    the row totals broadcast along the wrong axis: keep them as a column (keepdims=True)
+        types = (counts > 0).sum(1, keepdims=True) => types = (counts > 0).sum(1)
+        total = counts.sum(1, keepdims=True) => total = counts.sum(1)
+    T(h) is the number of different words before h, not after it
+        (counts > 0).sum(1, keepdims=True) => (counts > 0).sum(0)[:, None]
     """,
 )
 def witten_bell(counts: np.ndarray, lower: np.ndarray) -> np.ndarray:
@@ -199,6 +206,10 @@ def discount_inputs(rng: Rng) -> Iterator[Case]:
         np.where(total > 0, mixed, shorter) => mixed
     q is uniform
         seen.sum(0) / seen.sum() => np.full(len(counts), 1 / len(counts))
+    the discount is subtracted from counts of 0, too
+        np.maximum(counts - discount, 0) => (counts - discount)
+    only unseen words get a share of the freed mass; all words should
+        np.maximum(counts - discount, 0) + left * shorter => np.where(seen, counts - discount, left * shorter)
     """,
 )
 def kneser_ney_bigram(counts: np.ndarray, discount: float) -> np.ndarray:

@@ -186,6 +186,8 @@ def softmax(scores: np.ndarray) -> np.ndarray:
         targets].mean() => targets].mean() / np.log(2)
     the scores are normalised over the batch, not over the classes
         np.exp(shifted).sum(1, keepdims=True) => np.exp(shifted).sum(0)
+    `[:, targets]` picks the targets of all rows in every row; index the rows, too
+        log_p[np.arange(len(targets)), targets] => log_p[:, targets]
     """,
 )
 def cross_entropy(scores: np.ndarray, targets: np.ndarray) -> float:

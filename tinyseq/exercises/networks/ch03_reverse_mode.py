@@ -37,6 +37,8 @@ def elementwise_inputs(rng: Rng) -> Iterator[Case]:
         (1 - y**2) => y * (1 - y)
     a sign in the derivative is wrong
         1 - y**2 => 1 + y**2
+    the incoming gradient is divided by the slope; multiply by it
+        g * (1 => g / (1
     the incoming gradient is summed; the rule works element by element
         g * ( => np.sum(g) * (
     """,
@@ -180,6 +182,10 @@ def loss_inputs(rng: Rng) -> Iterator[Case]:
         scores - scores.max(1, keepdims=True) => scores
     the softmax is taken over the batch, not over the classes
         p.sum(1, keepdims=True) => p.sum(0)
+    `p[:, targets] -= 1` changes the targets of all rows in every row; index the rows, too
+        p[np.arange(len(p)), targets] -= 1 => p[:, targets] -= 1
+    the number of the class is subtracted; subtract 1 at the true class
+        p[np.arange(len(p)), targets] -= 1 => p = p - targets[:, None]
     """,
 )
 def vjp_of_softmax_cross_entropy(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:

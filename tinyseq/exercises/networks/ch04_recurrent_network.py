@@ -104,7 +104,7 @@ def stacked_form_step(x: np.ndarray, h: np.ndarray, w: np.ndarray) -> np.ndarray
 def sampling_inputs(rng: Rng) -> Iterator[Case]:
     """Scores, k, a temperature, and a number from 0 to 1."""
     scores = np.log(np.array([0.1, 0.4, 0.2, 0.3]))
-    for u in (0.0, 0.3, 0.6, 0.9):
+    for u in (0.0, 0.25, 0.55, 0.95):  # no sum of these probabilities, in any order: rounding decides nothing
         yield scores, 4, 1.0, u
         yield scores, 2, 1.0, u
         yield scores, 3, 0.5, u
@@ -140,9 +140,13 @@ def sampling_inputs(rng: Rng) -> Iterator[Case]:
     the probabilities are summed in decreasing order, not in the order of the symbols' indices
         int(np.argmax(np.cumsum(weights / weights.sum()) > u)) =>
             int(kept[np.argmax(np.cumsum(weights[kept] / weights.sum()) > u)])
-    the symbol returned is one before the right one
+    the probabilities are summed in increasing order, not in the order of the symbols' indices
+        kept = np.argsort(-scaled)[:k] => kept = np.argsort(scaled)[-k:]
         int(np.argmax(np.cumsum(weights / weights.sum()) > u)) =>
-            max(int(np.argmax(np.cumsum(weights / weights.sum()) > u)) - 1, 0)
+            int(kept[np.argmax(np.cumsum(weights[kept] / weights.sum()) > u)])
+    this is the position among the kept symbols, not the symbol's index
+        int(np.argmax(np.cumsum(weights / weights.sum()) > u)) =>
+            int(np.argmax(np.cumsum(weights[np.sort(kept)] / weights.sum()) > u))
     """,
 )
 def sample_top_k(scores: np.ndarray, k: int, temperature: float, u: float) -> int:

@@ -41,8 +41,11 @@ def unrolled_inputs(rng: Rng) -> Iterator[Case]:
         (gradient[t] * (1 => (local[t] * (1
     the states' own losses are used only at the last step
         local[t] + later => (local[t] if t == len(states) - 1 else 0) + later
-    in the slope of tanh, the state is not squared
-        states[t] ** 2 => states[t]
+    the slope of tanh is applied after W; on the way back it comes first, before the product with W
+        weight.T @ (gradient[t] * (1 - states[t] ** 2)) => (weight.T @ gradient[t]) * (1 - states[t] ** 2)
+    these are the gradients at the sums inside the tanh, not at the states
+        gradient[t] = local[t] + later => gradient[t] = (local[t] + later) * (1 - states[t] ** 2)
+        weight.T @ (gradient[t] * (1 - states[t] ** 2)) => weight.T @ gradient[t]
     the loop runs forwards in time; start at the last step, since each gradient needs that of the next state
         range(len(states) - 1, -1, -1) => range(len(states))
     """,
@@ -96,6 +99,8 @@ def term_inputs(rng: Rng) -> Iterator[Case]:
         h**2 => h
     the incoming gradient is left out
         g * (1 => (1
+    the slope of tanh scales the columns; it belongs to the new state, so it scales the rows
+        np.outer(g * (1 - h**2), before) => np.outer(g, before) * (1 - h**2)
     the vectors are multiplied element by element; the term is their outer product
         np.outer(g * (1 - h**2), before) => np.diag(g * (1 - h**2) * before)
     """,
@@ -146,6 +151,8 @@ def triangle_inputs(rng: Rng) -> Iterator[Case]:
         j // window == i // window => j // (window + 1) == i // (window + 1)
     only the losses of the first window are used
         j // window == i // window => j // window == i // window == 0
+    the last window is left out if it is shorter than the others
+        range(steps) => range(steps // window * window)
     only the losses at the ends of windows are used
         j // window == i // window => j // window == i // window and (j + 1) % window == 0
     """,

@@ -52,6 +52,10 @@ def clipping_inputs(rng: Rng) -> Iterator[Case]:
         np.sqrt(sum(np.sum(g**2) for g in gradients)) => sum(np.sum(abs(g)) for g in gradients)
     clipped gradients have norm 1; their norm should be the threshold
         threshold / norm if => 1.0 / norm if
+    gradients below the threshold are scaled up, and zeros become NaN
+        threshold / norm if norm > threshold else 1.0 => threshold / norm
+    the norms of the gradients are added; add their squares, and take the root of the sum
+        np.sqrt(sum(np.sum(g**2) for g in gradients)) => sum(np.sqrt(np.sum(g**2)) for g in gradients)
     """,
 )
 def clip_by_norm(gradients: list[np.ndarray], threshold: float) -> list[np.ndarray]:
@@ -105,6 +109,8 @@ def jacobian_inputs(rng: Rng) -> Iterator[Case]:
             jacobian = np.linalg.norm((1 - h[:, None] ** 2) * weight, 2) * jacobian
     this is the largest eigenvalue, not the largest singular value
         np.linalg.norm(jacobian, 2) => np.max(abs(np.linalg.eigvals(jacobian)))
+    this is the bound, a power of the norm of W
+        np.linalg.norm(jacobian, 2) => np.linalg.norm(weight, 2) ** len(states)
     """,
 )
 def jacobian_norm(weight: np.ndarray, states: np.ndarray) -> float:
@@ -158,6 +164,10 @@ def gate_inputs(rng: Rng) -> Iterator[Case]:
         * forget[t] => / (1 + np.exp(-forget[t]))
     the first row is missing: t goes from 0 to T
         return path => return path[1:]
+    the last row is missing: the Jacobian of the last cell with respect to itself is 1
+        return path => return path[:-1]
+    the rows are in reverse order: row 0 is the effect of c_0, the longest product
+        return path => return path[::-1]
     """,
 )
 def lstm_path(forget: np.ndarray) -> np.ndarray:

@@ -51,10 +51,12 @@ def cell_inputs(gates: int, vectors: int, biases: int = 1) -> Callable[[Rng], It
         [h, x] => [x, h]
     tanh is missing at the output
         np.tanh(c), c => c, c
-    the candidate goes through the sigmoid
-        np.tanh(g) => sigmoid(g)
-    the input gate is computed as 1 - f; it is a gate of its own here
-        sigmoid(i) => (1 - sigmoid(f))
+    tanh of the candidate is missing
+        np.tanh(g) => g
+    the sigmoids of the gates are missing
+        sigmoid(f) => f
+        sigmoid(i) => i
+        sigmoid(o) => o
     state and cell are returned in the wrong order
         sigmoid(o) * np.tanh(c), c => c, sigmoid(o) * np.tanh(c)
     the bias is left out
@@ -106,8 +108,12 @@ def lstm_step(
         w_z, w_r, w_h = => w_r, w_z, w_h =
     only the candidate is returned
         return (1 - z) * h + z * new => return new
-    the candidate goes through the sigmoid
-        new = np.tanh( => new = sigmoid(
+    the reset gate also scales the input
+        w_h @ np.concatenate([r * h, x]) => r * (w_h @ np.concatenate([h, x]))
+    the input is placed above the state; the state comes first
+        z = sigmoid(w_z @ np.concatenate([h, x])) => z = sigmoid(w_z @ np.concatenate([x, h]))
+        r = sigmoid(w_r @ np.concatenate([h, x])) => r = sigmoid(w_r @ np.concatenate([x, h]))
+        [r * h, x] => [x, r * h]
     the reset gate also resets the state that is kept
         (1 - z) * h + => (1 - z) * r * h +
     """,
@@ -220,6 +226,12 @@ def gru_step_torch(
         w_f, w_h = => w_h, w_f =
     the candidate's bias is left out
         ) + b_h) => ))
+    both biases are left out
+        ) + b_f) => ))
+        ) + b_h) => ))
+    the input is placed above the state; the state comes first
+        w_f @ np.concatenate([h, x]) => w_f @ np.concatenate([x, h])
+        [f * h, x] => [x, f * h]
     the old state is left out: only the gated candidate is returned
         (1 - f) * h + f * new => f * new
     """,
@@ -275,11 +287,17 @@ def peephole_inputs(rng: Rng) -> Iterator[Case]:
         f + p_f * c => f
     the candidate sees the cell, too; only the gates should
         np.tanh(g) => np.tanh(g + p_i * c)
-    the peepholes of the input and forget gates are swapped
-        p_i, p_f, p_o = => p_f, p_i, p_o =
     the peephole terms are multiplied with the pre-activations; they should be added
         i + p_i * c => i * p_i * c
         f + p_f * c => f * p_f * c
+    no gate sees the cell: all peepholes are left out
+        i + p_i * c => i
+        f + p_f * c => f
+        o + p_o * new => o
+    the peepholes look at the state; they should look at the cell
+        i + p_i * c => i + p_i * h
+        f + p_f * c => f + p_f * h
+        o + p_o * new => o + p_o * sigmoid(o) * np.tanh(new)
     the output is computed from the previous cell
         * np.tanh(new), new => * np.tanh(c), new
     """,

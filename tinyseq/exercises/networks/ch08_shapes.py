@@ -39,6 +39,10 @@ def both_inputs(rng: Rng) -> Iterator[Case]:
         shares[t] + weight @ h => shares[t]
     the second network reads from left to right, and only its states are reversed
         run(d[::-1], v)[::-1] => run(d, v)[::-1]
+    the recurrent weights are transposed
+        weight @ h => h @ weight
+    the states are stacked below each other; they should stand side by side
+        v)[::-1]], 1) => v)[::-1]], 0)
     """,
 )
 def bidirectional_states(a: np.ndarray, d: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -94,6 +98,8 @@ def layer_inputs(rng: Rng) -> Iterator[Case]:
         u @ h => u @ k
     only the last state is returned
         np.array(states) => states[-1]
+    W and V are swapped
+        w @ h + v @ k => v @ h + w @ k
     """,
 )
 def stacked_states(a: np.ndarray, u: np.ndarray, w: np.ndarray, v: np.ndarray) -> np.ndarray:

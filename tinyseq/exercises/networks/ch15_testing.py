@@ -40,6 +40,8 @@ def function_inputs(rng: Rng) -> Iterator[Case]:
         f(x + step) - f(x - step) => f(x - step) - f(x + step)
     this is a backward difference, so it is less accurate
         (f(x + step) - f(x - step)) / (2 * eps) => (f(x) - f(x - step)) / eps
+    only the second value is divided by the two steps: parentheses are missing
+        (f(x + step) - f(x - step)) / (2 * eps) => f(x + step) - f(x - step) / (2 * eps)
     the perturbation of each element is never undone
         step[i] = eps =>
             step = eps * np.reshape(np.arange(x.size) <= np.ravel_multi_index(i, x.shape), x.shape)
@@ -85,7 +87,7 @@ def analytic_inputs(rng: Rng) -> Iterator[Case]:
     edits=r"""
     the step is too large: the error grows with its square
         1e-30 => 1e-4
-    the real part is taken
+    the real part is used; the derivative is in the imaginary part
         np.imag( => np.real(
     the result is not divided by the step
         np.imag(f(x + 1j * h)) / h => np.imag(f(x + 1j * h))
@@ -153,10 +155,10 @@ def planted_inputs(rng: Rng) -> Iterator[Case]:
         eps = 1e-5 => eps = 0.05
     the step is too small: differences are mostly rounding error, and right rules are reported
         eps = 1e-5 => eps = 1e-14
-    the right rules are listed instead of the wrong ones
-        if np.any( => if not np.any(
     a rule is reported only if it is wrong at every point
         if np.any( => if np.all(
+    the kinks at 0 and 2 are tested, too, where no rule agrees with a difference
+        np.linspace(-2.95, 2.95, 50) => np.linspace(-3, 3, 61)
     the search ends at the first wrong rule
         return wrong => return wrong[:1]
     the absolute value is missing: rules whose values are too small pass
