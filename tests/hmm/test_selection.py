@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
 from oracles import oracle
 
 from tinyseq.hmm import HMM, Gaussian, GaussianMixture, Multinomial, Poisson, Shared, StudentT, compare
 
-from .models import random_model
+from .models import models, random_model
 
 RNG = np.random.default_rng(0)
 DRAWN = {
@@ -60,7 +61,7 @@ def test_free_parameters_of_every_shape():
     ring = HMM.cyclic(np.full((3, 2), 0.5))
     assert ring.free_parameters() == 2 + 3 + 3
     trigram = random_model(RNG, 2, 3, 3, end=True)
-    assert trigram.free_parameters() == 1 + 2 * 2 + 4 * 2 + 4
+    assert trigram.free_parameters() == 1 + 2 * 1 + 4 * 1 + 2 + 4  # two states may stop, whatever came before them
     twice = HMM.left_to_right(Shared(Poisson([1.0, 2.0]), [0, 0, 1]))
     assert twice.free_parameters() == 0 + 2 + 2
     student = HMM(*CHAIN, StudentT([0.0, 1.0], [1.0, 1.0]))
@@ -69,6 +70,25 @@ def test_free_parameters_of_every_shape():
     assert mixture.free_parameters() == 3 + 4 + 6 + 6
     with pytest.raises(TypeError, match="without an emission model"):
         HMM(*CHAIN, None).free_parameters()
+
+
+@given(models())
+def test_free_parameters_are_numbers_less_equations(model):
+    """The equations: each row that is not all zero sums to 1, or with the end of its last state."""
+    tables = [*(model.initial if model.n > 2 else (model.initial,)), model.transition]
+    end = np.zeros(len(model.states)) if model.end is None else model.end
+    numbers = np.concatenate([*(table.reshape(-1) for table in tables), end])
+    equations, start = [], 0
+    for table in tables:
+        for row in np.argwhere(table.any(axis=-1)):
+            equation = np.zeros(len(numbers))
+            first = start + int(np.ravel_multi_index((*row, 0), table.shape))
+            equation[first : first + len(end)] = 1
+            equation[len(numbers) - len(end) :][row[-1:]] = 1
+            equations.append(equation)
+        start += table.size
+    dependent = np.linalg.matrix_rank(np.array(equations)[:, numbers > 0])
+    assert model.free_parameters() == (numbers > 0).sum() - dependent + model.emissions.free()
 
 
 def test_a_comparison_finds_the_number_of_states():

@@ -1,7 +1,5 @@
 """Sampling from rows of probabilities, and normalising counts."""
 
-from typing import Any
-
 import numpy as np
 
 from tinyseq.backend import Array
@@ -39,7 +37,6 @@ def require_shares(name: str, rows: Array) -> None:
         raise ValueError(f"{where} must hold probabilities that sum to 1, got {rows[place]}")
 
 
-def free_shares(rows: Array, more: Any = 0) -> int:
-    """The number of free parameters in rows of probabilities, each with ``more`` further outcomes."""
-    outcomes = (rows > 0).sum(axis=-1) + np.where((rows > 0).any(axis=-1), more, 0)
-    return int(np.maximum(outcomes - 1, 0).sum())
+def free_shares(rows: Array) -> int:
+    """The number of free parameters in rows of probabilities."""
+    return int(np.maximum((rows > 0).sum(axis=-1) - 1, 0).sum())

@@ -16,8 +16,9 @@ from tinyseq.torch_names.settings import explained
 def free_parameters(hmm: Model) -> int:
     """The number of free parameters of the model.
 
-    A row with m nonzero probabilities has m - 1; zeros are part of the model's structure, which training keeps. Of a
-    symmetric matrix, the diagonal and half of the rest are free.
+    A row with m nonzero probabilities has m - 1, and each state that may stop or go on has one more, however many rows
+    it ends; zeros are part of the model's structure, which training keeps. Of a symmetric matrix, the diagonal and half
+    of the rest are free.
 
     Raises:
         TypeError: for a model without an emission model.
@@ -28,11 +29,12 @@ def free_parameters(hmm: Model) -> int:
         7
     """
     model = hmm.parameters
-    end = None if model.end is None else plain(model.end)
-    found = free_shares(plain(model.tables[0]))
-    for table in (*model.tables[1:], model.transition):
-        found += free_shares(plain(table), 0 if end is None else end > 0)
-    return found + model.emissions.free()
+    first, *rest = [plain(table) for table in (*model.tables, model.transition)]
+    found = free_shares(first) + sum(map(free_shares, rest)) + model.emissions.free()
+    if model.end is None:
+        return found
+    goes_on = np.any([(table > 0).any(axis=-1).reshape(-1, len(first)).any(axis=0) for table in rest], axis=0)
+    return found + int(np.count_nonzero(goes_on & (plain(model.end) > 0)))
 
 
 @explained
