@@ -235,6 +235,8 @@ def test_beside_whole_numbers_a_numpy_number_keeps_its_type_as_in_numpy(dtype: s
     calls = [(ours, getattr(np, name)) for name in names for ours in (FUNCTIONS[name], getattr(np, name))]
     chosen = np.array([True, False, True, False])
     calls.append((partial(ts.where, chosen), partial(np.where, chosen)))
+    calls += [(ours, np.clip) for ours in (ts.clip, np.clip)]
+    calls += [(lambda x, high: ts.clip(x, None, high), lambda x, high: np.clip(x, None, high))]
     for ours, theirs in calls:
         for (a, b), raw in (((x, number), (values, number)), ((number, x), (number, values))):
             try:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from tinyseq.autograd.calls.operands import is_weak_beside
 from tinyseq.autograd.declare import Domain, composite, op
-from tinyseq.autograd.tensor import Tensor, TensorLike
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import dtype_of, namespace_of
 
 maximum = op(
@@ -93,7 +94,7 @@ def clip(
         >>> ts.clip(ts.tensor([1.0, 5.0, 9.0]), 2.0, ts.tensor([9.0, 9.0, 8.0]))
         tensor([2., 5., 8.])
     """
-    least, most = _bound(low=low, a_min=a_min, min=min), _bound(high=high, a_max=a_max, max=max)
+    least, most = _bound(x, low=low, a_min=a_min, min=min), _bound(x, high=high, a_max=a_max, max=max)
     if not any(isinstance(bound, Tensor | list | tuple) or hasattr(bound, "shape") for bound in (least, most)):
         return _clip(x, low=least, high=most)
     if most is None:
@@ -101,13 +102,13 @@ def clip(
     return minimum(x if least is None else maximum(x, least), most)
 
 
-def _bound(**names: Any) -> Any:
-    """A bound under any of its names; NumPy scalars become Python numbers, which widen nothing."""
+def _bound(x: TensorLike, **names: Any) -> Any:
+    """A bound under any of its names; NumPy scalars become Python numbers where `is_weak_beside` says so."""
     given = {name: value for name, value in names.items() if value is not None}
     if len(given) > 1:
         raise TypeError(f"clip got {' and '.join(f'{name}=' for name in given)}, which are the same bound")
     bound = next(iter(given.values()), None)
-    return bound.item() if isinstance(bound, np.generic) else bound
+    return bound.item() if isinstance(bound, np.generic) and is_weak_beside(constant(x)._array) else bound
 
 
 def _where(xp: Any, condition: Any, g: Any, negated: bool = False) -> Any:
