@@ -70,7 +70,7 @@ def test_a_row_of_states_is_a_negative_binomial():
 
 
 def test_runs_of_paths_are_counted():
-    found = observed_durations(["aabbbabb", "bab"])
+    found = observed_durations([list("aabbbabb"), list("bab")])
     assert list(found.names) == ["a", "b"]
     assert found.stays.tolist() == [2, 1]
     assert found.probabilities.tolist() == [[1, 0, 0], [0, 0, 1]]
@@ -103,21 +103,28 @@ def test_errors():
         stops.durations(of="aggb")
 
 
-NAMES = st.lists(st.sampled_from(["rain", "sun", "fog"]), min_size=2, max_size=8)
+WEATHER = ["rain", "sun", "fog"]
+STATES = {  # which could be paths
+    "words": WEATHER,
+    "bytes": [name.encode() for name in WEATHER],
+    "tuples": [(name, left) for name in WEATHER for left in (1, 2)],
+}
 
 
-@given(NAMES)
-def test_the_names_of_a_single_path_are_not_silently_taken_for_paths_of_letters(path):
+@pytest.mark.parametrize("kind", STATES)
+@given(data=st.data())
+def test_the_states_of_a_single_path_are_never_taken_for_paths(kind, data):
+    path = data.draw(st.lists(st.sampled_from(STATES[kind]), min_size=2, max_size=8))
     whole = observed_durations([path], cut=True)
     assert whole.stays.sum() == 1 + sum(map(operator.ne, path, path[1:]))
-    with pytest.raises(TypeError, match=r"got states in it, as '.*'; pass \[path\] for a single one"):
-        observed_durations(path, names=["rain", "sun", "fog"])
-    with pytest.raises(TypeError, match=r"got states in it, as '.'; pass \[path\] for a single one"):
-        observed_durations([name[0] for name in path])
-    if any(map(operator.eq, path, path[1:])):
-        with pytest.warns(UserWarning, match=r"each string in paths is taken as a path of letters") as warned:
-            observed_durations(path)
-        assert warned[0].filename == __file__
+    for names in ([*STATES[kind], "other"], path[:1]):
+        with pytest.raises(TypeError, match=r"got states in it, as .*; pass \[path\] for a single one"):
+            observed_durations(path, names=names)
+    with pytest.raises(TypeError, match=r"which may be paths or the states of a single one; pass \[path\]"):
+        observed_durations(path)
+    if kind != "tuples":
+        with pytest.raises(TypeError, match=r"got states in it, as .*; pass \[path\] for a single one"):
+            observed_durations([name[:1] for name in path])
 
 
 @given(st.lists(st.text("ab", min_size=2, max_size=5), min_size=1, unique=True))

@@ -1,7 +1,5 @@
 """Durations: how long a model stays in a state, or in a group of states, and how long paths did."""
 
-import operator
-import warnings
 from collections.abc import Hashable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -104,7 +102,8 @@ def observed_durations(
     often, so in short paths the counts are biased towards short ones.
 
     Args:
-        paths: a list of paths. For the states (name, steps left) of `HMM.semi_markov`, pass the names alone.
+        paths: a list of paths, each a list or an array of states; or, with ``names``, a string or a tuple. For the
+            states (name, steps left) of `HMM.semi_markov`, pass the names alone.
         longest: the largest duration to count; by default the longest one found.
         names: the states to count; by default those that occur, in their order.
         cut: whether to count the first and the last stays, too.
@@ -113,14 +112,12 @@ def observed_durations(
         `Durations`: shares of all stays of each state, NaN for a state without any, and the number of stays.
 
     Raises:
-        TypeError: if ``paths`` is a single path, or an element of it is not a path.
-
-    Warns:
-        UserWarning: ``paths`` is a list of strings that looks like the names of the states of a single path.
+        TypeError: if ``paths`` is a single path, or an element of it is not a path; or if it holds several strings or
+            tuples without ``names``, which may be paths or the states of a single one.
 
     Example:
         >>> from tinyseq.hmm import observed_durations
-        >>> found = observed_durations(["abbaab", "bba"], longest=2)
+        >>> found = observed_durations(["abbaab", "bba"], longest=2, names="ab")
         >>> list(found.names), found.probabilities, found.stays
         (['a', 'b'], array([[0., 1.],
                [0., 1.]]), array([1, 1]))
@@ -151,23 +148,27 @@ def observed_durations(
 
 
 def _several(paths: Any, names: list[Any] | None) -> list[Any]:
-    """The paths, which are not a single one; a list of strings may be the names of the states of one."""
+    """The paths, which are not a single one.
+
+    A list is a path, as states are hashable. A string or a tuple may be a path or a state, which only names tell.
+    """
     if isinstance(paths, str) or not isinstance(paths, Iterable) or is_single(paths):
         raise TypeError(f"paths must be a list of paths, got {paths!r}; pass [path] for a single one")
     found = list(paths)
     for path in found:
         if not hasattr(path, "__len__"):
             raise TypeError(f"paths must be a list of paths, got {path!r} in it; pass [path] for a single one")
-    if found and all(isinstance(path, str) for path in found):
-        if all(len(path) == 1 for path in found) or (names is not None and all(path in names for path in found)):
+    if found and all(isinstance(path, str | bytes | tuple) for path in found):
+        letters = all(not isinstance(path, tuple) and len(path) == 1 for path in found)
+        states = found[:1] if letters else [path for path in found if path in (names or ())]
+        if states:
             raise TypeError(
-                f"paths must be a list of paths, got states in it, as {found[0]!r}; pass [path] for a single one"
+                f"paths must be a list of paths, got states in it, as {states[0]!r}; pass [path] for a single one"
             )
-        if any(map(operator.eq, found, found[1:])):
-            warnings.warn(
-                f"each string in paths is taken as a path of letters, as {found[0]!r}; if they are the names of "
-                "states, pass [path] for a single path",
-                stacklevel=3,
+        if names is None and len(found) > 1:
+            raise TypeError(
+                f"paths must be a list of paths, got {found[0]!r}, {found[1]!r}, ..., which may be paths or the states "
+                "of a single one; pass [path] for a single one, or [list(path) for path in paths] for several"
             )
     return found
 
