@@ -1,11 +1,13 @@
 """The command line: what it writes and prints, and one clear line for bad input."""
 
+import inspect
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+import typing
 from pathlib import Path
 
 import pytest
@@ -138,7 +140,7 @@ def test_a_classifier_is_trained_judged_and_used(tinyseq, tmp_path, how):
         (("--model", "svm"), "--model must be one of bayes, rnn, got 'svm'"),
         (("--epochs", "3"), "--epochs is for --model rnn; leave it out with --model bayes"),
         (("--units", "word"), "units must be 'words' or 'chars', got 'word'"),
-        (("--model", "rnn", "--pooling", "sum"), "pooling must be 'last', 'mean' or 'max', got 'sum'"),
+        (("--model", "rnn", "--pooling", "sum"), "--pooling must be one of last, mean, max, got 'sum'"),
         (("--device", "cuda"), "NaiveBayes computes on the CPU only; leave out the device"),
     ],
 )
@@ -318,7 +320,7 @@ def test_the_page_on_vanishing_gradients_is_written_and_its_factors_are_printed(
     ("words", "said"),
     [
         (("transformer",), "choose one of rnn, rnn_relu, lstm, gru, gru_before"),
-        (("rnn", "--view", "sideways"), 'view must be "unrolled", "folded" or "flat"'),
+        (("rnn", "--view", "sideways"), "--view must be one of unrolled, folded, flat"),
         (("rnn", "--semiring", "max"), "--semiring does not apply to rnn"),
         (("trellis", "--steps", "3"), "--steps does not apply to trellis"),
         (("vanishing", "--steps", "3"), "--steps does not apply to vanishing"),
@@ -335,11 +337,12 @@ def test_the_page_on_vanishing_gradients_is_written_and_its_factors_are_printed(
         (("cell", "--steps", "2"), "--steps does not apply to cell"),
         (("rnn", "--cell", "gru"), "--cell does not apply to rnn"),
         (("automaton", "--bidirectional"), "--bidirectional does not apply to automaton"),
-        (("rnn", "--theme", "night"), 'theme must be "light" or "dark"'),
+        (("rnn", "--theme", "night"), "--theme must be one of light, dark"),
         (("rnn", "--font-size", "1"), "--font-size must be"),
     ],
 )
-def test_a_drawing_that_cannot_be_is_one_line(tinyseq, words, said):
+def test_a_drawing_that_cannot_be_is_one_line(tinyseq, tmp_path, words, said):
+    (tmp_path / "m.hmm").touch()
     status, _, error = tinyseq("draw", *words, "--out", "picture.dot")
     assert status == 1
     assert error.startswith("tinyseq: ")
@@ -434,6 +437,32 @@ def test_an_unknown_command_or_option_says_what_may_have_been_meant(tinyseq, wor
     status, _, error = tinyseq(*words.split())
     assert status == 2
     assert meant.rstrip() in " ".join(error.replace("│", " ").split())
+
+
+ANYTHING = {  # options that no value is wrong for on its own
+    *("label_column", "text_column", "separator", "prompt", "title", "observations", "text", "sentence"),
+    *("checkpoint", "out", "csv"),  # files to write: it depends on others whether they may be
+    "path",  # of `check`, which needs nothing else
+}
+WRONG = {"size": ("3", "-1"), "top_p": ("2",), "temperature": ("inf",), "font_size": ("0",), "chapter": ("99",)}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_wrong_value_is_named_before_what_is_missing(tinyseq, name):
+    kinds = typing.get_type_hints(inspect.unwrap(COMMANDS[name].callback))
+    for parameter in COMMANDS[name].params:
+        if parameter.name in ANYTHING or getattr(parameter, "is_flag", False):
+            continue
+        if parameter.callback is None:  # the parser sees whether it is a number, and not below the least one
+            assert {int, float} & {kinds[parameter.name], *typing.get_args(kinds[parameter.name])}, parameter.name
+            continue
+        option = parameter.opts[:1] if parameter.param_type_name == "option" else []
+        wrong = WRONG.get(parameter.name, ("no*such",))
+        status, _, error = tinyseq(*name.split()[1:], *option, *wrong)
+        assert (status, error.count("\n")) == (1, 1), (parameter.name, error)
+        assert any(word in error for word in (*option, *wrong))
+    wrong = ("draw", "--out", "x.txt")  # a file to write that is wrong on its own
+    assert tinyseq(*wrong)[2].startswith("tinyseq: cannot save a drawing as 'x.txt'")
 
 
 def test_errors_speak_of_options_not_of_arguments_in_python(tinyseq, tmp_path):

@@ -148,14 +148,15 @@ def test_compiled_training_gives_the_same_model(tinyseq):
         (("--n", 3), "--n is for --model ngram; leave it out with --model rnn"),
         (("--cell", "transformer"), "transformer"),
         (("--log", "log.txt"), "--log must end in .csv or .jsonl, got 'log.txt'"),
-        (("--log", "text.txt"), "--log text.txt is also an input file and would be overwritten"),
-        (("--out", "run", "--log", "run"), "would be overwritten; choose another name"),
+        (("more.csv", "--log", "more.csv"), "--log more.csv is also an input file and would be overwritten"),
+        (("--out", "run.csv", "--log", "run.csv"), "would be overwritten; choose another name"),
         (("--compile", "fast"), "--compile must be one of"),
         (("--device", "tpu"), "tpu"),
         (("--model", "ngram", "--device", "tpu"), "tpu"),
     ],
 )
 def test_what_cannot_be_trained_is_one_line_and_writes_nothing(tinyseq, words, said):
+    Path("more.csv").write_text(TEXT)
     before = sorted(Path().iterdir())
     status, _, error = tinyseq("lm", "train", "text.txt", "--out", "m.lm", *words)
     assert (status, error.count("\n")) == (1, 1)

@@ -23,6 +23,27 @@ LOOKS: dict[str, dict[str, Any]] = {  # what is appended to a figure's name, and
 }
 
 
+def check_formats(formats: Sequence[str]) -> None:
+    """Raise an error for formats that are not a list of those that figures have."""
+    if isinstance(formats, str) or not is_list(formats):
+        raise TypeError(f"formats must be a list, such as ['svg']; got {shown(formats)}")
+    unknown = [kind for kind in formats if kind not in FORMATS]
+    if unknown or not formats:
+        raise ValueError(f"formats must be some of {', '.join(FORMATS)}; got {', '.join(unknown) or 'none'}")
+
+
+def of_chapter(number: int | None) -> list[Chapter]:
+    """The chapter with a number, or all.
+
+    Raises:
+        ValueError: there is no such chapter.
+    """
+    book = [each for each in chapters() if number in (None, each.number)]
+    if not book:
+        raise ValueError(f"chapter must be one of 1 to {len(chapters())}; got {number}")
+    return book
+
+
 def save_figures(
     folder: str | os.PathLike[str], formats: Sequence[str] = ("svg", "pdf"), chapter: int | None = None
 ) -> Iterator[Path]:
@@ -45,14 +66,8 @@ def save_figures(
         ValueError: a format is not one of these, or there is no such chapter.
         OSError: the files cannot be written.
     """
-    if isinstance(formats, str) or not is_list(formats):
-        raise TypeError(f"formats must be a list, such as ['svg']; got {shown(formats)}")
-    unknown = [kind for kind in formats if kind not in FORMATS]
-    if unknown or not formats:
-        raise ValueError(f"formats must be some of {', '.join(FORMATS)}; got {', '.join(unknown) or 'none'}")
-    book = [each for each in chapters() if chapter in (None, each.number)]
-    if not book:
-        raise ValueError(f"chapter must be one of 1 to {len(chapters())}; got {chapter}")
+    check_formats(formats)
+    book = of_chapter(chapter)
     target = Path(folder).resolve()
     target.mkdir(parents=True, exist_ok=True)
     for each in book:

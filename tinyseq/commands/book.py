@@ -6,7 +6,13 @@ from typing import Annotated
 import typer
 
 from tinyseq.book import save_figures, save_notebooks
-from tinyseq.commands.common import console, plainly
+from tinyseq.book.figures import check_formats, of_chapter
+from tinyseq.commands.common import checked, console, plainly
+
+
+def separated(formats: str) -> list[str]:
+    """The formats in a list with commas."""
+    return [name.strip() for name in formats.split(",")]
 
 
 @plainly
@@ -28,16 +34,23 @@ def notebooks(
 def figures(
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     formats: Annotated[
-        str, typer.Option("--format", help="Formats: svg, pdf and png, separated by commas.")
+        str,
+        typer.Option(
+            "--format",
+            help="Formats: svg, pdf and png, separated by commas.",
+            callback=checked(lambda formats: check_formats(separated(formats))),
+        ),
     ] = "svg,pdf",
-    chapter: Annotated[int | None, typer.Option(help="Only the figures of this chapter.")] = None,
+    chapter: Annotated[
+        int | None, typer.Option(help="Only the figures of this chapter.", callback=checked(of_chapter))
+    ] = None,
 ) -> None:
     """Write the figures of the lecture book for slides: light and dark, with and without numbers.
 
     It runs the chapters, which takes minutes for all of them and seconds for one.
     """
     count = 0
-    for path in save_figures(out, [name.strip() for name in formats.split(",")], chapter):
+    for path in save_figures(out, separated(formats), chapter):
         console.print(path.name, highlight=False)
         count += 1
     console.print(f"{count} files in {out}", highlight=False)

@@ -1,5 +1,6 @@
 """What the commands share: errors as one line, the console, and file patterns."""
 
+import contextlib
 import functools
 import glob
 import inspect
@@ -9,7 +10,7 @@ import re
 import sys
 import typing
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
@@ -17,45 +18,48 @@ import typer
 from rich.console import Console
 from typer.models import OptionInfo
 
+from tinyseq.compiler.executors import EXECUTORS
 from tinyseq.data import DataError, Reader
+from tinyseq.data.readers import check_encoding
 from tinyseq.io import ModelFileError, check_model_output, check_output, load_model
+from tinyseq.nn.checks import check_device
 from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.train import Callback, Log, NonFiniteLoss
 
 console = Console(markup=False, soft_wrap=True)  # brackets in names are not markup, and a pipe gets unwrapped lines
 
-Cell = Annotated[str | None, typer.Option(help=f"One of {', '.join(CELLS)}.", show_default="lstm")]
-Encoding = Annotated[str, typer.Option(help="Encoding of the text: utf-8, cp1252, latin-1, ...")]
-Device = Annotated[str, typer.Option(help="Device: cpu, or cuda for an NVIDIA GPU.")]
-Seed = Annotated[int, typer.Option(help="Random seed.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-LogFile = Annotated[Path | None, typer.Option(help="Write each step's loss to a .csv or .jsonl file.")]
-Compile = Annotated[str | None, typer.Option(help="Compile the training steps: numpy, or numba (faster).")]
-RunFile = Annotated[
-    Path | None,
-    typer.Option(help="Save the run in this file, to resume it.", show_default="OUT.run, until it is finished"),
-]
-Every = Annotated[int | None, typer.Option(min=1, help="Steps between saves.", show_default="100")]
-Out = Annotated[Path, typer.Option(help="The model file to write.")]
-FIGURES = (".png", ".svg", ".pdf")
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Items = TypeVar("Items", bound=Any)
 
 
-def files_argument(what: str, pattern: str, more: str = "") -> Any:
-    """The argument of a command that reads files."""
-    return typer.Argument(help=f"{what}: files, patterns such as '{pattern}', or - for standard input.{more}")
-
-
-def model_argument(group: str) -> Any:
-    """The argument of a command that reads a model."""
-    return typer.Argument(help=f"A file that `tinyseq {group} train` wrote.")
-
-
 def tell(message: object) -> None:
     """Write a message to standard error, as one line."""
     typer.echo(f"tinyseq: {' '.join(str(message).split())}", err=True)
+
+
+@contextlib.contextmanager
+def reported(options: Mapping[str, str]) -> Iterator[None]:
+    """Report errors and warnings as `plainly` does; ``options`` are as of `options_of`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *where, **how: tell(message)
+            yield
+    except BrokenPipeError:  # as of `tinyseq ... | head`: typer then ends the program without a word
+        raise
+    except (MemoryError, OverflowError) as error:
+        tell(f"a number is too large, or the files are: {str(error) or 'out of memory'}")
+        raise typer.Exit(1) from error
+    except UnicodeEncodeError as error:
+        letter, encoding = error.object[error.start], sys.stdout.encoding
+        tell(f"standard output cannot show {letter!a} in {encoding}; set PYTHONIOENCODING=utf-8")
+        raise typer.Exit(1) from error
+    except (DataError, ModelFileError, NonFiniteLoss, OSError, RuntimeError, ValueError) as error:
+        tell(in_options(str(error), options))
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as stop:
+        tell(str(stop) or "stopped")
+        raise typer.Exit(130) from stop
 
 
 def plainly(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -68,35 +72,38 @@ def plainly(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]
 
     @functools.wraps(command)
     def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        try:
-            with warnings.catch_warnings():
-                warnings.showwarning = lambda message, *where, **how: tell(message)
-                return command(*args, **kwargs)
-        except BrokenPipeError:  # as of `tinyseq ... | head`: typer then ends the program without a word
-            raise
-        except (MemoryError, OverflowError) as error:
-            tell(f"a number is too large, or the files are: {str(error) or 'out of memory'}")
-            raise typer.Exit(1) from error
-        except UnicodeEncodeError as error:
-            letter, encoding = error.object[error.start], sys.stdout.encoding
-            tell(f"standard output cannot show {letter!a} in {encoding}; set PYTHONIOENCODING=utf-8")
-            raise typer.Exit(1) from error
-        except (DataError, ModelFileError, NonFiniteLoss, OSError, RuntimeError, ValueError) as error:
-            tell(in_options(str(error), options))
-            raise typer.Exit(1) from error
-        except KeyboardInterrupt as stop:
-            tell(str(stop) or "stopped")
-            raise typer.Exit(130) from stop
+        with reported(options):
+            return command(*args, **kwargs)
 
     paragraphs = inspect.getdoc(command) or ""
     guarded.__doc__ = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs.split("\n\n"))
     return guarded
 
 
-def check_cell(name: str) -> None:
-    """Raise a ValueError for an unknown cell."""
-    if name not in CELLS:
-        raise ValueError(f"--cell must be one of {', '.join(CELLS)}, got {name!r}")
+def checked(check: Callable[[Any], object]) -> Callable[..., Any]:
+    """The callback of an option that checks its value as it is read, so that a wrong one is named before a missing one.
+
+    Args:
+        check: raises an error that calls the value by the name of the argument, or ``value``.
+    """
+
+    def callback(parameter: typer.CallbackParam, value: Any) -> Any:
+        with reported(dict.fromkeys(("value", str(parameter.name)), parameter.opts[0])):
+            if value is not None:
+                check(value)
+        return value
+
+    return callback
+
+
+def one_of(names: Collection[str]) -> Callable[..., Any]:
+    """The callback of an option that must have one of some values."""
+
+    def check(value: str) -> None:
+        if value not in names:
+            raise ValueError(f"value must be one of {', '.join(names)}, got {value!r}")
+
+    return checked(check)
 
 
 def options_of(command: Callable[..., object]) -> dict[str, str]:
@@ -124,8 +131,8 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
         message,
     )
     return re.sub(
-        r"^(\w+) must be (None or )?",  # an option is left out in place of None
-        lambda found: f"{options[found[1]]} must be " if found[1] in options else found[0],
+        r"^(\w+) must (be )?(None or )?",  # an option is left out in place of None
+        lambda found: f"{options[found[1]]} must {found[2] or ''}" if found[1] in options else found[0],
         message,
     )
 
@@ -156,6 +163,29 @@ def named(paths: list[Path]) -> str:
     return first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
 
 
+def check_there(path: Path) -> None:
+    """Raise an error if there is no such file."""
+    if str(path) != "-" and not path.exists():
+        raise FileNotFoundError(f"{path}: cannot be read (no such file or directory)")
+
+
+def check_files(names: list[str]) -> None:
+    """Raise an error if one of the files that names or patterns stand for is missing."""
+    for path in matching(names):
+        check_there(path)
+
+
+def files_argument(what: str, pattern: str, more: str = "") -> Any:
+    """The argument of a command that reads files."""
+    help = f"{what}: files, patterns such as '{pattern}', or - for standard input.{more}"
+    return typer.Argument(help=help, callback=checked(check_files))
+
+
+def model_argument(group: str) -> Any:
+    """The argument of a command that reads a model."""
+    return typer.Argument(help=f"A file that `tinyseq {group} train` wrote.", callback=checked(check_there))
+
+
 def counted(number: int, one: str) -> str:
     """A number of things in words, as "1 sentence" or "2 sentences"."""
     return f"{number:,} {one}{'' if number == 1 else 's'}"
@@ -177,11 +207,14 @@ def check_outputs(out: Path, checkpoint: Path | None, log: Path | None, inputs: 
     check_model_output(out, "--out", inputs=[*inputs, *others])
 
 
-def check_figure(path: Path, name: str, inputs: Iterable[Path]) -> None:
-    """Raise an error if a figure cannot be written, or its format is unknown."""
-    if path.suffix.lower() not in FIGURES:
-        raise ValueError(f"{name} must end in {', '.join(FIGURES[:-1])} or {FIGURES[-1]}, got {str(path)!r}")
-    check_output(path, name, inputs=inputs)
+def ending_in(*endings: str) -> Callable[..., Any]:
+    """The callback of an option for a file to write, whose name must end in one of these."""
+
+    def check(path: Path) -> None:
+        if path.suffix.lower() not in endings:
+            raise ValueError(f"value must end in {', '.join(endings[:-1])} or {endings[-1]}, got {str(path)!r}")
+
+    return checked(check)
 
 
 def loaded(path: Path, kind: Any, what: str) -> Any:
@@ -197,8 +230,6 @@ def log_to(path: Path | None, inputs: Iterable[Path]) -> list[Callback]:
     if path is None:
         return []
     check_output(path, "--log", inputs=inputs)
-    if path.suffix not in (".csv", ".jsonl"):
-        raise ValueError(f"--log must end in .csv or .jsonl, got {str(path)!r}")
     return [Log(path)]
 
 
@@ -213,3 +244,35 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Cell = Annotated[
+    str | None, typer.Option(help=f"One of {', '.join(CELLS)}.", show_default="lstm", callback=one_of(CELLS))
+]
+Encoding = Annotated[
+    str, typer.Option(help="Encoding of the text: utf-8, cp1252, latin-1, ...", callback=checked(check_encoding))
+]
+Device = Annotated[str, typer.Option(help="Device: cpu, or cuda for an NVIDIA GPU.", callback=checked(check_device))]
+Seed = Annotated[int, typer.Option(help="Random seed.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+LogFile = Annotated[
+    Path | None,
+    typer.Option(help="Write each step's loss to a .csv or .jsonl file.", callback=ending_in(".csv", ".jsonl")),
+]
+Compile = Annotated[
+    str | None,
+    typer.Option(
+        help="Compile the training steps: numpy, or numba (faster).",
+        callback=one_of([name for names in EXECUTORS.values() for name in names]),
+    ),
+]
+RunFile = Annotated[
+    Path | None,
+    typer.Option(help="Save the run in this file, to resume it.", show_default="OUT.run, until it is finished"),
+]
+Every = Annotated[int | None, typer.Option(min=1, help="Steps between saves.", show_default="100")]
+Out = Annotated[Path, typer.Option(help="The model file to write.")]
+Figure = Annotated[
+    Path | None,
+    typer.Option(help="Draw the confusion matrix: .png, .svg or .pdf.", callback=ending_in(".png", ".svg", ".pdf")),
+]

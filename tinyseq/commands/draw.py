@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import numpy as np
 import typer
 
 import tinyseq as ts
-from tinyseq.commands.common import check_cell, console, plainly
+from tinyseq.commands.common import check_there, checked, console, one_of, plainly
 from tinyseq.data import CATS
 from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import CELLS
+from tinyseq.viz.content.sheet import View
+from tinyseq.viz.hmm.lattice import sum_named
 from tinyseq.viz.page.vanishing import factors
 from tinyseq.viz.rendering.drawing import check_picture
+from tinyseq.viz.rendering.settings import checked_font_size, checked_size
 
 HIDDEN = 8
 
@@ -90,6 +93,12 @@ APPLIES = {  # options that only some pictures have
 }
 
 
+def check_drawing(what: str) -> None:
+    """Raise a ValueError for an unknown drawing."""
+    if what not in (*CELLS, *FIGURES):
+        raise ValueError(f"there is no drawing {what!r}; choose one of {', '.join((*CELLS, *FIGURES))}")
+
+
 def save_vanishing(out: Path) -> None:
     """Write the page on vanishing gradients, and print by how much they shrink with the page's initial settings."""
     ts.viz.vanishing().save(out)
@@ -102,11 +111,21 @@ def save_vanishing(out: Path) -> None:
 @plainly
 def draw(
     context: typer.Context,
-    what: Annotated[str, typer.Argument(help=f"What to draw: {', '.join((*CELLS, *FIGURES))}.")],
-    out: Annotated[Path, typer.Option(help="Output file: .svg, .png, .pdf, .dot or .html (an interactive page).")],
+    what: Annotated[
+        str, typer.Argument(help=f"What to draw: {', '.join((*CELLS, *FIGURES))}.", callback=checked(check_drawing))
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Output file: .svg, .png, .pdf, .dot or .html (an interactive page).",
+            callback=checked(lambda path: check_picture(path, "--out")),
+        ),
+    ],
     steps: Annotated[int | None, typer.Option(min=1, help="Time steps of a network; 4 by default.")] = None,
     depth: Annotated[int | None, typer.Option(min=0, help="Collapse a network's modules below this depth.")] = None,
-    view: Annotated[str, typer.Option(help="View of a network: unrolled, folded or flat.")] = "unrolled",
+    view: Annotated[
+        str, typer.Option(help="View of a network: unrolled, folded or flat.", callback=one_of(get_args(View)))
+    ] = "unrolled",
     text: Annotated[str | None, typer.Option(help="Text that a network reads and predicts, such as hello.")] = None,
     layers: Annotated[int, typer.Option(min=1, help="Recurrent layers of a network.")] = 1,
     bidirectional: Annotated[
@@ -115,12 +134,18 @@ def draw(
     last: Annotated[bool, typer.Option("--last", help="Take the loss of the last step only.")] = False,
     gradients: Annotated[bool, typer.Option(help="Colour a network by its gradients.")] = True,
     legend: Annotated[bool | None, typer.Option(help="Add a legend of the boxes and colours.")] = None,
-    cell: Annotated[str, typer.Option(help=f"The cell to draw: {', '.join(CELLS)}.")] = "lstm",
+    cell: Annotated[str, typer.Option(help=f"The cell to draw: {', '.join(CELLS)}.", callback=one_of(CELLS))] = "lstm",
     hmm: Annotated[
-        Path | None, typer.Option(help="Model for a trellis or automaton: a file written by HMM.save.")
+        Path | None,
+        typer.Option(
+            help="Model for a trellis or automaton: a file written by HMM.save.", callback=checked(check_there)
+        ),
     ] = None,
     observations: Annotated[str | None, typer.Option(help="Observations for a trellis, separated by spaces.")] = None,
-    semiring: Annotated[str, typer.Option(help="Semiring of a trellis: max (Viterbi) or log (forward).")] = "max",
+    semiring: Annotated[
+        str,
+        typer.Option(help="Semiring of a trellis: max (Viterbi) or log (forward).", callback=checked(sum_named)),
+    ] = "max",
     candidates: Annotated[
         bool,
         typer.Option("--candidates", help="List the candidates of each cell, with all but the best struck out."),
@@ -128,11 +153,17 @@ def draw(
     posterior: Annotated[bool, typer.Option("--posterior", help="Shade a trellis by the posteriors.")] = False,
     values: Annotated[bool | None, typer.Option(help="Write values; --no-values leaves a trellis to fill in.")] = None,
     title: Annotated[str, typer.Option(help="Title of the drawing.")] = "",
-    font_size: Annotated[float | None, typer.Option(help="Font size in points; 11 by default.")] = None,
-    size: Annotated[
-        tuple[float, float] | None, typer.Option(metavar="WIDTH HEIGHT", help="Largest width and height, in inches.")
+    font_size: Annotated[
+        float | None,
+        typer.Option(help="Font size in points; 11 by default.", callback=checked(checked_font_size)),
     ] = None,
-    theme: Annotated[str, typer.Option(help="Colours: light or dark.")] = "light",
+    size: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="WIDTH HEIGHT", help="Largest width and height, in inches.", callback=checked(checked_size)
+        ),
+    ] = None,
+    theme: Annotated[str, typer.Option(help="Colours: light or dark.", callback=one_of(("light", "dark")))] = "light",
 ) -> None:
     """Draw a recurrent network that reads letters, one step of a cell, a trellis, or an automaton.
 
@@ -141,8 +172,6 @@ def draw(
     "vanishing" is a page about vanishing gradients, with sliders: an RNN beside an LSTM.
     """
     kind = "network" if what in CELLS else what
-    if kind not in ("network", *FIGURES):
-        raise ValueError(f"there is no drawing {what!r}; choose one of {', '.join((*CELLS, *FIGURES))}")
     for option, kinds in APPLIES.items():
         given = context.get_parameter_source(option)
         if kind not in kinds and given is not None and given.name == "COMMANDLINE":
@@ -151,8 +180,6 @@ def draw(
         raise ValueError("--text and --steps cannot both be given: a text has as many steps as letters to read")
     if candidates and values is False:
         raise ValueError("--candidates writes values; leave out --no-values")
-    check_cell(cell)
-    check_picture(out, "--out")
     if kind == "vanishing":
         return save_vanishing(out)
     chosen: dict[str, Any] = {"theme": theme, "values": values, "legend": legend, "font_size": font_size, "size": size}

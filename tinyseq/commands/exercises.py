@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tinyseq.commands.common import console, counted, plainly
+from tinyseq.commands.common import checked, console, counted, plainly
 from tinyseq.exercises import EXERCISES, Exercise, Limits, check_file, check_folder, write_csv, write_sheet
 from tinyseq.io.files import check_output
 
@@ -32,7 +32,10 @@ def check(
     ] = None,
     show: Annotated[bool, typer.Option("--list", help="List the exercises by chapter.")] = False,
     sheet: Annotated[
-        str | None, typer.Option(metavar="CHAPTER", help="Write a problem sheet for a chapter, or for all.")
+        str | None,
+        typer.Option(
+            metavar="CHAPTER", help="Write a problem sheet for a chapter, or for all.", callback=checked(of_chapter)
+        ),
     ] = None,
     solutions: Annotated[
         bool, typer.Option("--solutions", help="Write the sheet with solutions, for teachers.")
@@ -40,7 +43,11 @@ def check(
     out: Annotated[Path | None, typer.Option(help="File for the problem sheet: .py or .ipynb.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the marks of a folder to this table (.csv).")] = None,
     chapter: Annotated[
-        str | None, typer.Option(help="Mark the exercises of a chapter, or all; by default, those defined in the file.")
+        str | None,
+        typer.Option(
+            help="Mark the exercises of a chapter, or all; by default, those defined in the file.",
+            callback=checked(of_chapter),
+        ),
     ] = None,
     seconds: Annotated[float, typer.Option(min=0.1, help="Time limit for each function.")] = Limits().seconds,
 ) -> None:

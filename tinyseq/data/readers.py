@@ -131,7 +131,7 @@ class Reader(Generic[Items]):
             ValueError: if the encoding is unknown, or the value of an option is invalid.
             TypeError: if the format has no such option, or the path is neither a string nor a path.
         """
-        _check_encoding(encoding)
+        check_encoding(encoding)
         as_path("path", path)
         source = os.fspath(path)
         if "\n" in source or "\r" in source:
@@ -153,7 +153,7 @@ class Reader(Generic[Items]):
             >>> plain_text.of_bytes("café".encode("cp1252"), encoding="cp1252")
             'café'
         """
-        _check_encoding(encoding)
+        check_encoding(encoding)
         return self.parse(self._decode(content, source, encoding), source, **options)
 
     def stream(self, path: str | os.PathLike[str], *, encoding: str = "utf-8", **options: str) -> Iterator[Any]:
@@ -181,7 +181,7 @@ class Reader(Generic[Items]):
             [('the', 'DT'), ('cat', 'NN')]
             [('a', 'DT'), ('dog', 'NN')]
         """
-        _check_encoding(encoding)
+        check_encoding(encoding)
         as_path("path", path)
         self._check_options(options)
         return self._streamed(path, encoding, options)
@@ -327,7 +327,7 @@ def _is_marked_otherwise(path: str | os.PathLike[str], encoding: str) -> bool:
         return file.read(3) == codecs.BOM_UTF8 and not codecs.lookup(encoding).name.startswith("utf")
 
 
-def _check_encoding(encoding: object) -> None:
+def check_encoding(encoding: object) -> None:
     """Raise an error for an unknown encoding, before a file is opened."""
     if not isinstance(encoding, str):
         raise TypeError(f"encoding must be a name, such as 'utf-8' or 'cp1252', got {encoding!r}")

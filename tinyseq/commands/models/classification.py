@@ -9,11 +9,11 @@ import typer
 
 import tinyseq as ts
 from tinyseq.classify import Classifier, NaiveBayes, RNNClassifier
+from tinyseq.classify.classifier import checked_units
 from tinyseq.classify.network import POOLINGS
 from tinyseq.commands import common
 from tinyseq.commands.models.runs import Options, Run
 from tinyseq.data import labelled, plain_text, table
-from tinyseq.nn.checks import check_device
 
 app = typer.Typer(no_args_is_help=True, help="Text classifiers: train, predict, eval.")
 
@@ -43,14 +43,23 @@ OPTIONS = {
 def classify_train(
     files: Files,
     out: common.Out,
-    model: Annotated[str, typer.Option(help="bayes (naive Bayes) or rnn (a recurrent network).")] = "bayes",
-    units: Annotated[str, typer.Option(help="Split texts into words or chars.")] = "words",
+    model: Annotated[
+        str, typer.Option(help="bayes (naive Bayes) or rnn (a recurrent network).", callback=common.one_of(OPTIONS))
+    ] = "bayes",
+    units: Annotated[
+        str, typer.Option(help="Split texts into words or chars.", callback=common.checked(checked_units))
+    ] = "words",
     alpha: Annotated[
         float | None, typer.Option(help="Smoothing: what naive Bayes adds to each count.", show_default="1")
     ] = None,
     cell: common.Cell = None,
     pooling: Annotated[
-        str | None, typer.Option(help=f"How a network pools its states: {', '.join(POOLINGS)}.", show_default="mean")
+        str | None,
+        typer.Option(
+            help=f"How a network pools its states: {', '.join(POOLINGS)}.",
+            show_default="mean",
+            callback=common.one_of(POOLINGS),
+        ),
     ] = None,
     skip: Annotated[bool | None, typer.Option("--skip", help="Pool the word vectors as well as the states.")] = None,
     epochs: Annotated[
@@ -77,7 +86,6 @@ def classify_train(
     common.check_outputs(out, checkpoint, log, inputs=paths)
     run = Run(out, checkpoint, paths) if model == "rnn" else None
     callbacks = common.log_to(log, paths)
-    check_device(device)
     texts, labels = _labelled(paths, encoding, label_column, text_column, separator)
     ts.manual_seed(seed)
     said: dict[str, Any] = {"model": model}

@@ -17,8 +17,8 @@ from tinyseq.data import plain_text
 from tinyseq.lm import RNNLM, LanguageModel, NgramLM, WindowLM, word_vocabulary
 from tinyseq.lm.model import first_impossible
 from tinyseq.lm.networks.neural import NeuralLM
+from tinyseq.lm.sampling import Choice
 from tinyseq.lm.words import sentences_of, words_of
-from tinyseq.nn.checks import check_device
 
 app = typer.Typer(no_args_is_help=True, help="Language models of characters or words: train, sample, eval.")
 
@@ -40,7 +40,10 @@ def lm_train(
     out: common.Out,
     model: Annotated[
         str,
-        typer.Option(help="rnn (a recurrent network), window (a network with a fixed window) or ngram (counts)."),
+        typer.Option(
+            help="rnn (a recurrent network), window (a network with a fixed window) or ngram (counts).",
+            callback=common.one_of(OPTIONS),
+        ),
     ] = "rnn",
     words: Annotated[
         bool, typer.Option("--words", help="Model words, not characters; each line is a sentence.")
@@ -85,7 +88,6 @@ def lm_train(
     common.check_outputs(out, checkpoint, log, inputs=paths)
     run = None if model == "ngram" else Run(out, checkpoint, paths)
     callbacks = common.log_to(log, paths)
-    check_device(device)
     text = Texts.of(paths, encoding, words)
     ts.manual_seed(seed)
     if run is None:
@@ -129,11 +131,20 @@ def lm_sample(
     length: Annotated[int, typer.Option(min=1, help="Characters or words to sample.")] = 300,
     prompt: Annotated[str, typer.Option(help="Text to continue.")] = "",
     temperature: Annotated[
-        float, typer.Option(min=0, help="Below 1: more conservative; 0: always the most probable symbol.")
+        float,
+        typer.Option(
+            min=0,
+            help="Below 1: more conservative; 0: always the most probable symbol.",
+            callback=common.checked(lambda temperature: Choice.checked(temperature, None, None)),
+        ),
     ] = 1.0,
     top_k: Annotated[int | None, typer.Option(min=1, help="Draw only from the K most probable symbols.")] = None,
     top_p: Annotated[
-        float | None, typer.Option(help="Draw only from the most probable symbols with this total probability.")
+        float | None,
+        typer.Option(
+            help="Draw only from the most probable symbols with this total probability.",
+            callback=common.checked(lambda top_p: Choice.checked(1.0, None, top_p)),
+        ),
     ] = None,
     seed: common.Seed = 0,
     device: common.Device = "cpu",
@@ -205,10 +216,9 @@ def _model(path: Path, device: str) -> LanguageModel:
     """The language model in a file, of any kind, on a device.
 
     Raises:
-        ValueError: an unknown device, or a GPU for a model without a network.
+        ValueError: a GPU for a model without a network.
         RuntimeError: there is no GPU.
     """
-    check_device(device)
     model: LanguageModel = common.loaded(path, LanguageModel, "a language model, as `tinyseq lm train` writes")
     if isinstance(model, NeuralLM):
         return model.to(device)

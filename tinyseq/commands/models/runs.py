@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tinyseq.commands.common import check_cell, console
+from tinyseq.commands.common import console
 from tinyseq.io import check_model_output
 from tinyseq.train import NonFiniteLoss, Report, progress
 from tinyseq.train.nonfinite import DIVERGED
@@ -21,19 +21,15 @@ class Options:
         kind: the chosen kind.
 
     Raises:
-        ValueError: there is no such kind, one of the given options does not apply to it, or there is no such cell.
+        ValueError: one of the given options does not apply to this kind.
     """
 
     def __init__(self, given: Mapping[str, Any], kinds: Mapping[str, Sequence[str]], option: str, kind: str) -> None:
-        if kind not in kinds:
-            raise ValueError(f"{option} must be one of {', '.join(kinds)}, got {kind!r}")
         self._given = {name: given[name] for names in kinds.values() for name in names if given[name] is not None}
         for name in self._given:
             if name not in kinds[kind]:
                 having = " or ".join(f"{option} {other}" for other in kinds if name in kinds[other])
                 raise ValueError(f"--{name.replace('_', '-')} is for {having}; leave it out with {option} {kind}")
-        if "cell" in self._given:
-            check_cell(self._given["cell"])
 
     def get(self, name: str, default: Any) -> Any:
         """The value of an option."""

@@ -20,6 +20,7 @@ from tinyseq.tagging import Accuracy, Analysis, HMMTagger, RNNTagger, Tagger
 
 app = typer.Typer(no_args_is_help=True, help="Taggers: train, tag, eval.")
 PHRASES = "np"  # in --tags: noun phrases, derived from the dependencies
+SCHEMES = ("bio", "bioes", "iob1")
 
 
 def formats() -> dict[str, Callable[..., Any]]:
@@ -31,12 +32,29 @@ def _readers() -> dict[str, tuple[Reader[Any], Mapping[str, str]]]:
     return {name: (reader, options) for reader in READERS for name, options in reader.formats.items()}
 
 
-Format = Annotated[str, typer.Option("--format", help=f"Format of the file: {', '.join(formats())}.")]
+def check_format(name: str) -> None:
+    """Raise a ValueError for a format that no reader has."""
+    if name not in formats():
+        raise ValueError(f"format must be one of {', '.join(formats())}, got {name!r}")
+
+
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format", help=f"Format of the file: {', '.join(formats())}.", callback=common.checked(check_format)
+    ),
+]
 Files = Annotated[list[str], common.files_argument("Labelled sentences", "*.conllu")]
 COLUMN = "upos or xpos, the column of tags in CoNLL-U"
-Tags = Annotated[str | None, typer.Option(help=f"{COLUMN}.", show_default="upos")]
+Tags = Annotated[str | None, typer.Option(help=f"{COLUMN}.", show_default="upos", callback=common.one_of(TAGS))]
 Labels = Annotated[
-    str | None, typer.Option("--tags", help=f"{COLUMN}; or {PHRASES}, the noun phrases in BIO.", show_default="upos")
+    str | None,
+    typer.Option(
+        "--tags",
+        help=f"{COLUMN}; or {PHRASES}, the noun phrases in BIO.",
+        show_default="upos",
+        callback=common.one_of((*TAGS, PHRASES)),
+    ),
 ]
 ModelFile = Annotated[Path, common.model_argument("tag")]
 TRAINING = (
@@ -51,7 +69,11 @@ def tag_train(
     files: Files,
     out: common.Out,
     model: Annotated[
-        str, typer.Option(help="hmm (counts, in seconds), rnn (a network) or crf (a network with a CRF).")
+        str,
+        typer.Option(
+            help="hmm (counts, in seconds), rnn (a network) or crf (a network with a CRF).",
+            callback=common.one_of(OPTIONS),
+        ),
     ] = "hmm",
     tags: Labels = None,
     n: Annotated[
@@ -69,9 +91,16 @@ def tag_train(
     dropout: Annotated[
         float | None, typer.Option(min=0, max=0.95, help="Dropout of states.", show_default="0.33")
     ] = None,
-    rules: Annotated[str | None, typer.Option(help="Chunking scheme that tags must obey: bio, bioes or iob1.")] = None,
+    rules: Annotated[
+        str | None,
+        typer.Option(help="Chunking scheme that tags must obey: bio, bioes or iob1.", callback=common.one_of(SCHEMES)),
+    ] = None,
     dev: Annotated[
-        list[str] | None, typer.Option(help="Held-out sentences; the weights that do best on them are kept.")
+        list[str] | None,
+        typer.Option(
+            help="Held-out sentences; the weights that do best on them are kept.",
+            callback=common.checked(common.check_files),
+        ),
     ] = None,
     patience: Annotated[
         int | None, typer.Option(min=1, help="Stop after this many epochs without improvement.")
@@ -136,7 +165,12 @@ def tag_tag(
     sentence: Annotated[
         str | None, typer.Argument(help="The words, separated by spaces; or - to read CoNLL-U from standard input.")
     ] = None,
-    file: Annotated[list[str] | None, typer.Option(help="CoNLL-U files, patterns, or - for standard input.")] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="CoNLL-U files, patterns, or - for standard input.", callback=common.checked(common.check_files)
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The CoNLL-U file to write.", show_default="standard output")] = None,
     tags: Tags = None,
     device: common.Device = "cpu",
@@ -178,9 +212,13 @@ def tag_eval(
         bool, typer.Option("--errors", help="Show confused tags and the words most often wrong.")
     ] = False,
     chunks: Annotated[
-        str | None, typer.Option(help="Also evaluate chunks; the scheme of their tags: bio, bioes or iob1.")
+        str | None,
+        typer.Option(
+            help="Also evaluate chunks; the scheme of their tags: bio, bioes or iob1.",
+            callback=common.one_of(SCHEMES),
+        ),
     ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the confusion matrix: .png, .svg or .pdf.")] = None,
+    plot: common.Figure = None,
     format: Format = "conllu",
     encoding: common.Encoding = "utf-8",
     device: common.Device = "cpu",
@@ -189,7 +227,7 @@ def tag_eval(
     """Print a tagger's accuracy on all, known and unknown words, and its most common mistakes."""
     paths = common.matching(files)
     if plot is not None:
-        common.check_figure(plot, "--plot", inputs=[model, *paths])
+        check_output(plot, "--plot", inputs=[model, *paths])
     scheme: Any = chunks
     found = _model(model, device).analyse(_sentences(paths, format, encoding, tags), scheme=scheme)
     if plot is not None:
@@ -232,15 +270,10 @@ def _network(model: str, options: Options) -> RNNTagger:
 
 
 def _sentences(paths: list[Path], format: str, encoding: str, tags: str | None) -> list[Sentence]:
-    readers = _readers()
-    if format not in readers:
-        raise ValueError(f"--format must be one of {', '.join(readers)}, got {format!r}")
-    reader, options = readers[format]
+    reader, options = _readers()[format]
     if tags is not None:
         if format != "conllu":
             raise ValueError(f"--tags chooses a column of CoNLL-U; leave it out with --format {format}")
-        if tags not in (*TAGS, PHRASES):
-            raise ValueError(f"--tags must be {', '.join(TAGS)} or {PHRASES}, got {tags!r}")
         reader, options = (conllu_sentences, {}) if tags == PHRASES else (reader, {**options, "tags": tags})
     found: list[Any] = []
     for path in paths:

@@ -83,7 +83,7 @@ def defaults(
         if flag is not None and not isinstance(flag, bool):
             raise ValueError(f"{name} must be True or False, got {flag!r}")
     given: dict[str, Any] = {"theme": theme, "values": values, "gradients": gradients, "legend": legend}
-    given |= {"font_size": _font_size(font_size), "size": _size(size)}
+    given |= {"font_size": checked_font_size(font_size), "size": checked_size(size)}
     chosen = current()._replace(**{name: value for name, value in given.items() if value is not None})
     with using(chosen):
         yield chosen
@@ -121,7 +121,8 @@ def fitted(extent: tuple[float, float]) -> float:
     return 1.0 if size is None else min(72 * inches / points for inches, points in zip(size, extent, strict=True))
 
 
-def _font_size(size: Any) -> float | None:
+def checked_font_size(size: Any) -> float | None:
+    """A font size in points; a ValueError says what else was given."""
     if size is None:
         return None
     if isinstance(size, Real) and SIZES[0] <= float(size) <= SIZES[1]:
@@ -129,7 +130,8 @@ def _font_size(size: Any) -> float | None:
     raise ValueError(f"font_size must be a number of points from {SIZES[0]:g} to {SIZES[1]:g}, got {size!r}")
 
 
-def _size(size: Any) -> tuple[float, float] | None:
+def checked_size(size: Any) -> tuple[float, float] | None:
+    """A largest width and height in inches; a ValueError says what else was given."""
     if size is None:
         return None
     if isinstance(size, tuple | list) and len(size) == 2:
