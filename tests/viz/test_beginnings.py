@@ -1,9 +1,11 @@
 """States that are computed before the first step, and modules of one name."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from geometry import faults
-from zoo import weight
+from zoo import data, weight
 
 import tinyseq as ts
 from tinyseq.structure.record import record
@@ -141,3 +143,28 @@ def test_parts_of_a_parameter_that_are_joined_are_all_named():
     labels = SheetLabels(content)
     told = {labels.lines(box)[0].text for box in content.boxes}
     assert {"W [E[0]; E[2]]", "W [E[1]; E[3]]"} <= told
+
+
+@pytest.mark.parametrize("reads", [False, True], ids=["alone", "with inputs"])
+@pytest.mark.parametrize(("steps", "cut"), [(steps, cut) for steps in (3, 4, 5) for cut in range(1, steps)])
+def test_a_folded_loop_that_is_detached_beside_another_one_takes_a_state(steps, cut, reads):
+    """Whichever step is shown: it may be the first, or the only one, that the graph holds of the detached loop."""
+    for backward, together, all_read in product([False, True], repeat=3):
+        w, v, u = weight(3, 3, name="W"), weight(3, 3, name="V"), weight(3, 2, name="U")
+        x, a, b, losses = data(steps, 2), ts.zeros(3), ts.zeros(3), []
+        order = [*range(steps)]
+        for t in order:
+            with ts.step(t):
+                a = ts.tanh(w @ a + u @ x[t]) if reads else ts.tanh(w @ a)
+                if together:
+                    b = ts.tanh(v @ (b.detach() if t == cut else b))
+                    losses += [ts.sum(b * b)] * all_read
+        for t in () if together else order[::-1] if backward else order:
+            with ts.step(t):
+                b = ts.tanh(v @ (b.detach() if t == cut else b))
+                losses += [ts.sum(b * b)] * all_read
+        content = sheet(record(sum(losses, ts.sum(a) + ts.sum(b))), fold=True)
+        assert sum(box.kind == "input" for box in content.boxes) == reads
+        products = {box for box in content.boxes if box.column and any(a.weights for a in box.arguments)}
+        taken = {arrow.head for arrow in content.arrows if arrow.delay or arrow.tail.kind == "initial"}
+        assert len(products & taken) == 2

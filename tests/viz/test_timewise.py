@@ -115,3 +115,14 @@ def test_a_single_step_has_its_input_in_its_column_and_an_axis_of_one_layer_is_n
     outside = [v.id for v in found.vertices if v.op in ("stack", "unbind") and v.scope == (kind.__name__,)]
     assert len(outside) == (3 if kind is ts.nn.LSTM else 2)
     assert not {*outside} & tracks(found.vertices, found.users).keys()
+
+
+def test_an_op_within_a_step_belongs_to_that_step_also_if_it_keeps_the_axis_of_a_sequence():
+    """As in attention, where each step adds its state to the keys of all steps."""
+    keys = ts.stack(loop_over(ts.tensor(np.ones((3, 2)), requires_grad=True), 3))
+    with ts.step(0):
+        scores = ts.tanh(keys + ts.ones(2))
+    found = record(ts.sum(scores))
+    tracked = tracks(found.vertices, found.users)
+    assert {found.vertices[i].op for i in tracked} >= {"stack"}
+    assert not [vertex.op for vertex in found.vertices if vertex.step is not None and vertex.id in tracked]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import NamedTuple
 
+from tinyseq.structure.paths import grouped
 from tinyseq.structure.record import Shape, Vertex
 from tinyseq.structure.timewise import tracks
 
@@ -68,17 +69,24 @@ class Timeline:
 
     @cached_property
     def single_steps(self) -> list[list[Vertex]]:
-        """The ops of each loop of a phase that has only one step: no other step shows what they take and hand on."""
-        if all(len(steps) > 1 for steps in self.steps):
-            return []
-        steps: dict[int, int | None] = {}
-        several = {loop for v, loop in self.loop_of.items() if steps.setdefault(loop, s := self.vertices[v].step) != s}
-        alone = {loop for loop in steps.keys() - several if len(self.steps[self.loops[loop].phase]) == 1}
-        members: dict[int, list[Vertex]] = {loop: [] for loop in steps if loop in alone}
-        for vertex, loop in self.loop_of.items() if members else ():
-            if loop in members:
-                members[loop].append(self.vertices[vertex])
-        return [*members.values()]
+        """The ops of each loop of one step, if no other step of its phase reads what it reads outside of the loops: so
+        no other step shows what they take and hand on."""
+        loops = grouped((loop, self.vertices[vertex]) for vertex, loop in self.loop_of.items())
+        single = {loop: ops for loop, ops in loops.items() if len({op.step for op in ops}) == 1}
+        read = defaultdict[tuple[int, int], set[int | None]](set)
+        for loop, ops in loops.items() if single else ():
+            for op in ops:
+                for source in self._read_outside(op):
+                    read[self.loops[loop].phase, source].add(op.step)
+
+        def alone(loop: int, ops: list[Vertex]) -> bool:
+            phase, sources = self.loops[loop].phase, [source for op in ops for source in self._read_outside(op)]
+            return len(self.steps[phase]) == 1 or (bool(sources) and all(len(read[phase, s]) == 1 for s in sources))
+
+        return [ops for loop, ops in single.items() if alone(loop, ops)]
+
+    def _read_outside(self, op: Vertex) -> list[int]:
+        return [source for source in op.made_of if self.vertices[source].step is None]
 
     def steps_of(self, vertex: int) -> tuple[int | None, ...]:
         """The steps of a vertex; None for one outside the loops."""

@@ -42,7 +42,7 @@ def sheet(record: Record, wanted: Wanted | None = None, each: int | None = None,
             Values(Grouping(record, timeline, parameters=parameters)), [*shown], "folded" if fold else "unrolled"
         )
         content.repeats = counts(timeline, hidden) if fold else {}
-        _Maker(content, hidden).make()
+        _Maker(content, hidden)
         return content
 
     content = made()
@@ -85,10 +85,6 @@ class _Maker:
         self.sheet, self.grouping, self.timeline, self.hidden = content, content.grouping, content.timeline, hidden
         self.vertices, self.slots = content.record.vertices, content.grouping.slots
         self.at: dict[Use, Box] = {}
-
-    def make(self) -> None:
-        """Make all boxes and arrows, and name the states."""
-        content = self.sheet
         self.shown_over_time = grouped((column.phase, column) for column in content.columns)
         self._make_boxes()
         self._make_parameters()
@@ -123,6 +119,8 @@ class _Maker:
         name = f"v{vertex.id}" + ("" if step is None else f"_t{step}")
         kind: Kind = "input" if vertex.is_leaf else "result" if last else "op"
         ids, arguments = tuple(member.id for member in members), self._arguments(members, step)
+        if self.sheet.folded:
+            arguments = self._as_handed_on(vertex, arguments)
         box = self.at[vertex.id, step] = Box(name, kind, zone, self.slots[vertex.id], ids, column, arguments)
         self.sheet.boxes.append(box)
 
@@ -134,6 +132,26 @@ class _Maker:
     def _arguments(self, members: list[Vertex], step: int | None) -> tuple[Argument, ...]:
         """The arguments of ops that are drawn together, except for each other's results."""
         return tuple(self._argument(member, position, step) for member, position in arguments_of(members))
+
+    def _as_handed_on(self, vertex: Vertex, arguments: tuple[Argument, ...]) -> tuple[Argument, ...]:
+        """The arguments of an op of a folded loop. Where a loop begins at the step shown, which is typical of the loops
+        beside it, the states that its next step takes are put in the place of what it begins with."""
+        loop_of = self.timeline.loop_of
+        loop = loop_of.get(vertex.id)
+        first, *others = sorted(v for v in self.grouping.alike[self.slots[vertex.id]] if loop_of.get(v) == loop)
+        if loop is None or first != vertex.id or not others:
+            return arguments
+        following = self.vertices[others[0]]
+        later = self._arguments(self.grouping.members(following), following.step)
+        ahead = (following.step or 0) - (vertex.step or 0)
+
+        def taken(mine: Argument, next_one: Argument) -> Argument:
+            handed_on = all(loop_of.get(v) == loop and step != following.step for v, _, step, *_ in next_one.ends)
+            if mine.ends or mine.weights or not handed_on:
+                return mine
+            return mine._replace(ends=tuple(end._replace(step=(end.step or 0) - ahead) for end in next_one.ends))
+
+        return tuple(map(taken, arguments, later)) if len(later) == len(arguments) else arguments
 
     def _argument(self, vertex: Vertex, position: int, step: int | None) -> Argument:
         parent = vertex.parents[position]
