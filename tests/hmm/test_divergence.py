@@ -130,6 +130,31 @@ def test_draws_estimate_what_enumeration_of_all_observations_gives(n, other):
         sampled_divergence(p, q, 4, samples=1)
 
 
+@pytest.mark.parametrize("stops", [(True, True), (True, False), (False, True)])
+def test_with_ends_a_length_is_a_condition_of_both_distributions(stops):
+    """How likely a sequence of this length is depends on where it ends, which says nothing about the divergence."""
+    rng, ends = np.random.default_rng(5), [np.array([0.9, 0.05]), np.array([0.1, 0.6])]
+    models = [random_model(rng, 2, 2) for _ in range(2)]
+    for i, stop in enumerate(stops):
+        if stop:
+            parts = models[i].initial, models[i].transition * (1 - ends[i])[:, None], models[i].emission
+            models[i] = HMM(*parts, end=ends[i])
+    data = [list(x) for x in product(range(2), repeat=3)]
+    logs = [model.log_likelihood(data) for model in models]
+    wanted = by_hand(*(values - np.logaddexp.reduce(values) for values in logs))
+    found = sampled_divergence(*models, 3, samples=3000, rng=0)
+    assert abs(found.kl - wanted[0]) < 4 * found.kl_error
+    assert abs(found.cross_entropy - wanted[1]) < 4 * found.cross_entropy_error
+
+
+def test_a_length_that_no_sequence_has_is_refused():
+    once = HMM([1.0], [[0.0]], [[0.5, 0.5]], end=[1.0])
+    with pytest.raises(ValueError, match="no sequence of p has length=2"):
+        sampled_divergence(once, once, 2)
+    twice = HMM([1.0], [[1.0]], [[0.5, 0.5]])
+    assert sampled_divergence(twice, once, 2, samples=2, rng=0).kl == INF
+
+
 def test_densities_and_ends():
     p = HMM([1.0], [[0.5]], Gaussian([0.0], [1.0]), end=[0.5])
     q = HMM([1.0], [[0.5]], Gaussian([1.0], [1.0]), end=[0.5])

@@ -15,6 +15,7 @@ from tinyseq.backend import Array
 from tinyseq.hmm.inference.chain import chain
 from tinyseq.hmm.inference.passes import dispatch
 from tinyseq.hmm.inference.semirings import Expectation
+from tinyseq.hmm.model.labels import Items
 from tinyseq.hmm.model.parameters import Model, Parameters, parameters_of
 from tinyseq.hmm.model.probabilities import exact, plain
 from tinyseq.hmm.model.stationary import stationary
@@ -146,7 +147,8 @@ def sampled_divergence(
 
     Args:
         p, q: models that read the same observations; their states need not match. Sequences are drawn from ``p``.
-        length: the length of the sequences; None to draw until ``p`` stops, which requires ``end``.
+        length: the length of the sequences, which the two distributions are then conditioned on; None to draw until
+            ``p`` stops, which requires ``end``.
         samples: the number of sequences, at least 2.
         rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
 
@@ -155,7 +157,7 @@ def sampled_divergence(
         it is inf if ``q`` cannot produce a sequence that was drawn.
 
     Raises:
-        ValueError: as for `HMM.sample`, and for fewer than 2 samples.
+        ValueError: as for `HMM.sample`; for fewer than 2 samples; or if no sequence of ``p`` has this length.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -168,14 +170,35 @@ def sampled_divergence(
     for name, model in (("p", p), ("q", q)):
         parameters_of(name, model)
     samples, rng = whole("samples", samples, 2), as_generator(rng)
-    drawn = [sample(p, length, rng).observations for _ in range(samples)]
-    log_p, log_q = (np.asarray(plain(log_likelihood(model, drawn))) for model in (p, q))
+    if length is None or p.parameters.end is None:
+        drawn = [sample(p, length, rng).observations for _ in range(samples)]
+    else:
+        drawn = _of_length(p, length, samples, rng)
+    log_p, log_q = (_log_given_length(model, drawn, length) for model in (p, q))
     means, errors = [], []
     for values in (log_p - log_q, -log_q):
         finite = bool(np.isfinite(values).all())
         means.append(float(values.mean()) if finite else float("inf"))
         errors.append(float(values.std(ddof=1) / np.sqrt(samples)) if finite else float("inf"))
     return SampledDivergence(means[0], means[1], errors[0], errors[1], samples)
+
+
+def _of_length(p: Model, length: int, samples: int, rng: np.random.Generator) -> list[Items]:
+    """Observations drawn from a model with an end, given their number: where a path can stop, it does so then."""
+    unseen = Observations(p.parameters, [[None] * whole("length", length, 0)])
+    if not np.isfinite(dispatch.log_likelihood(unseen.arcs, unseen.scores, unseen.batch)).all():
+        raise ValueError(f"no sequence of p has length={length}")
+    paths = dispatch.posterior_paths(unseen.arcs, unseen.scores, unseen.batch, samples, rng)
+    return [p.parameters.emissions.sample(path, rng) for path in paths]
+
+
+def _log_given_length(model: Model, x: Many, length: int | None) -> NDArray[Any]:
+    """log P(x), or if the length is not random log P(x | its length)."""
+    found = np.asarray(plain(log_likelihood(model, x)))
+    if length is None or model.parameters.end is None:
+        return found
+    whole_length = float(plain(log_likelihood(model, [[None] * length]))[0])
+    return found - whole_length if whole_length > -np.inf else found
 
 
 def _check_states(one: Parameters, other: Parameters) -> None:

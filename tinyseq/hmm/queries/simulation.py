@@ -20,7 +20,8 @@ def sample(hmm: Model, length: int | None = None, rng: Rng = None) -> Drawn:
     """Draw a sequence from the model.
 
     Args:
-        length: how many steps; None to go on until the model stops, which requires ``end``.
+        length: how many steps; the model then goes on after each, as though it had no ``end``. None to go on until it
+            stops, which requires ``end``.
         rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
 
     Returns:
