@@ -168,6 +168,9 @@ class Plateau:
     A value is an improvement if it beats the best one by the fraction ``threshold`` of it. After more than ``patience``
     values in a row without improvement, the rate is multiplied by ``factor``.
 
+    The fraction of a negative number is negative. So, as in PyTorch, a log-likelihood that stays the same counts as an
+    improvement every time: give ``threshold=0``, where any better value counts and no other.
+
     Args:
         lr: the initial rate.
         mode: whether lower (``"min"``) or higher (``"max"``) values are better.
