@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyseq as ts
+from tinyseq.compiler.recording.outcomes import Outcomes
 from tinyseq.compiler.recording.trace import Trace
 from tinyseq.compiler.steps import kind_of
 from tinyseq.testing.battery import op_trial
@@ -29,7 +30,7 @@ def test_shapes_types_layouts_and_views_are_recorded_as_they_are(op, data):
     subject = op_trial(op, data.draw(calls_of(op))).subject
     real = subject.real if op.vjp else ()
     tensors = [ts.Tensor(array.copy()).requires_grad_(i in real) for i, array in enumerate(subject.arrays)]
-    recorder = Trace(subject.fn, tuple(tensors), {}).recorder
+    recorder = Trace(subject.fn, tuple(tensors), {}, Outcomes()).recorder
     for step in recorder.program.steps:
         value, recorded = recorder.computed(step.out), recorder.program.values[step.out]
         assert (tuple(map(kind_of, value)) if isinstance(value, list) else kind_of(value)) == recorded

@@ -1,6 +1,7 @@
 """Compiled training steps: layers, losses, optimisers, dropout, data of other values, and what is refused."""
 
 import copy
+import functools
 import gc
 
 import numpy as np
@@ -595,3 +596,151 @@ def test_a_method_compiled_in_its_class_is_refused_with_the_cure():
     for model in (first, second):
         fast = ts.compile(model.forward)
         assert fast(ts.tensor([2.0])).tolist() == [2 * model.factor.item()]
+
+
+CAUGHT = {
+    "a shape": lambda x: ts.ones(3, 2) @ x,
+    "a place": lambda x: x[7],
+    "a setting": lambda x: ts.log(x, colour=3),
+    "a number": lambda x: x * (1 / 0),
+}
+
+
+@pytest.mark.parametrize("executor", ["numpy", "numba"])
+@pytest.mark.parametrize("name", CAUGHT)
+@pytest.mark.parametrize("before", [False, True])
+def test_a_function_may_catch_the_error_of_an_op_that_fails_each_time(name, before, executor):
+    def function(x):
+        x = x * leaf.sum() if before else x
+        try:
+            return CAUGHT[name](x)
+        except (ValueError, IndexError, TypeError, ZeroDivisionError):
+            return x[0] * 2.0
+
+    if executor == "numba":
+        pytest.importorskip("numba")
+    fast = ts.compile(function, executor=executor)
+    for values in ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]):
+        assert fast(ts.tensor(values)).tolist() == function(ts.tensor(values)).tolist()
+
+
+@pytest.mark.parametrize("errors", [Exception, RuntimeError, BaseException])
+@pytest.mark.parametrize("name", ["item", "float", "if", "numpy", "update", "assignment", "other draws"])
+def test_an_error_of_a_recording_is_raised_though_the_function_catches_it(name, errors):
+    function, message = REFUSED[name]
+
+    def catching(x):
+        try:
+            return function(x)
+        except errors:
+            return x.sum()
+
+    with pytest.raises(RecordingError, match=message):
+        ts.compile(catching)(ts.ones(2))
+
+
+def test_an_error_for_some_values_only_is_not_to_be_caught():
+    def function(x, places):
+        try:
+            return x[places]
+        except IndexError:
+            return x[0]
+
+    fast = ts.compile(function)
+    with pytest.raises(RecordingError, match=r"tolist.* let it check the arguments instead"):
+        fast(ts.ones(3), np.array([7]))
+    assert fast(ts.ones(3), np.array([1])).tolist() == [1.0]
+
+
+class Caching(ts.nn.Module):
+    """What its first call finds out, it keeps."""
+
+    def __init__(self):
+        self.weight, self.scale, self.table = ts.nn.Parameter([1.0, 2.0]), 3.0, {}
+
+    @functools.cached_property
+    def twice(self):
+        return 2 * self.scale
+
+    @functools.singledispatchmethod
+    def doubled(self, part):
+        return part * 2.0
+
+    @doubled.register
+    def _(self, part: float):
+        return part * 4.0
+
+    def forward(self, x):
+        length = self.table.setdefault(x.shape, float(len(x)))
+        return (x * self.weight * self.twice * length * doubled(1.0)).sum() + self.doubled(1.0) * self.doubled(x).sum()
+
+
+@functools.singledispatch
+def doubled(part):
+    return part * 2.0
+
+
+@doubled.register
+def _(part: float):
+    return part * 8.0
+
+
+@pytest.mark.parametrize("executor", ["numpy", "numba"])
+def test_caches_that_the_first_call_fills(executor):
+    if executor == "numba":
+        pytest.importorskip("numba")
+    model, other = Caching(), Caching()
+    fast, x = ts.compile(model, executor=executor), ts.tensor([1.0, -2.0])
+    for _ in range(2):
+        assert fast(x).item() == other(x).item()
+    assert sum(map(len, fast._replays.values())) == 1
+    model.scale = 5.0  # the cache keeps its value, as it does without a compiler
+    assert fast(x).item() == other(x).item()
+    model.twice = 1.0
+    other.twice = 1.0
+    assert fast(x).item() == other(x).item()
+
+
+def test_a_cache_of_tensors_is_to_be_filled_before():
+    class Masked(ts.nn.Module):
+        @functools.cached_property
+        def mask(self):
+            return ts.tensor([0.0, 1.0])
+
+        def forward(self, x):
+            return x * self.mask
+
+    model = Masked()
+    with pytest.raises(RecordingError, match=r"delete it, and call the function itself once before"):
+        ts.compile(model)(ts.ones(2))
+    del model.mask
+    model(ts.ones(2))
+    assert ts.compile(model)(ts.ones(2)).tolist() == [0.0, 1.0]
+
+
+def test_what_changes_at_each_call_is_refused_though_two_calls_undo_it():
+    state = {"phase": 0}
+
+    def function(x):
+        state["phase"] = 1 - state["phase"]
+        return x * 2.0
+
+    with pytest.raises(RecordingError, match="changes something outside"):
+        ts.compile(function)(ts.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("optimizer", "computes the loss"),
+        ("loss", "computes the loss"),
+        ("metrics", "computes the loss"),
+        ("mode", "use executor="),
+        ("backend", "use executor="),
+        ("fullgraph", "leave it out"),
+        ("dynamic", "leave it out"),
+    ],
+)
+def test_settings_of_other_compilers_have_a_cure(name, cure):
+    with pytest.raises(TypeError, match=cure):
+        ts.compile(lambda x: x, **{name: None})

@@ -15,16 +15,19 @@ from tinyseq.backend import Array, library_of, to_numpy
 from tinyseq.compiler.executors import Changed, check_executor
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.recording.active import ACTIVE, RecordingError
+from tinyseq.compiler.recording.outcomes import Outcomes
 from tinyseq.compiler.recording.surroundings import PLAIN, Surroundings, Wrapper
 from tinyseq.compiler.recording.trace import Trace
 from tinyseq.compiler.replay import Replay
 from tinyseq.compiler.steps import about, key
 from tinyseq.memory import give_back
+from tinyseq.torch_names.settings import explained
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
+@explained
 def compile(function: Callable[P, R], limit: int = 16, *, executor: str | None = None) -> "Compiled[P, R]":
     """Compile a function or a module: its calls are recorded once, forward and backward, and then replayed.
 
@@ -195,22 +198,29 @@ class Compiled(Wrapper, Generic[P, R]):
     def __reduce__(self) -> Any:
         return Compiled, (self.function, self.limit, self.executor)  # a copy makes its own recordings
 
-    def _record(self, args: Any, settings: Any, given: list[Any]) -> "Replay":
+    def _record(self, args: Any, settings: Any, given: list[Any], again: bool = False) -> "Replay":
         around = Surroundings(self.function)
         try:
-            first = Trace(self.function, args, settings)
-            second = Trace(self.function, args, settings, first)
+            first = Trace(self.function, args, settings, Outcomes())
+            changed = not around.unchanged()
+            second = Trace(self.function, args, settings, first.recorder.outcomes)
         except Exception as error:
             if getattr(error, "perhaps_on_the_way_to_another", True) or error.__context__ is not None:
                 self.function(*args, **settings)  # the function's own error says what is wrong with the arguments
+                if isinstance(error, RecordingError):
+                    raise RecordingError(
+                        f"{error}. If the function catches an error of this line, let it check the arguments instead"
+                    ) from error
             raise
         if around.imported():  # in this first call: what is read of these modules is watched in another
-            return self._record(args, settings, given)
+            return self._record(args, settings, given, again)
         first.check_repeated(second)
+        if (changed or not around.unchanged()) and not again:  # by a cache, perhaps, which is filled now
+            return self._record(args, settings, given, again=True)
         first.let_go()
         second.recorder.let_go(for_good=True)  # what it holds refers to it, and would wait for Python's collector
         del second
-        if not around.unchanged():
+        if changed or not around.unchanged():
             raise RecordingError(
                 "the compiled function changes something outside: an attribute, a list or a variable; a replay "
                 "would not do so. Return the values to be kept"

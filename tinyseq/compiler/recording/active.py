@@ -21,12 +21,19 @@ class RecordingError(RuntimeError):
 
     perhaps_on_the_way_to_another = False
 
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        active = ACTIVE.get()
+        if active is not None:
+            active.refused = self
+
 
 class Active(Protocol):
     """The interface of a recorder, as recorded arrays use it."""
 
     program: Program
     on_device: bool
+    refused: RecordingError | None
 
     def call(self, function: Callable[..., Any], args: Any, settings: dict[str, Any], fixed: bool = True) -> Any:
         """Record a call that returns arrays; ``fixed`` says if their shapes follow from the arguments'."""
@@ -64,7 +71,8 @@ def unrepeatable(what: str) -> RecordingError:
     return RecordingError(
         f"two recordings of the same call differ, in {what}. A compiled function must do the same for the same "
         "arguments: draw random numbers from ts.random.generator().random(shape), keep nothing from one call to the "
-        "next, and pass everything else as arguments"
+        "next, and pass everything else as arguments. If only its first call differs, as it fills a cache, call the "
+        "function itself once before"
     )
 
 

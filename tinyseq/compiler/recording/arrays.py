@@ -46,7 +46,7 @@ def _recorder() -> Active:
     if recorder is None:
         raise RecordingError(
             f"a tensor that a compiled function stored is used at {user_line()}; it has no value. "
-            "Return it from the function"
+            "Return it from the function, and delete what was stored"
         )
     return recorder
 
@@ -269,9 +269,13 @@ class Recording(Namespace):
         function = EXTENSIONS[name]
 
         def traced(*args: Any, **settings: Any) -> Any:
+            active = ACTIVE.get()
+            before = None if active is None else active.refused
             try:
                 return function(self, *args, **settings)
             except RecordingError:  # it reads values, so it becomes one step
+                if active is not None:
+                    active.refused = before
                 return self.whole(function, *args, **settings)
 
         return traced

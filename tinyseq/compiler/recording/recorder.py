@@ -11,10 +11,10 @@ from tinyseq.autograd.graph import Leaf, Parent
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, library_of, to_numpy
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.recording.active import RecordingError, unrepeatable, user_line
+from tinyseq.compiler.recording.active import RecordingError, user_line
 from tinyseq.compiler.recording.arrays import Recorded, Whole
 from tinyseq.compiler.recording.outcomes import Outcome, Outcomes, tried, zeros
-from tinyseq.compiler.steps import Ref, Step, about, key, kind_of, mapped, refs
+from tinyseq.compiler.steps import Ref, Step, about, kind_of, mapped, refs
 
 
 class Source(NamedTuple):
@@ -32,7 +32,7 @@ class Recorder:
     condition, an index, or the number of results.
 
     Args:
-        like: an earlier recording of the same call, which this one must equal; nothing is then computed.
+        outcomes: what calls are known to return.
 
     Attributes:
         program: the steps so far.
@@ -43,9 +43,11 @@ class Recorder:
         lines: where in the user's code each constant was first used, by its number.
         on_device: whether an input is on a GPU, and therefore replays run there.
         examples: the known values of this call: those that were given, and some that follow from them.
+        outcomes: what calls return; the recording of another call may use it, too.
+        refused: the last error about something that cannot be recorded.
     """
 
-    def __init__(self, like: "Recorder | None" = None) -> None:
+    def __init__(self, outcomes: Outcomes) -> None:
         self.program = Program()
         self.arguments: list[Tensor] = []
         self.sources: dict[int, Source] = {}
@@ -54,9 +56,8 @@ class Recorder:
         self.lines: dict[int, str] = {}
         self.on_device = False
         self.examples: dict[int, Any] = {}
-        self._like = like
-        self._outcomes: dict[int, Outcome] = {}  # by the place of the step
-        self._alike = Outcomes()
+        self.outcomes = outcomes
+        self.refused: RecordingError | None = None
         self._of_tensor: dict[int, tuple[Tensor, Recorded]] = {}
         self._made: dict[int, Tensor] = {}
 
@@ -70,11 +71,6 @@ class Recorder:
     def constant(self, example: Array) -> Recorded:
         """A value that is the same at each replay."""
         found = self.value(example)
-        if self._like is not None:
-            before = self._like.program.constants.get(found.number, example)
-            if before is not example and key(before) != key(example):
-                line = self._like.lines.get(found.number, "its end")
-                raise unrepeatable(f"the constant that comes in at {line}")
         self.program.constants[found.number] = example
         return found
 
@@ -88,12 +84,7 @@ class Recorder:
     def call(self, function: Callable[..., Any], args: Any, settings: dict[str, Any], fixed: bool = True) -> Any:
         """Record a call that returns arrays; ``fixed`` says if their shapes follow from the arguments'."""
         args, settings = (mapped(tree, Recorded, self.ref) for tree in (args, settings))
-        program, place = self.program, len(self.program.steps)
-        if self._like is None:
-            found = self._outcome(function, args, settings, fixed)
-        else:
-            found = self._like._again(place, function, args, settings)
-        self._outcomes[place] = found
+        program, found = self.program, self._outcome(function, args, settings, fixed)
         if found.several is not None:
             whole = Ref(program.add(found.kind, function, args, settings))
             numbers = [
@@ -105,15 +96,6 @@ class Recorder:
         number = program.add(found.kind, function, args, settings, fixed=fixed, view=owner)
         return Recorded(number, found.kind, self, found.scalar)
 
-    def _again(self, place: int, function: Callable[..., Any], args: Any, settings: Any) -> Outcome:
-        """What the call at some place of this recording returned, if another recording has the same call there."""
-        if place >= len(self.program.steps):
-            raise unrepeatable("the list of its operations")
-        step = self.program.steps[place]
-        if step.function != function or key(step[2:4]) != key((args, settings)):
-            raise unrepeatable(f"{step}, or what it is computed from")
-        return self._outcomes[place]
-
     def _outcome(self, function: Callable[..., Any], args: Any, settings: Any, fixed: bool) -> Outcome:
         """What a call returns: found by trying it with the values that it depends on, if there are any."""
         kinds = self.program.values
@@ -124,7 +106,7 @@ class Recorder:
         if indices:
             known = {ref: self.computed(ref.number) for ref in indices}
             return tried(function, args, settings, lambda ref: known[ref] if ref in known else zeros(kinds[ref.number]))
-        return self._alike.of(function, args, settings, kinds)
+        return self.outcomes.of(function, args, settings, kinds)
 
     def computed(self, number: int) -> Any:
         """The value, in this call, of something that has been recorded."""
@@ -150,17 +132,17 @@ class Recorder:
         if for_good:
             self.examples, self._of_tensor, self._made, self.drawn = {}, {}, {}, {}
             self.arguments.clear()
-            self._alike = Outcomes()
+            self.outcomes = Outcomes()
         steps = {step.out for step in self.program.steps}
         self.examples = {number: example for number, example in self.examples.items() if number not in steps}
-        self._outcomes.clear()
 
     def ref(self, array: Recorded) -> Ref:
         """The reference to a recorded array, which must belong to this recording."""
         if array.recorder is not self:
             raise RecordingError(
                 f"a tensor that was recorded in another call is used at {user_line()}; a compiled function must not "
-                "keep tensors from one call to the next: return them, and pass them in again"
+                "keep tensors from one call to the next: return them, and pass them in again. If they are a cache (a "
+                "cached_property), delete it, and call the function itself once before the compiled one"
             )
         return array.ref
 
@@ -195,15 +177,9 @@ class Recorder:
 
     def truth(self, array: Recorded) -> bool:
         """A condition that the library evaluated: each replay evaluates it again, and stops if it differs."""
-        number, place = self.ref(array).number, len(self.program.guards)
-        if self._like is None:
-            guard = number, bool(self.computed(number))
-        else:
-            guard = self._like.program.guards[place] if place < len(self._like.program.guards) else (-1, False)
-            if guard[0] != number:
-                raise unrepeatable("the conditions that it reads")
-        self.program.guards.append(guard)
-        return guard[1]
+        number = self.ref(array).number
+        self.program.guards.append((number, bool(self.computed(number))))
+        return self.program.guards[-1][1]
 
     def random(self, size: Any = None, dtype: Any = np.float64) -> Recorded:
         """Replaces the generator's method: returns numbers that each replay draws anew."""

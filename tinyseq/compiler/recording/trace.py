@@ -16,6 +16,7 @@ from tinyseq.backend import library_of, to_numpy
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.recording.active import RecordingError, unrepeatable
 from tinyseq.compiler.recording.arrays import Recorded
+from tinyseq.compiler.recording.outcomes import Outcomes
 from tinyseq.compiler.recording.recorder import Recorder, Source
 from tinyseq.compiler.recording.surroundings import PLAIN
 from tinyseq.compiler.recording.tensors import recording
@@ -27,21 +28,23 @@ class Trace:
 
     Args:
         function, args, settings: the call.
-        like: an earlier trace of it, which this one must equal.
+        outcomes: what calls are known to return, as an earlier trace found.
 
     Attributes:
         structure: what the function returned, with the numbers of results instead of tensors.
         edges: where each gradient goes: the number of the argument, or the source.
     """
 
-    def __init__(self, function: Callable[..., Any], args: Any, settings: Any, like: "Trace | None" = None) -> None:
-        self.recorder: Recorder = Recorder(None if like is None else like.recorder)
+    def __init__(self, function: Callable[..., Any], args: Any, settings: Any, outcomes: Outcomes) -> None:
+        self.recorder = Recorder(outcomes)
         self._places: dict[Leaf, int] = {}
         self._results: list[Tensor] = []
         self._count = 0
         args, settings = mapped((args, settings), None, self._replaced)
         with recording(self.recorder), random.drawn_from(self.recorder):
             self.structure = mapped(function(*args, **settings), None, self._flattened)
+            if self.recorder.refused is not None:  # the function caught this error: in a call, there would be none
+                raise self.recorder.refused
             self.arrays = [self._value(t._array) for t in self._results]
             self._check_no_hooks()
             self.recorder.program.outputs = self.arrays
@@ -130,8 +133,14 @@ class Trace:
         return program, edges
 
     def check_repeated(self, other: "Trace") -> None:
-        """Raise if another recording, which agreed with this one up to its end, ended differently."""
+        """Raise if another recording of the same call differs."""
         mine, others = self.recorder.program, other.recorder.program
+        for step, again in zip(mine.steps, others.steps, strict=False):
+            if step.function != again.function or key([*step[2:4]]) != key([*again[2:4]]):
+                raise unrepeatable(f"{step}, or what it is computed from")
+        for number, value in mine.constants.items():
+            if key(value) != key(others.constants.get(number)):
+                raise unrepeatable(f"the constant that comes in at {self.recorder.lines.get(number, 'its end')}")
         sources = [[source.tensor for source in r.recorder.sources.values()] for r in (self, other)]
         alike = len(sources[0]) == len(sources[1]) and all(a is b for a, b in zip(*sources, strict=True))
         facts = [(len(p.steps), p.inputs, p.outputs, p.gradients, p.guards, p.constants.keys()) for p in (mine, others)]
