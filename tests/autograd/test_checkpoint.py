@@ -129,7 +129,7 @@ def test_whatever_changes_in_between_is_an_error(reads, create_graph):
     if reads != "random numbers":
         ts.grad(kept[-1].sum(), x, retain_graph=True)
     change()
-    with pytest.raises(RuntimeError, match=r"checkpoint: the function gave other values when it was called again"):
+    with pytest.raises(RuntimeError, match=r"checkpoint: the function returned different values when it was called"):
         ts.grad(kept[-1].sum(), x, create_graph=create_graph)
 
 

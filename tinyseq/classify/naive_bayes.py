@@ -26,7 +26,7 @@ from tinyseq.torch_names.settings import explained
 
 
 class NaiveBayes(Classifier):
-    """Multinomial naive Bayes, learnt by counting.
+    """Multinomial naive Bayes, learned by counting.
 
         P(class | text) ~ P(class) prod_t P(word_t | class),
         P(word | class) = (count(word, class) + alpha) / (count(class) + alpha V),

@@ -165,7 +165,7 @@ class RNNClassifier(Classifier):
             device: ``"cuda"`` to train and predict on the GPU; by default the CPU.
             compile: compute the loss by `tinyseq.compile`, by the executor of this name if it is one. Batches are then
                 padded to a length that is a multiple of 16. The losses are those without it up to rounding; but
-                dropout, where there is any, draws other numbers.
+                dropout, if there is any, draws different random numbers.
 
         Returns:
             An iterator over a `Report` for each step. Training runs as the iterator is read.

@@ -204,9 +204,9 @@ figure {{ margin: 1rem 0 2rem; overflow-x: auto; }} img {{ max-width: 100%; heig
 pre {{ white-space: pre-wrap; overflow-wrap: anywhere; padding: 0.8rem; border-radius: 6px; }}
 pre {{ background: color-mix(in srgb, CanvasText 6%, Canvas); }}
 </style></head><body>
-<h1>What the models learnt</h1>
+<h1>What the models learned</h1>
 <h2>Backpropagation through time, drawn</h2>
-<p>The network that learnt to spell <b>hello</b>: a column for each time step, each parameter drawn once, coloured by
+<p>The network that learned to spell <b>hello</b>: a column for each time step, each parameter drawn once, coloured by
 the size of the loss's gradient. Press play: it runs forward and backward, step by step.</p>
 <figure>{unrolled._repr_html_()}</figure>
 <p><a href="unrolled.html">Open it in its own window.</a> <code>tinyseq draw rnn --out x.html</code> makes such a

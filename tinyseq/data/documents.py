@@ -20,7 +20,7 @@ def documents(sentences: Iterable[ConlluSentence]) -> list[list[ConlluSentence]]
         For each document, its sentences.
 
     Raises:
-        TypeError: an item is no such sentence.
+        TypeError: an item is not a `ConlluSentence`.
 
     Example:
         >>> from tinyseq.data import conllu_sentences

@@ -23,7 +23,7 @@ class Vocabulary(SavedModel, Generic[Symbol], metaclass=Hinted):
     """A fixed list of distinct symbols (characters, words, tags), whose ids are their positions.
 
     Encoding a symbol that is not in the list is an error, unless there is an `unknown` symbol, whose id is then used.
-    Models save their vocabularies with them; ``save`` and ``load`` are for a vocabulary of its own, `to_dict` and
+    Models save their vocabularies with them; ``save`` and ``load`` are for a vocabulary on its own, `to_dict` and
     `from_dict` for one in JSON.
 
     Args:
@@ -94,7 +94,7 @@ class Vocabulary(SavedModel, Generic[Symbol], metaclass=Hinted):
 
         Raises:
             ValueError: for a symbol that is not in the vocabulary, if there is no unknown symbol.
-            TypeError: for something that can be no symbol, such as a list.
+            TypeError: for something that cannot be a symbol, such as a list.
         """
         symbols = listed("symbols", symbols, SYMBOLS)
         try:

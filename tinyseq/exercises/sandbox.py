@@ -49,7 +49,7 @@ class Limits:
 
     Raises:
         ValueError: a limit is not positive, or too large.
-        TypeError: ``seconds`` is no number, or ``memory`` no whole number.
+        TypeError: ``seconds`` is not a number, or ``memory`` not a whole number.
 
     Example:
         >>> Limits(seconds=2.0).seconds

@@ -251,7 +251,7 @@ def _listed(x: Any, name: str) -> Any:
     """Several sequences as a list, but a batch of scores (N, T, K) on a GPU as it is.
 
     Raises:
-        TypeError: one of them is no sequence.
+        TypeError: one of them is not a sequence.
     """
     there = library_of(x.detach()._array if isinstance(x, Tensor) else x) == "cupy"
     if there and x.ndim == 3:

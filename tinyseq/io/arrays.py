@@ -235,7 +235,7 @@ def _array(name: str, value: Any) -> np.ndarray[Any, np.dtype[Any]]:
     try:
         return np.asarray(value.numpy() if hasattr(value, "numpy") else on_host(value), order="C")
     except (TypeError, ValueError) as error:
-        raise TypeError(f"state must hold arrays of real numbers by name; {name!r} is none: {error}") from error
+        raise TypeError(f"state must hold arrays of real numbers by name; {name!r} is not one: {error}") from error
 
 
 def _safetensors() -> Any:

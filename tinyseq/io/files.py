@@ -76,7 +76,7 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
 
     Raises:
         OSError: if the folder or the file cannot be written; an existing file is kept.
-        TypeError: if ``path`` is neither a string nor a path, or ``write`` is no function.
+        TypeError: if ``path`` is neither a string nor a path, or ``write`` is not a function.
 
     Example:
         >>> import tempfile

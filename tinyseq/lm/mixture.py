@@ -154,7 +154,7 @@ class Mixture(LanguageModel):
         for i, described in enumerate(metadata["models"]):
             made, own = MODELS[described.pop("kind")], f"{i}."
             if not issubclass(made, LanguageModel):
-                raise TypeError(f"its part {i} is a {made.__name__}, and no language model")
+                raise TypeError(f"its part {i} is a {made.__name__}, not a language model")
             named = {name.removeprefix(own): array for name, array in arrays.items() if name.startswith(own)}
             models.append(made.restored(named, described))
         return cls(models, arrays["weights"])

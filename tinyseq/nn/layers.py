@@ -125,6 +125,8 @@ class Dropout(Module):
     Raises:
         ValueError, TypeError: ``p`` is out of range, or not a number.
 
+    Source: Srivastava and others (2014).
+
     Example:
         >>> import tinyseq as ts
         >>> y = ts.nn.Dropout(0.5, shared=0)(ts.ones(7, 2, 3))

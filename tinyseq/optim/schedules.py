@@ -31,7 +31,7 @@ def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
         The rate of each step.
 
     Raises:
-        ValueError, TypeError: ``every`` is not a positive whole number, or a rate or factor negative or no number.
+        ValueError, TypeError: ``every`` is not a positive whole number, or a rate or factor negative or not a number.
 
     Example:
         >>> rate = step_decay(1.0, every=2, factor=0.5)
@@ -57,7 +57,7 @@ def exponential_decay(lr: float, factor: float) -> Schedule:
         The rate of each step.
 
     Raises:
-        ValueError, TypeError: the rate or the factor is negative or no number.
+        ValueError, TypeError: the rate or the factor is negative or not a number.
 
     Example:
         >>> rate = exponential_decay(1.0, factor=0.5)
@@ -81,7 +81,7 @@ def cosine_decay(lr: float, steps: int, floor: float = 0.0) -> Schedule:
         The rate of each step.
 
     Raises:
-        ValueError, TypeError: ``steps`` is not a positive whole number, or a rate negative or no number.
+        ValueError, TypeError: ``steps`` is not a positive whole number, or a rate negative or not a number.
 
     Source: Loshchilov and Hutter (2017).
 
@@ -112,7 +112,7 @@ def warm_up(schedule: Schedule | float, steps: int, start: float = 1 / 3) -> Sch
         The rate of each step.
 
     Raises:
-        ValueError, TypeError: ``steps`` is not a positive whole number, or a rate or factor negative or no number.
+        ValueError, TypeError: ``steps`` is not a positive whole number, or a rate or factor negative or not a number.
 
     Example:
         >>> rate = warm_up(1.0, steps=4, start=0.0)
@@ -184,7 +184,7 @@ class Plateau:
         lr: the current rate.
 
     Raises:
-        ValueError, TypeError: ``mode`` or ``factor`` is invalid, a rate or ``threshold`` negative or no number, or
+        ValueError, TypeError: ``mode`` or ``factor`` is invalid, a rate or ``threshold`` negative or not a number, or
             ``patience`` or ``cooldown`` not a whole number.
 
     Example:

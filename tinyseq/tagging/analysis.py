@@ -20,7 +20,7 @@ class WordErrors(NamedTuple):
     Attributes:
         word: the word as written.
         wrong: how often its tag was wrong; total: how often it occurs.
-        gold, predicted: its commonest mistake.
+        gold, predicted: its most common mistake.
 
     Example:
         >>> WordErrors("that", 3, 10, "SCONJ", "PRON").wrong
@@ -121,7 +121,7 @@ class Analysis(NamedTuple):
     totals: tuple[int, int]
 
     def confusions(self, most: int = SHOWN) -> list[tuple[Tag, Tag, int]]:
-        """The commonest mistakes: given tag, predicted tag, and how often; of equally common ones, the first tags."""
+        """The most common mistakes: given tag, predicted tag, and how often; ties go to the first tags."""
         wrong = self.confusion * (1 - np.eye(len(self.tags), dtype=np.int64))
         order = np.argsort(-wrong, axis=None, kind="stable")[: whole("most", most, 0)]
         pairs = [divmod(place, len(self.tags)) for place in order.tolist()]

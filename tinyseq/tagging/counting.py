@@ -94,7 +94,7 @@ class MostFrequentTag(Tagger):
 
 
 class HMMTagger(Tagger):
-    """A hidden Markov model of n-grams of tags, learnt by counting: TnT (Brants, 2000) for n = 3.
+    """A hidden Markov model of n-grams of tags, learned by counting: TnT (Brants, 2000) for n = 3.
 
     P(words, tags) = prod_t P(tag_t | the n - 1 tags before) P(word_t | tag_t), times P(end | last tag). By Bayes' rule,
     P(word | tag) is P(tag | word) / P(tag), up to a factor that is the same for all tags. P(tag | word) comes from the
@@ -141,7 +141,7 @@ class HMMTagger(Tagger):
         return learnt(self._hmm)
 
     def to(self, device: str) -> Self:
-        """See `Tagger`: best paths are then found there, from word scores of the processor."""
+        """See `Tagger`: best paths are then computed there; the words' scores are computed on the host."""
         check_device(device)
         self._hmm = _on_device(self.hmm, device)
         return self

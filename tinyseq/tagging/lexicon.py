@@ -80,7 +80,7 @@ class Lexicon:
 
 
 class Endings:
-    """P(tag | ending of a word, and whether it is capitalised), learnt from rare words.
+    """P(tag | ending of a word, and whether it is capitalised), learned from rare words.
 
     Rare words resemble unknown ones most. Each longer ending refines the estimate:
 

@@ -178,15 +178,15 @@ class RNNTagger(Tagger):
             device: ``"cuda"`` to train and tag on the GPU; by default the CPU.
             compile: compute the loss by `tinyseq.compile`, by the executor of this name if it is one. Batches are then
                 padded to a length that is a multiple of 16, so that there are few recordings. The losses are those
-                without it up to rounding; but dropout, where there is any, draws other numbers. Only with
-                ``chars=False``: what letters need has another shape in each batch.
+                without it up to rounding, but dropout, if there is any, draws different random numbers. Only with
+                ``chars=False``: the arrays of letters have a different shape in each batch.
 
         Returns:
             An iterator over a `Report` for each step. Training runs as the iterator is read.
 
         Raises:
             ValueError: there are no words, an item is not a pair of strings, or it breaks the rules; the error gives
-                its position. Or ``compile`` is an unknown executor, or is wanted of a tagger that cannot be compiled;
+                its position. Or ``compile`` is an unknown executor, or the tagger cannot be compiled;
                 or there is ``patience`` without ``validation``.
             RuntimeError: ``"cuda"`` without CuPy installed.
         """

@@ -21,7 +21,7 @@ class BucketedTask:
     """Base of tasks whose steps are batches of texts of about the same length, shuffled for each epoch.
 
     A word that occurs n times is replaced by the unknown word with probability ``rate / (n + rate)``, so that the
-    unknown word's vector is learnt from rare words, and the model does not overfit them.
+    unknown word's vector is learned from rare words, and the model does not overfit them.
 
     Args:
         lengths: the length of each text.

@@ -49,7 +49,7 @@ def check_declaration(record: Op) -> None:
 
 
 def giving_arrays(record: Op) -> Any:
-    """The rules of an op, each with a TypeError for a result that is no array, such as None without a return."""
+    """The rules of an op, each with a TypeError for a result that is not an array, such as a missing return's None."""
     if record.variadic:
         return ForEach(_giving_array(record.name, record.rules.rule))
     rules: list[Rule | Summed | None] = []

@@ -80,9 +80,9 @@ def _check_repeated(before: Sequence[Array], again: Sequence[Array]) -> None:
     """Raise if the second call gave other values: their gradient is not that of the first ones."""
     if len(before) != len(again) or not all(map(_repeats, before, again)):
         raise RuntimeError(
-            "checkpoint: the function gave other values when it was called again for its gradient, so something that "
-            "it reads has changed: a tensor or an array, the mode of a module (train or eval), or random numbers that "
-            "are not drawn from ts.random.generator(), or by threads of its own; call backward() before the change"
+            "checkpoint: the function returned different values when it was called again for its gradient, so what it "
+            "reads has changed: a tensor or an array, the mode of a module (train or eval), or random numbers that are "
+            "not drawn from ts.random.generator(), or by threads of its own; call backward() before the change"
         )
 
 

@@ -1,4 +1,4 @@
-"""Kernels: how steps that are no loops are computed without NumPy."""
+"""Kernels: how steps that are not loops are computed without NumPy."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple

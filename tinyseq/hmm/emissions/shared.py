@@ -27,7 +27,7 @@ class Shared(Emission):
         of: for each state, the state of ``emission`` whose emissions it has, (K,).
 
     Raises:
-        TypeError: if ``emission`` is no emission model.
+        TypeError: if ``emission`` is not an emission model.
         ValueError: if ``of`` contains numbers that are not states of ``emission``.
 
     Example:

@@ -17,7 +17,7 @@ def check_semiring(semiring: Semiring, trials: int = 20) -> None:
     """Check that a semiring keeps the laws, and that `chain` in it is the sum over all paths, listed one by one.
 
     Alternatives may be joined in any order and grouping, extending a path distributes over joining, and an impossible
-    alternative adds nothing. What the gradient means, no law says.
+    alternative adds nothing. The laws say nothing about the meaning of the gradient.
 
     Args:
         semiring: the semiring.

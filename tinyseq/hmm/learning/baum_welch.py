@@ -50,7 +50,7 @@ EVERYTHING = ("initial", "transition", "emission", "end")  # that is learned by 
 
 
 class EMStep(NamedTuple, Generic[M]):
-    """A model on the way to a better one, as `HMM.fit_em_steps` yields it.
+    """The model after a step of training, as `HMM.fit_em_steps` yields it.
 
     Attributes:
         step: the number of steps taken so far.

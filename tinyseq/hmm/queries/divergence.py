@@ -124,11 +124,11 @@ def divergence_rate(p: Model, q: Model) -> Divergence:
     _check_states(one, other)
     for model in (one, other):
         if model.longest is not None:
-            raise ValueError("the transitions vary with time: there is no rate in the long run")
+            raise ValueError("the transitions vary with time, so there is no long-run rate")
     n = max(one.n, other.n)
     (_, log_p), (_, log_q) = _lifted(one, n), _lifted(other, n)
     if other.end is not None and (plain(other.end) > 0).any():
-        raise ValueError("q stops (end): there is no rate in the long run")
+        raise ValueError("q stops, as it has an end, so there is no long-run rate")
     table = np.exp(log_p)
     joint = stationary(table)[..., None] * table
     used = joint > 0

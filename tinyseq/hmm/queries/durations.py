@@ -187,5 +187,8 @@ def _entries(model: Parameters, step: Array, inside: Array) -> Array:
         return ways[0]
     weights = stationary(plain(model.transition)).reshape(-1)[~inside] @ into
     if not weights.sum() > 0:
-        raise ValueError("a group is entered in different ways, none of which lasts in the long run")
+        raise ValueError(
+            "a group of states can be entered in several ways, but in the long run it is never entered, so there are "
+            "no weights to average them with"
+        )
     return np.asarray(weights / weights.sum())

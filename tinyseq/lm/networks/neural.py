@@ -195,7 +195,7 @@ class NeuralLM(Module, LanguageModel):
             batch: the number of parts; fewer for a short text.
             adapt: the learning rate of dynamic evaluation: after the symbols of a window are predicted, the weights
                 take a step of gradient descent on them, and so adapt to the text. At the end the weights are restored.
-                With ``batch=1``, the model has learnt from all text before a window. None: fixed weights.
+                With ``batch=1``, the model has learned from all text before a window. None: fixed weights.
 
         Raises:
             ValueError: the text has fewer than two symbols, or one that is not in the vocabulary; ``adapt`` is

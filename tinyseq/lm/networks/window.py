@@ -19,7 +19,7 @@ from tinyseq.nn.checks import State, as_ids, check_ids
 class WindowLM(NeuralLM):
     """A language model over characters or words: h = tanh(W [e_{t-n+1}; ...; e_t] + b_1), y_t = softmax(U h + b_2).
 
-    Unlike relative frequencies, its probabilities are never 0, and similar symbols share what is learnt. But symbols
+    Unlike relative frequencies, its probabilities are never 0, and similar symbols share what is learned. But symbols
     outside the window have no effect, and W grows with the window: it has a block of columns for each position.
 
     Args:

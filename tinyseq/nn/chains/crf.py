@@ -61,6 +61,8 @@ class CRF(Module):
         ValueError: ``num_tags`` is below 1.
         IndexError: a forbidden label lies outside [0, K).
 
+    Source: Lafferty, McCallum and Pereira (2001).
+
     Example:
         >>> import tinyseq as ts
         >>> crf = ts.nn.CRF(2, forbidden=[(0, 1)])

@@ -66,6 +66,8 @@ def ctc_loss(
     Raises:
         ValueError, IndexError, TypeError: for shapes, lengths, ids or values that do not fit, with the value.
 
+    Source: Graves, Fernández, Gomez and Schmidhuber (2006).
+
     Example:
         >>> import numpy as np
         >>> import tinyseq as ts

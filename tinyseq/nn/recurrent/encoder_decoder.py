@@ -51,6 +51,8 @@ class EncoderDecoder(Module):
     Raises:
         ValueError, TypeError: for an unknown cell, or a size that is not a positive whole number.
 
+    Source: Sutskever, Vinyals and Le (2014); Cho and others (2014).
+
     Example:
         >>> import tinyseq as ts
         >>> _ = ts.manual_seed(0)

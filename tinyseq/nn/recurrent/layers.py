@@ -341,6 +341,8 @@ class GRU(Recurrent):
     Raises:
         ValueError, TypeError: if a setting is out of range or of the wrong type.
 
+    Source: Cho and others (2014).
+
     Example:
         >>> import tinyseq as ts
         >>> output, h = ts.nn.GRU(3, 5, reset="before")(ts.zeros(7, 2, 3))

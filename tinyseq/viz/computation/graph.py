@@ -72,7 +72,7 @@ def graph(
         ValueError: the tensor has no graph, a setting is out of range, or the drawing would be too large; the message
             suggests a remedy.
         RuntimeError: gradients were requested, but an earlier `backward` has freed the graph.
-        TypeError: ``loss`` is no tensor, as a number, a model, or the pair that a recurrent layer returns.
+        TypeError: ``loss`` is not a tensor, but a number, a model, or the pair that a recurrent layer returns.
 
     Example:
         >>> import tinyseq as ts

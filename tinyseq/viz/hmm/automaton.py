@@ -85,7 +85,7 @@ def automaton(
         The drawing.
 
     Raises:
-        TypeError: ``hmm`` is no model.
+        TypeError: ``hmm`` is not a model.
         ValueError: n is not 2, the transitions vary, there are more than 40 states, or a setting is out of range.
 
     Example:

@@ -232,7 +232,7 @@ def _kind(hmm: HMM) -> Kind:
     """What the numbers of a model are."""
     model = hmm.parameters
     try:
-        model.replaced(model.tables, model.transition, model.emissions, model.end)  # refuses what is no probability
+        model.replaced(model.tables, model.transition, model.emissions, model.end)  # refuses what is not a probability
     except ValueError:
         return "score"
     return "density" if model.emissions.density else "probability"
@@ -309,7 +309,7 @@ def of_crf(crf: CRF, scores: Any) -> tuple[HMM, Floats]:
 
     Raises:
         ValueError: the scores have another shape.
-        TypeError: they are no numbers.
+        TypeError: they are not numbers.
     """
     scores = as_numbers(scores, crf.start, "x")
     if scores.ndim != 2:
@@ -332,7 +332,7 @@ def check_model(hmm: object, cure: str) -> None:
                 "trellis(tagger.hmm, tagger.log_scores(words)) draws how it decides, and automaton(tagger.hmm) its tags"
             )
         elif hasattr(hmm, "tag"):
-            cure = "ts.hmm.HMM.from_labelled(sentences) makes one of what a tagger has learnt from"
+            cure = "ts.hmm.HMM.from_labelled(sentences) makes one of what a tagger has learned from"
         raise TypeError(f"hmm must be a ts.hmm.HMM, got {type(hmm).__name__}; {cure}")
 
 

@@ -136,7 +136,7 @@ class Recurrence:
 
 
 class ScoreRecurrence(Recurrence):
-    """The texts of a lattice of scores that are no probabilities, as those of a CRF: they are added up as they are."""
+    """The texts of a lattice of scores that are not probabilities, such as a CRF's: they are added up unchanged."""
 
     def __init__(self, grid: Lattice) -> None:
         super().__init__(grid)

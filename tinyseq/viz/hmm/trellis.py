@@ -83,7 +83,7 @@ def trellis(
     In the max semiring the best arc into each cell is dark and the best path is bold; in the log semiring the thickness
     of an arc is its share of the sum. Impossible cells are grey, and arcs of probability 0 are left out.
 
-    Scores that are no probabilities, such as those of a CRF, are shown as they are: they are added up along a path, and
+    Scores that are not probabilities, such as a CRF's, are shown unchanged: they are added up along a path, and
     ln Z, the logarithm of a sum over all paths, makes them probabilities.
 
     Args:
@@ -106,7 +106,7 @@ def trellis(
         The drawing.
 
     Raises:
-        TypeError: ``hmm`` is no model, ``x`` is no sequence, or a setting has another type.
+        TypeError: ``hmm`` is not a model, ``x`` is not a sequence, or a setting has another type.
         ValueError: the semiring is unknown, the sequence is empty, the trellis has more than 600 cells, or a setting
             is out of range.
         ImpossibleSequenceError: no path is possible.

@@ -99,7 +99,7 @@ def loss_curve(
 
 
 def learning_curve(points: Sequence[CurvePoint], *, title: str = "Accuracy by size of training data") -> "Figure":
-    """Plot the accuracy of taggers that learnt from more and more words.
+    """Plot the accuracy of taggers that learned from more and more words.
 
     Args:
         points: what `tinyseq.tagging.learning_curve` returns.
