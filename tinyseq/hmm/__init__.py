@@ -16,8 +16,8 @@ from tinyseq.hmm.inference.chain import chain, messages
 from tinyseq.hmm.inference.laws import check_semiring
 from tinyseq.hmm.interop.estimator import HMMEstimator
 from tinyseq.hmm.interop.hmmlearn_priors import hmmlearn_priors
-from tinyseq.hmm.learning.baum_welch import EMReport, EMStep, Fitted
 from tinyseq.hmm.learning.counting import AddK
+from tinyseq.hmm.learning.reports import EMReport, EMStep, Fitted
 from tinyseq.hmm.model.hmm import HMM
 from tinyseq.hmm.queries.divergence import (
     Divergence,

@@ -12,10 +12,11 @@ from tinyseq.hmm.emissions import Gaussian
 from tinyseq.hmm.emissions.densities.covariances import KINDS, shape_of
 from tinyseq.hmm.emissions.emission import Priors
 from tinyseq.hmm.interop.estimator_inputs import Given, Samples, labels, samples
-from tinyseq.hmm.learning.baum_welch import Callback, Fitted, tolerated
+from tinyseq.hmm.learning.baum_welch import Callback, tolerated
 from tinyseq.hmm.learning.counting import Smoothing
 from tinyseq.hmm.learning.initialisation import shuffled
 from tinyseq.hmm.learning.maximisation import warn_of_narrow
+from tinyseq.hmm.learning.reports import Fitted
 from tinyseq.hmm.model.hmm import HMM
 from tinyseq.hmm.model.labels import Items
 from tinyseq.hmm.observations import Observations
