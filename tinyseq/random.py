@@ -19,7 +19,14 @@ _seeded: np.random.Generator | None = None  # one for all threads and all cells 
 
 
 def generator() -> np.random.Generator:
-    """The generator that initialisers and dropout draw from."""
+    """The generator that initialisers and dropout draw from.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> _ = ts.manual_seed(0)
+        >>> generator().random() == np.random.default_rng(0).random()
+        True
+    """
     replay = _REPLAY.get(None)
     return replay if replay is not None else _seeded if _seeded is not None else manual_seed(None)
 

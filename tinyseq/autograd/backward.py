@@ -34,6 +34,12 @@ class Visit(NamedTuple):
         upstream: the gradient of its output (a list, None where none arrived, for several outputs); None if the loss
             does not depend on it.
         contributions: pairs of an edge and what the node's VJP adds to that edge's gradient.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> [visit] = ts.inspect.trace_backward(ts.log(ts.tensor(2.0, requires_grad=True)))
+        >>> visit.node.op.name, float(visit.upstream), [float(gradient) for edge, gradient in visit.contributions]
+        ('log', 1.0, [0.5])
     """
 
     node: Node

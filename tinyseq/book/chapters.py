@@ -24,6 +24,10 @@ class Prose(NamedTuple):
 
     Attributes:
         text: as it is in the file.
+
+    Example:
+        >>> Prose("Time runs to the right.").text
+        'Time runs to the right.'
     """
 
     text: str
@@ -36,6 +40,11 @@ class Cell(NamedTuple):
         code: Python source.
         line: the number of its first line in the file, from 1.
         tags: such as `figure-unrolled`.
+
+    Example:
+        >>> cell = Cell("x = 1\\nx", line=5, tags=("figure-one",))
+        >>> cell.figure
+        'one'
     """
 
     code: str
@@ -62,6 +71,11 @@ class Exercise(NamedTuple):
 
     Attributes:
         name: of the exercise in `tinyseq.exercises.EXERCISES`.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.exercises.EXERCISES[Exercise("viterbi").name].chapter
+        10
     """
 
     name: str
@@ -169,6 +183,10 @@ def chapters() -> list[Chapter]:
 
     Raises:
         FileNotFoundError: the chapters are not installed.
+
+    Example:
+        >>> [(chapter.number, chapter.title) for chapter in chapters()[:2]]
+        [(1, 'Counting words'), (2, 'A fixed window')]
     """
     installed = Path(__file__).parent / "chapters"
     folder = installed if installed.is_dir() else Path(__file__).parents[2] / "docs" / "book"

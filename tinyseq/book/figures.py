@@ -65,6 +65,13 @@ def save_figures(
         TypeError: the formats are not a list.
         ValueError: a format is not one of these, or there is no such chapter.
         OSError: the files cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     names = [path.name for path in save_figures(folder, formats=["svg"], chapter=9)]
+        >>> "tagger-automaton.svg" in names, "tagger-automaton-dark.svg" in names
+        (True, True)
     """
     check_formats(formats)
     book = of_chapter(chapter)

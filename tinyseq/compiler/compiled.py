@@ -108,6 +108,14 @@ class Compiled(Wrapper, Generic[P, R]):
         function: the function that is recorded.
         limit: the maximum number of recordings.
         executor: the name of what runs them, or None.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> fast = ts.compile(lambda x: ts.tanh(x).sum())
+        >>> isinstance(fast, ts.compiler.Compiled), fast.limit
+        (True, 16)
+        >>> fast(ts.zeros(2)).item()
+        0.0
     """
 
     def __init__(self, function: Callable[P, R], limit: int, executor: str | None = None) -> None:

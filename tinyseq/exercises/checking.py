@@ -92,6 +92,16 @@ def check_file(
 
     Raises:
         FileNotFoundError: there is no such file.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "ann.py")
+        ...     _ = file.write_text("def vjp_of_tanh(y, g):\\n    return g * (1 - y**2)\\n")
+        ...     print(check_file(file))
+        ann.py
+        vjp_of_tanh  ✓ right
+        1 of 1 points
     """
     path = as_path("path", path)
     if not path.is_file():
@@ -139,6 +149,14 @@ def check_folder(
 
     Raises:
         ValueError: there is no submission in the folder.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "ann.py").write_text("def vjp_of_tanh(y, g):\\n    return g * (1 - y**2)\\n")
+        ...     _ = Path(folder, "ben.py").write_text("def vjp_of_tanh(y, g):\\n    return g * (1 - y)\\n")
+        ...     [(report.file, report.points) for report in check_folder(folder)]
+        [('ann.py', 1), ('ben.py', 0)]
     """
     folder = Path(folder)
     files = sorted(
@@ -172,6 +190,15 @@ def write_csv(reports: Iterable[Report], path: str | Path) -> None:
     Args:
         reports: from `check_folder`, all on the same exercises.
         path: the CSV file, in UTF-8 with a byte order mark, which spreadsheets need to recognise UTF-8.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "ann.py").write_text("def vjp_of_tanh(y, g):\\n    return g * (1 - y**2)\\n")
+        ...     write_csv(check_folder(folder), f"{folder}/marks.csv")
+        ...     print(Path(folder, "marks.csv").read_text("utf-8-sig").rstrip())
+        file,vjp_of_tanh,points,comments
+        ann.py,1,1,
     """
     reports = list(reports)
     table = io.StringIO()

@@ -44,7 +44,13 @@ def plain(text: str) -> str:
 
 
 class Mistake(NamedTuple):
-    """A common mistake: the message, and the source of the solution with the mistake in it."""
+    """A common mistake: the message, and the source of the solution with the mistake in it.
+
+    Example:
+        >>> from tinyseq.exercises import EXERCISES
+        >>> EXERCISES["vjp_of_tanh"].mistakes[0].message
+        'the output is not squared'
+    """
 
     message: str
     source: str
@@ -74,7 +80,7 @@ class Exercise:
         >>> exercise.chapter, exercise.title
         (3, 'The rule of tanh')
         >>> len(exercise.mistakes)
-        6
+        7
     """
 
     function: Callable[..., object]

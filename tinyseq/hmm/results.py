@@ -18,6 +18,13 @@ class Decoding(NamedTuple):
     Attributes:
         path: the state at each step: names if the model has them, else an array of ids.
         log_prob: the log of the joint probability of path and observations.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]])
+        >>> path, log_prob = hmm.viterbi([0, 1])
+        >>> path.tolist(), round(log_prob, 3)
+        ([0, 0], -2.185)
     """
 
     path: Items
@@ -33,6 +40,13 @@ class MarginalDecoding(NamedTuple):
     Attributes:
         path: the states; taken together they may be an impossible path.
         expected_accuracy: the expected share of correct states; no other path has a larger one.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]])
+        >>> path, expected_accuracy = hmm.posterior_decode([0, 1])
+        >>> path.tolist(), round(expected_accuracy, 3)
+        ([0, 0], 0.717)
     """
 
     path: Items
@@ -49,6 +63,12 @@ class Drawn(NamedTuple):
     Attributes:
         observations: the emitted observations.
         states: the hidden states that emitted them.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> drawn = HMM([1, 0], [[0, 1], [1, 0]], np.eye(2), symbols="ab").sample(3, rng=0)
+        >>> drawn.observations, drawn.states.tolist()
+        (['a', 'b', 'a'], [0, 1, 0])
     """
 
     observations: Items
@@ -120,6 +140,12 @@ class Prediction(NamedTuple):
         observations: (steps, V), the same for symbols; for numbers (steps, D), their mean, given that the sequence goes
             on; None if the emission model does not define a mean.
         names: the names of the states.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> ahead = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]]).predict([0], steps=1)
+        >>> ahead.states.round(3), ahead.observations.round(3)
+        (array([[0.783, 0.217]]), array([[0.413, 0.587]]))
     """
 
     states: NDArray[Any]
@@ -138,6 +164,13 @@ class ForwardTable(NamedTuple):
         alpha: (T, K), P(observations up to t, state at t), scaled as requested.
         log_likelihoods: (T,), log P(observations up to t): the log of the sum of each row before scaling.
         names: the names of the states.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> table = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]]).forward_table([0, 1])
+        >>> table.alpha.round(3), table.log_likelihoods.round(3)
+        (array([[0.25 , 0.05 ],
+               [0.118, 0.059]]), array([-1.204, -1.737]))
     """
 
     alpha: NDArray[Any]

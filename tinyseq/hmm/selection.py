@@ -22,6 +22,12 @@ class Candidate(NamedTuple):
         aic, bic: the criteria on the training sequences; lower is better.
         held_out: the log-likelihood of the held-out sequences, or None if there are none.
         model: the model.
+
+    Example:
+        >>> from tinyseq.hmm import compare
+        >>> [one] = compare([[0, 1, 0, 1, 1], [1, 0, 1]], [1], restarts=1, random_state=0)
+        >>> one.states, one.free_parameters, round(one.log_likelihood, 3)
+        (1, 1, -5.293)
     """
 
     states: int

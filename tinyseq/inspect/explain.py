@@ -36,6 +36,16 @@ class Line:
         step: its time step, None outside of the loops.
         forward: what was computed, ``"h_3 = tanh(b_3)"``.
         text, tex: the rule that carries the gradient one edge back, ``"∇b_3 = ∇h_3 (1 - h_3²)"``.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w, h = ts.tensor(0.5, requires_grad=True), ts.tensor(1.0)
+        >>> for t in range(2):
+        ...     with ts.step(t):
+        ...         h = ts.tanh(w * h)
+        >>> line = ts.inspect.explain(h, w).lines[0]
+        >>> line.step, line.forward, line.text
+        (1, 'L = tanh(a_1)', '∇a_1 = ∇L (1 - L²)')
     """
 
     step: int | None
@@ -51,6 +61,15 @@ class Explanation:
     Attributes:
         headline, headline_tex: the sum over the uses of W.
         lines: every use of the chain rule, newest first; texts leave out the middle of a long sequence.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w, h = ts.tensor(0.5, requires_grad=True), ts.tensor(1.0)
+        >>> for t in range(2):
+        ...     with ts.step(t):
+        ...         h = ts.tanh(w * h)
+        >>> ts.inspect.explain(h, w).headline
+        'dL/dW = the sum of 2 uses of W, shape (): multiply at steps 0, 1'
     """
 
     headline: str

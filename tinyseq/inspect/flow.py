@@ -25,6 +25,13 @@ class GradientFlow:
     Attributes:
         states: for each state, the Frobenius norm of dL/dh_t at each step, (T,).
         gates: the same for the gates, after their sigmoid or tanh.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> output, _ = ts.nn.RNN(2, 3, dtype="float64")(ts.ones(4, 1, 2))
+        >>> flow = ts.inspect.gradient_flow(output[3].sum())
+        >>> list(flow.states), flow.states["h"].shape
+        (['h'], (4,))
     """
 
     states: dict[str, Norms]

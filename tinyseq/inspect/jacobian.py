@@ -33,6 +33,16 @@ class JacobianNorms:
             They lie between norms and bound, because of the slopes of tanh. None where there is no bound.
         spectral_radius: the largest absolute value of an eigenvalue of a square recurrent weight, else None. Below 1
             the linear network forgets eventually, even where beta is above 1.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w, h = ts.tensor([[0.5]], requires_grad=True), [ts.ones(1, 1)]
+        >>> for t in range(3):
+        ...     with ts.step(t):
+        ...         h.append(w @ h[-1])
+        >>> found = ts.inspect.jacobian_norms(h[1], h[3])
+        >>> found.norms, found.bound
+        (array([0.25, 0.5 , 1.  ]), array([0.25, 0.5 , 1.  ]))
     """
 
     jacobian: Floats = field(repr=False)

@@ -28,6 +28,16 @@ class Kept:
             ``"parameter"``, the values of a leaf, which exist anyway.
         nbytes: its size. A view keeps its whole base array, so the base is what counts.
         made: the time step that a result was made in.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w, h = ts.tensor(0.5, requires_grad=True), ts.tensor(1.0)
+        >>> for t in range(2):
+        ...     with ts.step(t):
+        ...         h = ts.tanh(w * h)
+        >>> kept = ts.inspect.saved_memory(h).entries[-1]
+        >>> kept.op, kept.step, kept.kind, kept.nbytes
+        ('tanh', 1, 'result', 8)
     """
 
     op: str
@@ -46,6 +56,16 @@ class Crossing:
         key: identifies the value.
         nbytes: its size.
         made, read: the steps; ``made`` is None outside of the loops.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w, h = ts.tensor(0.5, requires_grad=True), ts.tensor(1.0)
+        >>> for t in range(2):
+        ...     with ts.step(t):
+        ...         h = ts.tanh(w * h)
+        >>> [crossing] = ts.inspect.saved_memory(h).crossings
+        >>> crossing.made, crossing.read, crossing.nbytes
+        (0, 1, 8)
     """
 
     key: tuple[int, int]
@@ -62,6 +82,16 @@ class SavedMemory:
         entries: one for each array.
         crossings: values that the steps read from other steps or from outside.
         steps: how many time steps the graph has.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w, h = ts.tensor(0.5, requires_grad=True), ts.tensor(1.0)
+        >>> for t in range(2):
+        ...     with ts.step(t):
+        ...         h = ts.tanh(w * h)
+        >>> memory = ts.inspect.saved_memory(h)
+        >>> memory.steps, memory.total, memory.by_op
+        (2, 24, {'tanh': 16, 'multiply': 8})
     """
 
     entries: tuple[Kept, ...]

@@ -41,6 +41,12 @@ class GradcheckReport(NamedTuple):
         differing: those that differ, the worst first.
         diagnosis: why the worst of them differs; None if all agree.
         snippet: code that shows the worst difference.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> report = ts.testing.gradcheck(ts.tanh, ts.tensor([0.5, -1.0]))
+        >>> report.verdict, report.checked, bool(report)
+        ('agree', 4, True)
     """
 
     name: str

@@ -89,6 +89,13 @@ class SequenceBatch(NamedTuple):
     Attributes:
         x: (T, B, F); beyond a sequence's length it is padding, filled with numbers that must not matter.
         lengths: for each sequence, from 1 to T.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> batch = SequenceBatch(ts.zeros(3, 2, 1), [3, 1])
+        >>> output, _ = ts.nn.RNN(1, 4, dtype="float64")(batch.x, lengths=batch.lengths)
+        >>> output.shape
+        (3, 2, 4)
     """
 
     x: Tensor

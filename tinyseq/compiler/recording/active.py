@@ -17,6 +17,14 @@ class RecordingError(RuntimeError):
     Attributes:
         perhaps_on_the_way_to_another: whether the library was checking the arguments at that point. It may then have
             read them for the message of another error that it was about to raise.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> try:
+        ...     ts.compile(lambda x: x * x.sum().item())(ts.ones(2))
+        ... except RecordingError as error:
+        ...     print(str(error).partition(",")[0])
+        .item reads a value while a step is being recorded
     """
 
     perhaps_on_the_way_to_another = False

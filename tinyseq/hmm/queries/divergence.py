@@ -35,6 +35,13 @@ class Divergence(NamedTuple):
         kl: the Kullback-Leibler divergence, the expectation of log p - log q under p; 0 if they are equal, inf if q
             rules out what p can produce.
         cross_entropy: the expectation of -log q under p: the entropy of p plus ``kl``.
+
+    Example:
+        >>> from tinyseq.hmm import HMM, path_divergence
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]])
+        >>> found = path_divergence(hmm, hmm, [0, 1])
+        >>> found.kl, bool(np.isclose(found.cross_entropy, hmm.entropy([0, 1])))
+        (0.0, True)
     """
 
     kl: float | NDArray[Any]
@@ -48,6 +55,13 @@ class SampledDivergence(NamedTuple):
         kl, cross_entropy: the means over the draws.
         kl_error, cross_entropy_error: their standard errors.
         samples: the number of draws.
+
+    Example:
+        >>> from tinyseq.hmm import HMM, sampled_divergence
+        >>> p, q = HMM([1.0], [[1.0]], [[0.9, 0.1]]), HMM([1.0], [[1.0]], [[0.5, 0.5]])
+        >>> found = sampled_divergence(p, q, length=5, samples=100, rng=0)
+        >>> found.samples, found.kl > 3 * found.kl_error
+        (100, True)
     """
 
     kl: float

@@ -23,6 +23,13 @@ class Durations(NamedTuple):
             of no longer stay.
         names: the names of the states or groups.
         stays: (G,), how many stays were counted, or None for the distributions of a model.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> found = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[1.0], [1.0]], states="ab").durations(2)
+        >>> list(found.names), found.probabilities.round(2)
+        (['a', 'b'], array([[0.1 , 0.09],
+               [0.2 , 0.16]]))
     """
 
     probabilities: NDArray[Any]
