@@ -120,3 +120,15 @@ def test_the_first_state_of_a_loop_that_begins_outside_has_its_gradient(order):
     (norms,) = ts.inspect.gradient_flow(loss).states.values()
     posterior = ts.grad(loss, [scores])[0].numpy()
     np.testing.assert_allclose(norms[order[0]], np.linalg.norm(posterior[order[0]]), rtol=1e-12)
+
+
+def test_a_state_that_is_a_single_number_is_refused_with_the_cure():
+    """It cannot be told from a running total."""
+    w, h = ts.tensor(0.5, requires_grad=True), ts.tensor(1.0)
+    column, state = ts.tensor([0.5], requires_grad=True), ts.ones(1)
+    for t in range(3):
+        with ts.step(t):
+            h, state = ts.tanh(w * h), ts.tanh(column * state)
+    with pytest.raises(ValueError, match=r"shape \(\) counts as a running total; give it an axis, as shape \(1,\)"):
+        ts.inspect.gradient_flow(h)
+    assert list(ts.inspect.gradient_flow(state.sum()).states) == ["h"]

@@ -64,7 +64,8 @@ def gradient_flow(loss: Tensor) -> GradientFlow:
         The norms, by name.
 
     Raises:
-        ValueError: if the loss is not a single number, or no step of its graph passes a state to another.
+        ValueError: if the loss is not a single number, or no step of its graph passes a state to another. A single
+            number that is passed on counts as a running total, not as a state.
 
     Source: the discussion of ``|dh_t/dh_k|`` in the lectures.
 
@@ -83,7 +84,8 @@ def gradient_flow(loss: Tensor) -> GradientFlow:
     if not found:
         raise ValueError(
             "no state is passed from one time step to another in this graph; "
-            "run the loop under `with ts.step(t):`, as ts.nn.RNN, LSTM and GRU do"
+            "run the loop under `with ts.step(t):`, as ts.nn.RNN, LSTM and GRU do. "
+            "A state of shape () counts as a running total; give it an axis, as shape (1,)"
         )
     handed_on = (by_step for _, loop in found for by_step in loop.states.values())
     steps = max([steps_of(nodes), *(1 + step for by_step in handed_on for step in by_step)])
