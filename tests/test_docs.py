@@ -174,3 +174,38 @@ def unrolled() -> str:
 
 if __name__ == "__main__":
     (ROOT / "docs" / "unrolled.svg").write_text(unrolled(), "utf-8")
+
+
+ALL_PAGES = [*PAGES, *sorted((ROOT / "docs").glob("*/*.md"))]
+LINK = re.compile(r"\[[^\]]*\]\((?!https?:)([\w./-]*)(?:#([\w-]+))?\)")
+
+
+def without_code(page: Path) -> str:
+    return re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page as the site and GitHub name them, and its own targets."""
+    headings = re.findall(r"^#+ (.*)$", without_code(page), re.MULTILINE)
+    named = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return named | set(re.findall(r"^\(([\w-]+)\)=$", page.read_text("utf-8"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.name)
+def test_the_pages_and_headings_that_a_page_links_to_exist(page):
+    for path, anchor in LINK.findall(without_code(page)):
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{page.name} links to {path}, which does not exist"
+        assert not anchor or anchor in anchors(target), (
+            f"{page.name} links to {path}#{anchor}, which has no such heading"
+        )
+
+
+def test_a_link_to_a_heading_that_does_not_exist_is_seen(tmp_path):
+    (tmp_path / "one.md").write_text("# One\n\n## A word's `name_of`\n\n```\n# no heading\n```\n", "utf-8")
+    assert anchors(tmp_path / "one.md") == {"one", "a-words-name_of"}
+    assert LINK.findall("[a](one.md#b) [c](#d) [e](https://f.g) [h](i/j.md)") == [
+        ("one.md", "b"),
+        ("", "d"),
+        ("i/j.md", ""),
+    ]
