@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from hmm.models import random_data, random_model
+from hypothesis import given
+from hypothesis import strategies as st
 from oracles import oracle
 
 from tinyseq.hmm import HMM, AddK
@@ -18,6 +20,21 @@ def test_with_labels_it_counts():
     assert tagger.predict([["the", "dog", "runs"]]) == [["DT", "NN", "VB"]]
     assert tagger.classes_.tolist() == ["DT", "NN", "VB"]
     np.testing.assert_allclose(tagger.predict_proba(X)[1].sum(axis=1), 1)
+
+
+@given(st.lists(st.booleans(), min_size=14, max_size=14))
+def test_states_that_are_not_known_count_neither_as_right_nor_as_wrong(hidden):
+    wrong = [[tag if tag != "NN" else "VB" for tag in tags] for tags in Y]
+    hidden, places = iter(hidden), [(i, t) for i, tags in enumerate(wrong) for t in range(len(tags))]
+    kept = [place for place, left_out in zip(places, hidden, strict=True) if not left_out]
+    y = [[tag if (i, t) in kept else None for t, tag in enumerate(tags)] for i, tags in enumerate(wrong)]
+    tagger = HMMEstimator(smoothing=AddK(0.1)).fit(X, Y)
+    if kept:
+        right = sum(Y[i][t] == wrong[i][t] for i, t in kept)
+        assert tagger.score(X, y) == pytest.approx(right / len(kept))
+    else:
+        with pytest.raises(ValueError, match="y holds no known state"):
+            tagger.score(X, y)
 
 
 def test_without_labels_it_climbs():

@@ -250,13 +250,13 @@ class HMMEstimator(metaclass=Hinted):
         return x.joined([posterior.states for posterior in model.posterior(x.sequences)])
 
     def score(self, X: Given, y: Given | None = None, lengths: Sequence[int] | None = None) -> float:
-        """The log-likelihood of all sequences; with labels, the accuracy of `predict`.
+        """The log-likelihood of all sequences; with labels, the accuracy of `predict` where the label is not None.
 
         Args:
             X, y, lengths: as for `fit`.
 
         Raises:
-            ValueError: if X and y do not match.
+            ValueError: if X and y do not match, or no label is known.
         """
         model, x = self._model(), self._known(X, lengths)
         if y is None:
@@ -265,7 +265,10 @@ class HMMEstimator(metaclass=Hinted):
             pair
             for decoding, states in zip(model.viterbi(x.sequences), labels(y, lengths, x), strict=True)
             for pair in zip(decoding.path, states, strict=True)
+            if pair[1] is not None
         ]
+        if not pairs:
+            raise ValueError("y holds no known state to compare with")
         return float(np.mean([found == wanted for found, wanted in pairs]))
 
     @property
