@@ -60,6 +60,36 @@ def test_means_are_the_expected_durations(seed, n):
         np.testing.assert_allclose(found @ np.arange(1, 2001), wanted, rtol=1e-5)
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([2, 3, 4]), st.booleans(), st.booleans())
+def test_a_state_that_is_never_entered_again_lasts_as_from_the_start(seed, n, end, second):
+    """State 0 is left for good, and state 1 is never left; with ``second``, all sequences begin in a state before."""
+    rng = np.random.default_rng(seed)
+    stay, stop = rng.uniform(0.1, 0.9, (10, *(3,) * n)), np.array([0.3, 0.0, 0.0]) if end else np.zeros(3)
+    second = second and n == 4
+
+    def table(i, known):
+        """P(0), P(1) and P(2), by the last of the states before."""
+        found = np.zeros((3,) * known + (3,))
+        found[..., 0, 0] = (1 - stop[0]) * stay[(i, *(0,) * (n - known))][..., 0]
+        found[..., 0, 1] = 1 - stop[0] - found[..., 0, 0]
+        found[..., 1, 1] = found[..., 2, 0] = 1.0
+        return found
+
+    first = [0.0, 0.0, 1.0] if second else [1.0, 0.0, 0.0]
+    tables = [np.array(first), *(table(known, known) for known in range(1, n))]
+    model = HMM(tuple(tables[:-1]) if n > 2 else tables[0], tables[-1], np.ones((3, 1)), end=stop if end else None)
+    lasting, history = [1.0], ((2, 0) if second else (0,))[: n - 1]
+    for _ in range(60):
+        lasting.append(lasting[-1] * tables[len(history)][(*history, 0)])
+        history = (*history, 0)[-(n - 1) :]
+    np.testing.assert_allclose(model.durations(60).probabilities[0], -np.diff(lasting), atol=1e-12)
+    loop = model.transition[(0,) * n]
+    expected = model.expected_durations()
+    assert expected[0] == pytest.approx(sum(lasting[:60]) + lasting[60] / (1 - loop), rel=1e-9)
+    assert expected[1] == np.inf
+
+
 def test_a_row_of_states_is_a_negative_binomial():
     stay = 0.6
     model = HMM.left_to_right(np.ones((3, 1)), stay=stay, stop=True)

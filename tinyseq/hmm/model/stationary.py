@@ -1,4 +1,4 @@
-"""Long-run behaviour of a chain: its stationary distribution and the expected state durations."""
+"""Long-run behaviour of a chain: its stationary distribution."""
 
 from typing import Any
 
@@ -40,23 +40,3 @@ def between_histories(transition: NDArray[Any]) -> NDArray[Any]:
     before = np.arange(histories)[:, None]
     step[before, before * states % histories + np.arange(states)] = transition.reshape(histories, states)
     return step
-
-
-def durations(transition: NDArray[Any]) -> NDArray[Any]:
-    """The expected number of steps spent in each state per visit, (K,); inf if it is never left.
-
-    Args:
-        transition: (K,) * n, probabilities.
-
-    Raises:
-        ValueError: as for `stationary` if n > 2, where the duration depends on the history.
-    """
-    states = transition.shape[-1]
-    if transition.ndim == 2:
-        leave = 1 - np.diag(transition)
-        return np.where(leave > 0, 1 / np.where(leave > 0, leave, 1.0), np.inf)
-    # The share of steps spent in a state is its entry rate times its expected duration.
-    joint = stationary(transition)[..., None] * transition
-    pairs = joint.sum(axis=tuple(range(transition.ndim - 2)))
-    inside, entered = pairs.sum(axis=0), (pairs * (1 - np.eye(states))).sum(axis=0)
-    return np.where(entered > 0, inside / np.where(entered > 0, entered, 1.0), np.inf)

@@ -46,7 +46,8 @@ def durations(hmm: Model, longest: int = 20, of: Sequence[Hashable] | None = Non
 
     That of a single state with n = 2 is geometric. A group of states, such as those that a behaviour of
     `HMM.semi_markov` is made of, may have any: it is a discrete phase-type distribution. (Neuts, 1981, chapter 2.)
-    A sequence that ends (``end``) ends its last visit, too.
+    A sequence that ends (``end``) ends its last visit, too. For n > 2, visits that begin in the first n - 1 steps of a
+    sequence, which have no whole history, are left out if there are others.
 
     Args:
         longest: the largest duration to compute.
@@ -90,6 +91,10 @@ def durations(hmm: Model, longest: int = 20, of: Sequence[Hashable] | None = Non
         inside = newest == g
         stay = step[np.ix_(inside, inside)]
         leave, present = 1 - stay.sum(axis=1), _entries(model, step, inside)
+        if present is None:
+            lasting = _lasting(model, inside[: len(groups)], longest)
+            found[g] = -np.diff(lasting / lasting[0])
+            continue
         for d in range(longest):
             found[g, d] = present @ leave
             present = present @ stay
@@ -180,9 +185,15 @@ def _several(paths: Any, names: list[Any] | None) -> list[Any]:
     return found
 
 
-def _entries(model: Parameters, step: Array, inside: Array) -> Array:
-    """Where a group is entered: the distribution over its histories, as for the first state of a stay."""
-    into = step[np.ix_(~inside, inside)]
+def _entries(model: Parameters, step: Array, inside: Array) -> Array | None:
+    """Where a group is entered: the distribution over its histories, as for the first state of a stay.
+
+    None if it is only entered in the first n - 1 steps of a sequence, before which there is no whole history.
+    """
+    from_all, from_reached = (step[np.ix_(~inside & of, inside)] for of in (True, _reached(model, step)))
+    if model.n > 2 and not from_reached.any() and _lasting(model, inside[: len(model.states)], 0)[0] > 0:
+        return None
+    into = from_reached if from_reached.any() else from_all
     ways = into[into.sum(axis=1) > 0]
     if model.n == 2:
         first = plain(model.initial)[inside]
@@ -192,10 +203,38 @@ def _entries(model: Parameters, step: Array, inside: Array) -> Array:
     ways = ways / ways.sum(axis=1, keepdims=True)
     if np.allclose(ways, ways[0], rtol=1e-9, atol=1e-12):
         return ways[0]
-    weights = stationary(plain(model.transition)).reshape(-1)[~inside] @ into
+    weights = stationary(plain(model.transition)).reshape(-1)[~inside] @ from_all
     if not weights.sum() > 0:
         raise ValueError(
             "a group of states can be entered in several ways, but in the long run it is never entered, so there are "
             "no weights to average them with"
         )
     return np.asarray(weights / weights.sum())
+
+
+def _reached(model: Parameters, step: Array) -> Array:
+    """Which histories a sequence can have."""
+    possible = np.ones((), dtype=bool)
+    for table in model.tables:
+        possible = possible[..., None] & (plain(table) > 0)
+    found = possible.reshape(-1)
+    while True:
+        more = found | (step[found] > 0).any(axis=0)
+        if (more == found).all():
+            return found
+        found = more
+
+
+def _lasting(model: Parameters, inside: Array, longest: int) -> Array:
+    """P(a group is entered in one of the first n - 1 steps of a sequence, and not left for d more), (longest + 1,)."""
+    tables = [*map(plain, model.tables), plain(model.transition)]
+    found, before = np.zeros(longest + 1), np.ones(())  # P(the states so far)
+    for table in tables[:-1]:
+        message = (before if before.ndim == 0 else before * ~inside)[..., None] * table * inside
+        for d in range(longest + 1):
+            found[d] += message.sum()
+            whole = message.ndim == len(tables) - 1
+            message = message[..., None] * tables[message.ndim] * inside
+            message = message.sum(axis=0) if whole else message
+        before = before[..., None] * table
+    return found

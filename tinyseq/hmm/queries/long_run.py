@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from tinyseq.hmm.model import stationary as equations
 from tinyseq.hmm.model.parameters import Model
 from tinyseq.hmm.model.probabilities import plain
+from tinyseq.hmm.queries.durations import durations
+
+ROUNDING = 1e-12  # of the probability that a visit is not over yet
 
 
 def stationary(hmm: Model) -> NDArray[Any]:
@@ -26,17 +29,25 @@ def stationary(hmm: Model) -> NDArray[Any]:
 
 
 def expected_durations(hmm: Model) -> NDArray[Any]:
-    """The expected number of steps spent in each state per visit, (K,); inf if it is never left.
+    """The expected number of steps spent in each state per visit, (K,); inf if it may never be left.
+
+    It is the mean of `durations`.
 
     Raises:
-        ValueError: if the transitions vary with time; for n > 2, also as for `stationary`.
+        ValueError: if the transitions vary with time; for n > 2, also as for `durations`.
 
     Example:
         >>> from tinyseq.hmm import HMM
         >>> HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[1.0], [1.0]]).expected_durations().round(3)
         array([10.,  5.])
     """
-    return equations.durations(_steady(hmm))
+    transition = _steady(hmm)
+    more = transition.ndim - 2  # steps after the first, until the whole history is the state itself
+    loop = transition[(np.arange(len(transition)),) * transition.ndim]
+    lasting = 1 - np.cumsum(durations(hmm, max(more, 1)).probabilities, axis=1)[:, :more]
+    lasting = np.concatenate([np.ones((len(loop), 1)), np.where(lasting > ROUNDING, lasting, 0.0)], axis=1)
+    rest = np.where(loop < 1, 1 / np.where(loop < 1, 1 - loop, 1.0), np.inf)
+    return np.asarray(lasting[:, :-1].sum(axis=1) + np.where(lasting[:, -1] > 0, lasting[:, -1] * rest, 0.0))
 
 
 def _steady(hmm: Model) -> NDArray[Any]:
