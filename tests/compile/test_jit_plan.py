@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
+from built import Built
 from executor_trials import ENGINE, agree, op_replayed, program_replayed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyseq as ts
 from tinyseq.compiler.jit import executor
+from tinyseq.compiler.memory.plan import POOL
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.steps import Ref, kind_of, mapped
+from tinyseq.compiler.steps import Ref, Step, kind_of, mapped
 
 pytestmark = pytest.mark.usefixtures("kernels_in_python")
 
@@ -131,3 +133,44 @@ def test_joins_in_other_orders_or_with_other_readers_stay(order, also):
     before = list(made.steps)
     executor.share_joins(made)
     assert (made.steps == before) == (order == [0, 2, 1] or also)
+
+
+def test_what_one_of_several_results_may_be_a_view_of_is_kept():
+    """The memory of a loop's result is not used again as long as parts that NumPy took of it are read."""
+    w = ts.tensor([1.0, 2.0, 3.0], requires_grad=True)
+
+    def function(a):
+        first, second = np.split(a * 2.0 + 1.0, 2)
+        later = np.cumsum(np.cumsum(first) * 5.0 + second)
+        return (w * (np.cumsum(later * 3.0 - 1.0) + first) * second).sum()
+
+    fast = ts.compile(function, executor="numba")
+    for scale in (1.0, -2.0):
+        a = np.arange(6.0) * scale
+        assert fast(a).item() == function(a).item()
+
+
+def test_views_in_planned_memory_are_no_calls():
+    made = Built(np.ones((3, 3)))
+    doubled = made.apply(np.multiply, Ref(0), 2.0)
+    turned = made.apply(np.transpose, made.apply(np.matmul, doubled, Ref(0)))
+    made.ends(made.apply(np.sort, turned))
+    runner = executor.Executor(made)
+    (call,) = [call for call in runner._calls[0] if isinstance(call, Step)]
+    assert call.function is np.sort
+    assert runner.plan.kind_of(turned.number) == POOL
+    assert np.array_equal(runner.forward([np.ones((3, 3))], runner.memory())[0], made.results()[0])
+
+
+def test_a_result_that_is_also_in_a_join_is_over_when_its_last_reader_is():
+    made = Built(np.ones((8, 8)))
+    part = made.apply(np.multiply, Ref(0), 2.0)  # written to the join, and, laid out otherwise, for the product
+    last = made.apply(np.matmul, part, Ref(0))
+    for _ in range(3):
+        last = made.apply(np.matmul, made.apply(np.add, last, 1.0), Ref(0))
+    whole = made.apply(np.concatenate, [part, last], axis=1)
+    made.ends(made.apply(np.matmul, whole, made.apply(np.transpose, whole)))
+    plan = executor.Executor(made).plan
+    assert part.number in plan.stores
+    assert plan.places[part.number].root == part.number
+    assert plan.size == (1 + 1 + 2) * 8 * 8 * 8  # it shares its place with what comes later; another one, and the join

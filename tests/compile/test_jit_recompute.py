@@ -65,7 +65,7 @@ def test_a_layer_needs_less_memory_and_has_the_same_gradients(cell, monkeypatch)
             fast = ts.compile(lambda x: (layer(x)[0] ** 2).sum(), executor="numba")
             layer.zero_grad()
             fast(x).backward()
-            found.append(([p.grad.numpy() for p in layer.parameters()], fast._newest.executor.sizes[0]))
+            found.append(([p.grad.numpy() for p in layer.parameters()], fast._newest.executor.plan.size))
     for one, two in zip(found[0][0], found[1][0], strict=True):
         np.testing.assert_array_equal(one, two)
     assert found[0][1] < found[1][1] or cell == "rnn"  # which has no sigmoid
@@ -85,4 +85,4 @@ def test_a_step_of_a_recurrence_needs_no_more_than_the_arrays_that_the_tape_keep
     loss.backward()
     eager = tracemalloc.get_traced_memory()[1] - before
     tracemalloc.stop()
-    assert fast._newest.executor.sizes[0] <= eager
+    assert fast._newest.executor.plan.size <= eager

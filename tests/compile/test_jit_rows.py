@@ -70,9 +70,9 @@ def test_products_for_all_steps_are_single_ones_of_what_lies_there(cell):
     assert all(stack == 1 for *_, stack in sizes)
     assert sum(35 in each for each in sizes) >= 6  # 5 steps of 7 sequences: twice forward, four times back
     states = [step for step in made.program.steps if step.function in (np.concatenate, np.stack)]
-    copied = [number for step in states for number, _ in made._plan.copies[step.out]]
+    copied = [number for step in states for number, _ in made.plan.copies[step.out]]
     assert {*copied} <= {*made.program.constants}  # the initial states
-    whole = [s for s in made.program.steps if s.function is np.reshape and made._plan.places.get(s.out) is None]
+    whole = [s for s in made.program.steps if s.function is np.reshape and made.plan.places.get(s.out) is None]
     assert all(made._root[step.out] != step.out for step in whole)  # views, as the steps lie behind each other
 
 
@@ -81,7 +81,7 @@ def test_products_for_all_steps_are_single_ones_of_what_lies_there(cell):
 def test_loops_of_a_recurrence_go_through_all_memory_in_order(cell, settings):
     """A first state that is laid out otherwise does not turn the others: their loops would be ten times slower."""
     made = compiled_layer(cell, batch=7, steps=6, **settings)
-    plan, values = made._plan, made.program.values
+    plan, values = made.plan, made.program.values
     over_states = [item for items in made.items for item in items if isinstance(item, Group) and item.shape == (5, 7)]
     targets = [(n, plan.places[n].strides) for loop in over_states for n in loop.writes if n not in plan.silent]
     targets += [
@@ -226,8 +226,8 @@ def test_products_are_of_single_steps_if_they_are_read_so(cell, monkeypatch):
     assert of == [2 * 2 * steps, 2 * (steps - 1)]
     assert not any(step.function is np.matmul and step.out not in made._kernels for step in made.program.steps)
     joins = [step for step in made.program.steps if step.function is np.concatenate]
-    inside = [step.out for step in joins if made._plan.places.get(step.out, rows) is not rows]
-    inside = [number for number in inside if made._plan.places[number].root != number]
+    inside = [step.out for step in joins if made.plan.places.get(step.out, rows) is not rows]
+    inside = [number for number in inside if made.plan.places[number].root != number]
     assert len(inside) >= (0 if cell == "rnn" else 2 * (steps - 1))  # the gates' gradients, within those of all steps
 
 

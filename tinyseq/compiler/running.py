@@ -8,13 +8,26 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.compiler.executors import Changed
+from tinyseq.compiler.memory.plan import POOL, Place, Plan
 from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.steps import Ref, as_array, refs, taken
+from tinyseq.compiler.steps import Ref, Step, as_array, refs, taken
 
 Function = Callable[..., Any]
 Known = dict[int, Any]  # the values of a run, by number
 ALIGNMENT = 64  # bytes
+
+
+def _smaller(x: Array, y: Array, out: Array) -> None:
+    np.minimum(x, y, out=out)
+
+
+def _larger(x: Array, y: Array, out: Array) -> None:
+    np.maximum(x, y, out=out)
+
+
+# NumPy wants the ``out`` of these by keyword, which would be slower
+_BY_PLACE: dict[Any, Function] = {np.minimum: _smaller, np.maximum: _larger}
 
 
 class Checks:
@@ -124,10 +137,12 @@ class Memory(NamedTuple):
     Attributes:
         known: values that are known before a run.
         passes: forward and backward.
+        block: the planned memory.
     """
 
     known: Known
     passes: tuple[Pass, Pass]
+    block: Array
 
 
 class Runner:
@@ -135,19 +150,56 @@ class Runner:
 
     Args:
         program: what is run.
+        plan: where its values are stored.
 
     Attributes:
-        program: the same.
+        program, plan: the same.
         kept: the values that the backward pass needs from the forward pass, if they are not in memory.
         checks: what each run must repeat.
     """
 
-    def __init__(self, program: Program) -> None:
-        self.program = program
+    def __init__(self, program: Program, plan: Plan) -> None:
+        self.program, self.plan = program, plan
         self.kept: list[int] = []
         self.checks = Checks(program)
-        root, outside = lifetimes(program).root, {*program.inputs, *program.seeds, *program.constants}
-        self._copied = {number for number in program.gradients if root[number] in outside}
+        self._root, outside = lifetimes(program).root, {*program.inputs, *program.seeds, *program.constants}
+        self._copied = {number for number in program.gradients if self._root[number] in outside}
+
+    def memory(self) -> Memory:
+        """Both passes, with calls that are bound to memory of their own; one run at a time uses them."""
+        block, there = aligned(self.plan.size), dict(self.program.constants)
+        arrays = dict[tuple[Place, Any], Array]()  # one for all values at a place
+        for number, place in self.plan.places.items():
+            if self._in_memory(number):
+                at = place, self.program.values[number].dtype
+                arrays[at] = there[number] = arrays[at] if at in arrays else self.plan.array(*at, block)
+        bound = self._bound(0, there, block), self._bound(1, there, block)
+        return Memory(self.program.constants | self._known(block), bound, block)
+
+    def _known(self, block: Array) -> Known:
+        """What an executor finds in a run besides the program's values."""
+        return {}
+
+    def _bound(self, half: int, there: Known, block: Array) -> Pass:
+        """The calls of a pass, given the arrays that are known before."""
+        raise NotImplementedError
+
+    def _in_memory(self, number: int) -> bool:
+        return self.plan.kind_of(number) == POOL
+
+    def _not_in_memory(self, late: set[int]) -> list[int]:
+        """Those of the results of the forward pass that a run must keep if the backward pass needs them."""
+        return [step.out for step in self.program.halves[0] if step.out in late and not self._in_memory(step.out)]
+
+    def _add(self, calls: Pass, step: Step, there: Known) -> None:
+        """Add a call of a step's function; a view in memory is there already."""
+        args, settings = taken(step.args, there), taken(step.settings, there)
+        if not self._in_memory(step.out):
+            calls.add_late(called(step.function, args, settings, step.out, self.checks))
+        elif step.view is None and isinstance(step.function, np.ufunc) and not settings:
+            calls.add(_BY_PLACE.get(step.function, step.function), [*args, there[step.out]])
+        elif step.view is None:
+            calls.add(step.function, args, {**settings, "out": there[step.out]})
 
     def given(self, numbers: list[int], arrays: list[Array], memory: Memory) -> Known:
         """The arrays that a run is given, by number."""

@@ -1,5 +1,6 @@
 """The calls of kernels as numbers in a list, which a compiled driver runs without Python between them."""
 
+from collections.abc import Callable
 from functools import cached_property, partial
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from tinyseq.backend import Array
 from tinyseq.compiler.jit import cache, threads
 from tinyseq.compiler.jit.threads import Work, shared, stretches
-from tinyseq.compiler.running import Known, Pass
+from tinyseq.compiler.running import Known
 
 BASES = -1  # the number by which a run finds the addresses that kernels add their offsets to
 
@@ -28,24 +29,25 @@ class Code:
         self._numbers = list[int]()
         self._drive = cache.from_runtime("drive")
 
-    def add(self, calls: Pass, works: list[Work]) -> None:
-        """Add kernels, and calls that run them."""
-        start = len(self._numbers)
+    def added(self, works: list[Work]) -> list[Callable[[Known], None]]:
+        """Add kernels; returns the calls that run them."""
+        calls, start = list[Callable[[Known], None]](), len(self._numbers)
         for run, together in stretches(works):
             if together and self._count > 1:
                 self._add_call(calls, start)
                 self.tables.append(self._table(run))
-                calls.add_late(partial(self._on_threads, self.tables[-1]))
+                calls.append(partial(self._on_threads, self.tables[-1]))
                 start = len(self._numbers)
             else:
                 for work in run:
                     self._numbers += work.whole().numbers
         self._add_call(calls, start)
+        return calls
 
-    def _add_call(self, calls: Pass, start: int) -> None:
+    def _add_call(self, calls: list[Callable[[Known], None]], start: int) -> None:
         """Add a call that runs the kernels from some place on."""
         if len(self._numbers) > start:
-            calls.add_late(partial(self._on_this_thread, start, len(self._numbers)))
+            calls.append(partial(self._on_this_thread, start, len(self._numbers)))
 
     def _table(self, works: list[Work]) -> Array:
         """Add work that threads share; returns where each part begins and ends in each segment."""

@@ -26,8 +26,8 @@ from tinyseq.compiler.jit.threads import Call, Span, Work
 from tinyseq.compiler.memory.plan import FRESH, GIVEN, NUMPY, POOL, Place, Plan, address
 from tinyseq.compiler.passes import drop_dead, is_join, lifetimes, share_common
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.running import Known, Memory, Pass, Runner, aligned, called
-from tinyseq.compiler.steps import Kind, Ref, Step, blank
+from tinyseq.compiler.running import Known, Memory, Pass, Runner
+from tinyseq.compiler.steps import Kind, Step, blank
 
 LOOPED = tuple(np.dtype(kind) for kind in "?bhilqBHILQfdFD")  # what a loop can copy; Numba has no float16 here
 
@@ -38,50 +38,33 @@ class Executor(Runner):
     Attributes:
         program: what it runs.
         items: its steps and loops, forward and backward.
-        sizes: the bytes of planned memory.
         code: the calls of its kernels.
     """
 
     def __init__(self, program: Program) -> None:
         if find_spec("numba") is None:
             raise RuntimeError('ts.compile(..., executor="numba") needs Numba: pip install "tinyseq[jit]"')
-        super().__init__(program)
         self.items = prepared(program)
-        self._root = lifetimes(program).root
         self._kernels = kernels_of(program)
         joins = {s.out for s in program.steps if is_join(program, s) and program.values[s.out].dtype in LOOPED}
-        self._plan = Plan(program, self.items, {*self._kernels}, joins, piecewise=False)
-        self.sizes = [self._plan.size]
+        plan = Plan(program, self.items, {*self._kernels}, joins, piecewise=False)
+        super().__init__(program, plan)
         self.code = Code(threads.count())
         self._bases: dict[int, int] = {}  # for each root outside the pool, its place in the table
-        self._viewed = set[int]()  # arrays in the pool, for NumPy's functions
         kernels = [[item for item in items if self._is_kernel(item)] for items in self.items]
-        touched = [{place.root for item in items for place in self._plan.touched(item)} for items in kernels]
+        touched = [{place.root for item in items for place in plan.touched(item)} for items in kernels]
         self._in_kernels = touched[0] | touched[1]
-        objects = [self._objects(items) for items in self.items]
-        objects[0] |= self._sources({*program.outputs, *(number for number, _ in program.guards)})
-        objects[1] |= self._sources(set(program.gradients))
-        made = {step.out for step in program.halves[0]}
-        late = objects[1] | {root for root in touched[1] if self._plan.kind[root] in (FRESH, NUMPY)}
-        self.kept = sorted(number for number in late & made if self._plan.kind_of(number) != POOL)
-        objects[0] |= set(self.kept)
-        first, second = [self._calls(*each) for each in zip(self.items, kernels, objects, strict=True)]
-        self._passes = first, second
+        late = self._read(1, {*program.gradients})
+        self.kept = self._not_in_memory(late | {root for root in touched[1] if plan.kind[root] in (FRESH, NUMPY)})
+        early = self._read(0, {*program.outputs, *self.kept, *(number for number, _ in program.guards)})
+        self._calls = self._calls_of(0, early), self._calls_of(1, late)
         self._places = {root: self._base(root)[0] for root in self._in_kernels}
         looked_at = {*program.inputs, *program.seeds, *self._in_kernels}
         self._strides = {n: program.values[n].strides for n in looked_at if program.values[n].size}
         self._constants = [address(program.constants[root]) if root in program.constants else 0 for root in self._bases]
 
-    def memory(self) -> Memory:
-        """New memory for one run at a time; known are the addresses, and arrays in the pool for NumPy's functions."""
-        size, count = self._plan.size, len(self._constants) + 1
-        pool = aligned(size + 8 * count)
-        bases = pool[size:].view(np.int64)  # which keeps the pool
-        bases[:] = [address(pool), *self._constants]
-        there = self.program.constants | {BASES: bases}
-        for number in self._viewed:
-            there[number] = self._plan.array(self._plan.places[number], self.program.values[number].dtype, pool)
-        return Memory(there, self._passes)
+    def _known(self, block: Array) -> Known:
+        return {BASES: np.array([address(block), *self._constants], np.int64)}
 
     def given(self, numbers: list[int], arrays: list[Array], memory: Memory) -> Known:
         """Put given arrays where kernels find them."""
@@ -102,40 +85,47 @@ class Executor(Runner):
     def _is_kernel(self, item: Item) -> bool:
         if isinstance(item, Group):
             return True
-        return item.out in self._kernels or item.out in self._plan.copies
+        return item.out in self._kernels or item.out in self.plan.copies
 
-    def _objects(self, items: list[Item]) -> set[int]:
-        """The values that NumPy's functions read."""
-        calls = [i for i in items if isinstance(i, Step) and not self._is_kernel(i) and self._root[i.out] == i.out]
-        return self._sources({number for call in calls for number in call.reads})
-
-    def _sources(self, numbers: set[int]) -> set[int]:
-        """Values, together with those that they are views of."""
-        by_number = {step.out: step for step in self.program.steps}
-        found, left = set[int](), list(numbers)
-        while left:
-            number = left.pop()
-            if number not in found:
-                found.add(number)
-                step = by_number.get(number)
-                if step is not None and self._root[number] != number and self._plan.kind_of(number) != POOL:
-                    left += step.reads
+    def _read(self, half: int, wanted: set[int]) -> set[int]:
+        """Values that a pass must have as arrays: those that are wanted, and what NumPy's functions read."""
+        found = {*wanted}
+        for item in reversed(self.items[half]):
+            if isinstance(item, Step) and self._is_called(item, found):
+                found.update(item.reads)
         return found
 
-    def _calls(self, items: list[Item], kernels: list[Item], objects: set[int]) -> Pass:
-        """The calls of a pass."""
-        calls, waiting = Pass(), list[Work]()  # the kernels since the last call of NumPy
+    def _is_called(self, step: Step, read: set[int]) -> bool:
+        """Whether NumPy computes a step: views only if they are read as arrays, and are not in memory already."""
+        viewed = step.view is None or (step.out in read and not self._in_memory(step.out))
+        return viewed and not self._is_kernel(step)
+
+    def _calls_of(self, half: int, read: set[int]) -> list[Step | Callable[[Known], None]]:
+        """The calls of a pass: steps that NumPy computes, and runs of kernels between them."""
+        values, kind, items = self.program.values, self.plan.kind, self.items[half]
+        kernels = [item for item in items if self._is_kernel(item)]
         written = [number for item in kernels for number in (item.writes if isinstance(item, Group) else [item.out])]
-        values, kind = self.program.values, self._plan.kind
-        calls.add_late(partial(self._allocate, [(n, fresh(values[n])) for n in written if kind[n] == FRESH]))
+        new = [(number, fresh(values[number])) for number in written if kind[number] == FRESH]
+        calls: list[Step | Callable[[Known], None]] = [partial(self._allocate, new)]
+        waiting = list[Work]()  # the kernels since the last call of NumPy
         for item in items:
-            if isinstance(item, Group) or self._is_kernel(item):
+            if isinstance(item, Step) and not self._is_kernel(item):
+                if self._is_called(item, read):
+                    calls += [*self.code.added(waiting), item]
+                    waiting = []
+            else:
                 waiting += self._works(item)
-            elif self._root[item.out] == item.out or (item.out in objects and self._plan.kind_of(item.out) != POOL):
-                self.code.add(calls, waiting)
-                self._call(calls, item)
-                waiting = []
-        self.code.add(calls, waiting)
+        return [*calls, *self.code.added(waiting)]
+
+    def _bound(self, half: int, there: Known, block: Array) -> Pass:
+        calls = Pass()
+        for call in self._calls[half]:
+            if not isinstance(call, Step):
+                calls.add_late(call)
+                continue
+            self._add(calls, call, there)
+            if call.out in self._in_kernels and not self._in_memory(call.out):
+                calls.add_late(partial(self._locate, call.out))
         return calls
 
     def _allocate(self, arrays: list[tuple[int, Callable[[], Array]]], known: Known) -> None:
@@ -145,8 +135,8 @@ class Executor(Runner):
 
     def _base(self, root: int) -> tuple[int, int]:
         """A root's place in the table of addresses, and its offset from there."""
-        if self._plan.kind[root] == POOL:
-            return 0, self._plan.pool[root]
+        if self.plan.kind[root] == POOL:
+            return 0, self.plan.pool[root]
         return self._bases.setdefault(root, len(self._bases) + 1), 0
 
     def _at(self, place: Place) -> tuple[int, int]:
@@ -155,7 +145,7 @@ class Executor(Runner):
 
     def _works(self, item: Item) -> list[Work]:
         """The loops of an item, or its kernel."""
-        plan = self._plan
+        plan = self.plan
         if isinstance(item, Group):
             lines, names = body(self.program, item)
             targets = [(number, place) for number in item.writes for place in plan.written(number)]
@@ -186,23 +176,12 @@ class Executor(Runner):
             at, spans = [self._at(place) for place in mine], list[Span | None]()
             for place, (base, offset), size in zip(mine, at, sizes, strict=True):
                 low, high = place._replace(offset=offset).bounds(size)
-                spans.append(None if self._plan.kind[place.root] == GIVEN else Span(base, low, high))
+                spans.append(None if self.plan.kind[place.root] == GIVEN else Span(base, low, high))
             words = [kernel.compiled(stop - start).address, *kernel.given(stop - start, at)]
             reads, written = ([span for span in some if span] for some in (spans[:-writes], spans[-writes:]))
             return Call([len(words) + 1, *words], reads, written)
 
         return Work(call, kernel.rows, kernel.cost)
-
-    def _call(self, calls: Pass, step: Step) -> None:
-        """Add a call of a NumPy function."""
-        self._viewed |= {number for number in step.reads if self._plan.kind_of(number) == POOL}
-        if self._root[step.out] == step.out and self._plan.kind_of(step.out) == POOL:
-            self._viewed.add(step.out)
-            calls.add_late(called(step.function, step.args, {**step.settings, "out": Ref(step.out)}))
-            return
-        calls.add_late(called(step.function, step.args, step.settings, step.out, self.checks))
-        if step.out in self._in_kernels:
-            calls.add_late(partial(self._locate, step.out))
 
     def _locate(self, number: int, known: Known) -> None:
         known[number] = self._found(number, known[number], known)
