@@ -227,7 +227,7 @@ BESIDE = {
 
 
 @given(
-    st.sampled_from(["float32", "float64", "int64", "float32 leaf"]),
+    st.sampled_from(["float32", "float64", "int64", "uint8", "float32 leaf"]),
     st.sampled_from(["float32", "float64", "int64", "uint8", "bool"]),
     st.sampled_from([*NUMBERS]),
     st.sampled_from([*BESIDE]),

@@ -258,6 +258,38 @@ def test_steps_and_units_are_counted_in_whole_numbers(count):
             assert all(text.get_text().lstrip("−").isdigit() for text in side.get_ticklabels() if text.get_text())
 
 
+OF_NUMBERS = {
+    "loss_curve": lambda rows: plots.loss_curve(rows[0]),
+    "its pairs": lambda rows: plots.loss_curve(rows[0], rows[1], (rows[0], rows[1]), baselines={"a": rows[1][0]}),
+    "gradient_flow": lambda rows: plots.gradient_flow({"h": rows[0]}),
+    "lag_heatmap": lambda rows: plots.lag_heatmap(rows),
+    "posteriors": lambda rows: plots.posteriors(rows),
+    "confusion": lambda rows: plots.confusion(rows, "ab"),
+    "activations": lambda rows: plots.activations(rows),
+    "gates": lambda rows: plots.gates({"i": rows}),
+    "alignment": lambda rows: plots.alignment(rows, "ab", "cd"),
+}
+
+
+@pytest.mark.parametrize("name", OF_NUMBERS)
+def test_tensors_are_drawn_as_their_values_also_those_with_a_graph(name):
+    values = [[0.75, 0.25], [0.5, 0.5]]
+    x = ts.tensor(values, requires_grad=True) * 1.0
+    drawings = [OF_NUMBERS[name](rows) for rows in (values, x, list(x), [list(row) for row in x])]
+    first, *others = [
+        [
+            *(line.get_xydata() for line in axes.lines),
+            *(np.ma.getdata(image.get_array()) for image in axes.images),
+            *(path.vertices for part in axes.collections for path in part.get_paths()),
+        ]
+        for axes in (figure.axes[0] for figure in drawings)
+    ]
+    assert first
+    for each in others:
+        for a, b in zip(each, first, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_the_influence_of_inputs_is_drawn_as_an_alignment():
     x = ts.tensor([[1.0], [1.0]], requires_grad=True)
     table = ts.inspect.influence([x[0, 0], 3.0 * x[1, 0]], x)

@@ -84,13 +84,14 @@ def _called(function: Callable[..., Any], args: Any, settings: dict[str, Any]) -
 
 
 def _with_numbers(args: Any) -> Any:
-    """Arguments, with numbers converted to the type that Python's numbers take beside the other arguments."""
+    """Arguments, with numbers of the type that Python's numbers take beside real ones; see `is_weak_beside`."""
     if not any(type(part) is Recorded and part.is_number for part in args):
         return args
     types = [part.dtype for part in args if hasattr(part, "dtype") and not getattr(part, "is_number", False)]
+    weak = any(dtype.kind in "fc" for dtype in types)
 
     def converted(part: Any) -> Any:
-        if not (types and type(part) is Recorded and part.is_number):
+        if not (weak and type(part) is Recorded and part.is_number):
             return part
         dtype = np.result_type(*types, _PYTHON[part.dtype.kind])
         return part if dtype == part.dtype else _called(np.astype, (part, dtype), {})
@@ -113,7 +114,7 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
         kind: its shape, type and layout.
         recorder: the recording that it belongs to.
         scalar: whether it is a scalar of NumPy, as the sum of an array is: beside tensors, such a one is a number.
-        is_number: whether it stands beside tensors as a number, so that it widens no type.
+        is_number: whether it stands beside tensors as a number, so that it widens no type of real numbers.
     """
 
     __slots__ = ("is_number", "kind", "recorder", "ref", "scalar")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinyseq.arguments import is_list, number, shown, text
+from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import on_host
 from tinyseq.viz.rendering.settings import current, in_type
 from tinyseq.viz.rendering.style import ACCENT, DISTINCT, GRID, INK, MUTED, RAMP, clean
@@ -153,18 +154,26 @@ def check_result(name: str, value: object, kinds: type | tuple[type, ...], sourc
 
 
 def numbers(values: ArrayLike, name: str) -> Floats:
-    """An array of numbers, from wherever it is."""
+    """An array of numbers, from wherever it is; of tensors their values, as a drawing has no gradients."""
     try:
-        return np.asarray(on_host(values), dtype=np.float64)
+        return np.asarray(_values(values), dtype=np.float64)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be an array of numbers, got {shown(values)}") from None
+
+
+def _values(given: Any) -> Any:
+    """What is given, with the values of the tensors in it on the host."""
+    if isinstance(given, list | tuple):
+        return [_values(part) for part in given]
+    return given.numpy() if isinstance(given, Tensor) else on_host(given)
 
 
 def named_numbers(values: Mapping[str, float] | None, name: str) -> dict[str, float]:
     """Places in a plot by their names."""
     if not isinstance(values, Mapping | None):
         raise TypeError(f'{name} must be a mapping from names to numbers, as {{"a": 1.5}}; got {shown(values)}')
-    return {key: number(f"{name}[{key!r}]", value) for key, value in (values or {}).items()}
+    plain = {key: v.item() if isinstance(v, Tensor) and v.size == 1 else v for key, v in (values or {}).items()}
+    return {key: number(f"{name}[{key!r}]", value) for key, value in plain.items()}
 
 
 def series(x: ArrayLike, y: ArrayLike, name: str) -> tuple[Floats, Floats]:

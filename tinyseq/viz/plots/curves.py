@@ -22,6 +22,7 @@ from tinyseq.viz.plots.axes import (
     named_numbers,
     new_axes,
     note,
+    numbers,
     series,
 )
 from tinyseq.viz.rendering.settings import in_type
@@ -68,7 +69,11 @@ def loss_curve(
         >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
         ['training', 'held out']
     """
-    x, y = series(range(np.size(steps)), steps, "losses") if train is None else series(steps, train, "train")
+    x, y = (
+        series(range(numbers(steps, "losses").size), steps, "losses")
+        if train is None
+        else series(steps, train, "train")
+    )
     axes = new_axes(title, "training step", f"cross entropy ({clean(text('unit', unit))})")
     window = len(y) // 40
     if window > 1:
@@ -161,7 +166,7 @@ def gradient_flow(
         raise ValueError("gradient_flow needs at least one series of norms, got none")
     axes = new_axes(title, "time step t", "‖∂L/∂state at t‖")
     for i, (name, values) in enumerate(named.items()):
-        _logarithmic(axes, range(np.size(values)), values, name, **look(i))
+        _logarithmic(axes, range(numbers(values, name).size), values, name, **look(i))
     legend(axes)
     return finished(axes)
 
