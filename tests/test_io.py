@@ -323,6 +323,8 @@ TAKING_A_PATH = {
     "a stream": ts.data.plain_text.stream,
     "check_file": ts.exercises.check_file,
     "write_sheet": lambda path: ts.exercises.write_sheet([], path),
+    "the save of a drawing": lambda path: ts.viz.cell("rnn").save(path),
+    "the save of a page": lambda path: ts.viz.Page("", "").save(path),
 }
 
 

@@ -127,6 +127,47 @@ def test_the_wheel_scrolls_the_web_page_until_the_picture_has_the_focus(embedded
     assert embedded.run("scrollY") == at
 
 
+THEMES = """
+body { background: white; color: black; }
+body[data-theme=dark] { background: black; color: oklch(0.85 0.01 250); }
+@media (prefers-color-scheme: dark) { body:not([data-theme=light]) { background: black; color: white; } }
+"""  # as the documentation's own, with a button for light, dark, or as the reader prefers
+IS_DARK = "getComputedStyle(document.documentElement).colorScheme === 'dark'"
+
+
+def test_pages_are_as_dark_as_the_web_page_around_them_and_follow_its_button(browser, cats, tmp_path):
+    pages = trellis(cats, ["I", "like"]).page(), ts.viz.vanishing(hidden_size=4)
+    path = tmp_path / "docs.html"
+    frames = "".join(page._repr_html_().replace('"lazy"', '"eager"') for page in pages)
+    path.write_text(f"<!doctype html><style>{THEMES}</style><body data-theme=auto>{frames}", "utf-8")
+    browser.size(900, 800)
+    for scheme in ("dark", "light"):
+        browser.prefer(color_scheme=scheme, reduced_motion="reduce")
+        browser.open(path)
+        browser.wait_for("[0, 1].every(i => frames[i].document.readyState === 'complete' && frames[i].document.title)")
+        for theme in ("auto", "dark", "light", "auto", "light", "dark"):
+            browser.run(f"new Promise(done => (document.body.dataset.theme = '{theme}', requestAnimationFrame(done)))")
+            dark = theme == "dark" or (theme, scheme) == ("auto", "dark")
+            assert [browser.run(IS_DARK, frame=i) for i in (0, 1)] == [dark] * 2, (scheme, theme)
+        other = "light" if scheme == "dark" else "dark"
+        browser.run("document.body.dataset.theme = 'auto'")
+        browser.prefer(color_scheme=other, reduced_motion="reduce")
+        browser.run("new Promise(done => requestAnimationFrame(done))")
+        assert [browser.run(IS_DARK, frame=i) for i in (0, 1)] == [other == "dark"] * 2
+
+
+def test_what_the_reader_chose_on_a_page_stays_when_the_web_page_changes(browser, cats, tmp_path):
+    path = tmp_path / "docs.html"
+    frame = trellis(cats, ["I", "like"]).page()._repr_html_().replace('"lazy"', '"eager"')
+    path.write_text(f"<!doctype html><style>{THEMES}</style><body data-theme=light>{frame}", "utf-8")
+    browser.prefer(color_scheme="light", reduced_motion="reduce")
+    browser.open(path)
+    browser.wait_for("frames[0].document.readyState === 'complete' && frames[0].document.title")
+    browser.run("byId('dark').click()", frame=0)
+    browser.run("new Promise(done => (document.body.dataset.theme = 'light', requestAnimationFrame(done)))")
+    assert browser.run(IS_DARK, frame=0)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_of_the_demo_is_as_dark_as_the_pages_in_it_and_as_wide_as_its_window(
     scheme, browser, lstm_page, tmp_path

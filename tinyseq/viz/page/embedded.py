@@ -4,7 +4,7 @@ import os
 from html import escape
 from pathlib import Path
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import as_path, whole
 from tinyseq.io import atomic_write, check_output
 
 LEAST_HEIGHT = 240  # pixels: the least height at which a page's controls leave room for its picture
@@ -60,7 +60,7 @@ class Page:
             ValueError: the ending is not .html.
             OSError: the file cannot be written.
         """
-        path = Path(path)
+        path = as_path("path", path)
         if path.suffix.lower() != ".html":
             raise ValueError(f"cannot save a page as {path.name!r}: the file's ending must be .html")
         check_output(path, "path")

@@ -16,7 +16,7 @@ from tinyseq.viz.rendering.style import PAINTS
 
 # In the order of their dependencies; the page has them as one script.
 SCRIPTS = (
-    *("elements", "parts", "view", "paper", "squeeze", "card", "columns", "arrangement"),
+    *("elements", "theme", "parts", "view", "paper", "squeeze", "card", "columns", "arrangement"),
     *("paint", "fold", "search", "sums", "quiz", "play", "page"),
 )
 

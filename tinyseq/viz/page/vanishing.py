@@ -70,7 +70,7 @@ def vanishing(hidden_size: int = 16, seed: int = 0, height: int = 620) -> Page:
         "rnn": _weights(found.rnn),
         "lstm": _weights(found.lstm),
     }
-    text = document("vanishing", ["elements", "vanishing"], data, TITLE)
+    text = document("vanishing", ["elements", "theme", "vanishing"], data, TITLE)
     return Page(text, TITLE, height)
 
 

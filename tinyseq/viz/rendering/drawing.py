@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import as_path, whole
 from tinyseq.io import atomic_write, check_output
 from tinyseq.torch_names.other_names import DRAWING
 from tinyseq.torch_names.owners import Hinted
@@ -159,7 +159,7 @@ class Drawing(metaclass=Hinted):
 
 def check_picture(path: str | os.PathLike[str], name: str = "path") -> Path:
     """Check the path of a picture before it is drawn: its ending, and as in `tinyseq.io.check_output`."""
-    path = Path(path)
+    path = as_path(name, path)
     if path.suffix.lower() not in ENDINGS:
         known = ", ".join(ENDINGS)
         raise ValueError(f"cannot save a drawing as {path.name!r}: the file's ending must be one of {known}")

@@ -1,9 +1,8 @@
 // The page: themes, global keys, and start-up.
 
-const preferred = matchMedia("(prefers-color-scheme: dark)");
 let chosenDark = null; // the user's choice, if any
 function setTheme() {
-  const dark = !onPaper && (chosenDark ?? preferred.matches);
+  const dark = !onPaper && (chosenDark ?? isDark());
   const page = document.documentElement;
   page.style.colorScheme = dark ? "dark" : "light";
   page.classList.toggle("dark", dark);
@@ -14,7 +13,7 @@ byId("dark").addEventListener("click", () => {
   chosenDark = !document.documentElement.matches(".dark");
   setTheme();
 });
-preferred.addEventListener("change", setTheme);
+onTheme(setTheme);
 /** Get ready for paper, on which all of the picture is seen, or for the screen. */
 function print(begins) {
   if (begins === onPaper) return;

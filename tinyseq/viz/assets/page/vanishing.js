@@ -159,4 +159,7 @@ function update() {
 }
 for (const id of ["steps", "scale", "forget", "last", "all"]) byId(id).addEventListener("input", update);
 
+const setTheme = () => { document.documentElement.style.colorScheme = isDark() ? "dark" : "light"; };
+onTheme(setTheme);
+setTheme();
 update();
