@@ -33,7 +33,7 @@ FLAGS = (
 PATIENCE = 60.0  # seconds
 TOLD_WITHIN = 0.25  # seconds, after the browser has drawn what an input has changed
 KEYS = {"Enter": 13, "Space": 32, "End": 35, "Home": 36, "Left": 37, "Up": 38, "Right": 39, "Down": 40, "Tab": 9}
-KEYS |= {"Escape": 27}
+KEYS |= {"Escape": 27, "PageUp": 33, "PageDown": 34}
 REACHED = """(element => {
   const { x, y, width, height } = element.getBoundingClientRect();
   const shares = [...Array(24).keys()].map(i => (i + 0.5) / 24).sort((a, b) => Math.abs(a - 0.5) - Math.abs(b - 0.5));

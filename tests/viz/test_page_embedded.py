@@ -135,6 +135,11 @@ body[data-theme=dark] { background: black; color: oklch(0.85 0.01 250); }
 IS_DARK = "getComputedStyle(document.documentElement).colorScheme === 'dark'"
 
 
+def assert_dark(browser, dark):
+    browser.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert [browser.run(IS_DARK, frame=i) for i in (0, 1)] == [dark, dark]
+
+
 def test_pages_are_as_dark_as_the_web_page_around_them_and_follow_its_button(browser, cats, tmp_path):
     pages = trellis(cats, ["I", "like"]).page(), ts.viz.vanishing(hidden_size=4)
     path = tmp_path / "docs.html"
@@ -146,14 +151,12 @@ def test_pages_are_as_dark_as_the_web_page_around_them_and_follow_its_button(bro
         browser.open(path)
         browser.wait_for("[0, 1].every(i => frames[i].document.readyState === 'complete' && frames[i].document.title)")
         for theme in ("auto", "dark", "light", "auto", "light", "dark"):
-            browser.run(f"new Promise(done => (document.body.dataset.theme = '{theme}', requestAnimationFrame(done)))")
-            dark = theme == "dark" or (theme, scheme) == ("auto", "dark")
-            assert [browser.run(IS_DARK, frame=i) for i in (0, 1)] == [dark] * 2, (scheme, theme)
+            browser.run(f"document.body.dataset.theme = '{theme}'")
+            assert_dark(browser, theme == "dark" or (theme, scheme) == ("auto", "dark"))
         other = "light" if scheme == "dark" else "dark"
         browser.run("document.body.dataset.theme = 'auto'")
         browser.prefer(color_scheme=other, reduced_motion="reduce")
-        browser.run("new Promise(done => requestAnimationFrame(done))")
-        assert [browser.run(IS_DARK, frame=i) for i in (0, 1)] == [other == "dark"] * 2
+        assert_dark(browser, other == "dark")
 
 
 def test_what_the_reader_chose_on_a_page_stays_when_the_web_page_changes(browser, cats, tmp_path):

@@ -23,6 +23,20 @@ def tab_to(browser, wanted):
     raise AssertionError(f"Tab does not reach {wanted}")
 
 
+def test_a_presenter_with_two_buttons_goes_from_box_to_box(page):
+    for key, moment in [("PageDown", 1), ("PageDown", 2), ("PageDown", 3), ("PageUp", 2)]:
+        page.press(key)
+        assert page.run("now()") == moment
+
+
+@pytest.mark.parametrize("modifiers", [1, 3], ids=["Option", "AltGr"])
+def test_brackets_work_on_keyboards_that_type_them_with_another_key(page, modifiers):
+    """As on German ones: on a Mac with Option, elsewhere with AltGr, which Windows tells as Control and Alt."""
+    for kind in ("keyDown", "keyUp"):
+        page.call("Input.dispatchKeyEvent", type=kind, key="]", text="", modifiers=modifiers)
+    assert page.run("now()") > 0
+
+
 def test_the_picture_is_a_diagram_in_the_main_part_of_the_page(page):
     """The role of the whole main part would hide from screen readers that it is one."""
     nodes = page.call("Accessibility.getFullAXTree")["nodes"]

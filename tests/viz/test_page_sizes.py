@@ -148,6 +148,15 @@ def test_long_words_are_readable_at_once_and_leave_room_for_the_picture(name, mo
         assert min(pictures) > 0.34, size
 
 
+def test_a_projector_enlarged_twice_has_room_for_the_picture(opened):
+    browser = opened(drawing("gru"), 512, 384)
+    beyond, letters, pictures = zip(*browser.run(ROOMS), strict=True)
+    assert max(beyond) <= 1
+    assert min(letters) >= 13 - 0.01
+    assert min(pictures) > 0.34
+    assert browser.run("document.querySelector('header').clientHeight") < 60
+
+
 STILL = """(() => {
   const placesOf = (...names) => names.map(name => {
     const { left, top, width, height } = document.querySelector(name).getBoundingClientRect();
@@ -504,11 +513,22 @@ def test_all_words_have_the_room_that_they_need_and_no_more(name, size, opened):
 def test_numbers_are_written_as_a_mathematician_writes_them(opened):
     browser = opened(drawing("trellis"))
     for plain, written in [
-        ("[-0.5, 2e-5, -1.25e+10]", "[−0.5, 2 · 10⁻⁵, −1.25 · 10¹⁰]"),
+        ("[-0.5, 2e-5, -1.25e+10]", "[−0.5, 2\xa0·\xa010⁻⁵, −1.25\xa0·\xa010¹⁰]"),  # no line ends in a number
         ("∇h (1 - h²) - -3", "∇h (1 − h²) − −3"),
         ("a well-known word2e, W_ih", "a well-known word2e, W_ih"),
     ]:
         assert browser.run(f"mathematical({plain!r})") == written
+
+
+def test_the_numbers_of_a_chart_with_many_bars_are_whole(opened):
+    browser = opened(ts.viz.graph(read(ts.nn.RNN, steps=110), steps=range(110), gradients=True))
+    labels = """[...document.querySelectorAll('#sums svg text')].flatMap(text => {
+      const [chart, panel] = [text.closest('svg'), text.closest('aside')].map(part => part.getBoundingClientRect());
+      const { right } = text.getBoundingClientRect();
+      const clipped = getComputedStyle(text.closest('svg')).overflow !== 'visible' && right > chart.right;
+      return clipped || right > panel.right ? [text.textContent] : [];
+    })"""
+    assert browser.run(labels) == []
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -68,7 +68,12 @@ def test_the_page_says_the_factors_of_the_command(page):
 @pytest.mark.browser
 def test_ratios_are_written_as_a_person_would_and_the_floor_of_the_chart_is_named(page):
     said = "wordsOf({}, 'h').match(/is (.*) times/)[1]"
-    for norms, written in [([0.7, 1], "0.7"), ([13, 1], "13"), ([2e-6, 1], "2.0 · 10⁻⁶"), ([5e7, 1], "5.0 · 10⁷")]:
+    for norms, written in [
+        ([0.7, 1], "0.7"),
+        ([13, 1], "13"),
+        ([2e-6, 1], "2.0\xa0·\xa010⁻⁶"),
+        ([5e7, 1], "5.0\xa0·\xa010⁷"),
+    ]:
         assert page.run(said.format(norms)) == written
     ticks = "[...document.querySelectorAll('#rnn-chart .tick')].map(tick => tick.textContent)"
     assert not any("≤" in tick for tick in page.run(ticks))

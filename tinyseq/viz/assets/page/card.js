@@ -40,7 +40,7 @@ function tellOf(at, name, facts, values = {}) {
     const kind = { value: "value", "norm of the gradient": "gradient" }[fact];
     if (!fact || ((kind || story.fills) && !isKnown(name, kind))) continue;
     const strip = values[kind];
-    const words = make("dd", {}, kind || fact === "score" ? mathematical(value) : value);
+    const words = make("dd", {}, kind || fact === "score" ? mathematical(value) : named(value));
     if (strip) words.append(stripOf(strip, `${fact}, as colours`));
     list.append(make("dt", {}, fact), words);
   }

@@ -14,7 +14,7 @@ function make(name, attributes = {}, ...inside) {
 }
 /** The name of a parameter, which may be continued on the next line after a full stop or an underscore. */
 function named(name) {
-  return make("span", {}, ...name.split(/(?<=[._])/).flatMap(part => [part, make("wbr")]));
+  return make("span", {}, ...name.split(/(?<=[._])(?=\p{L})/u).flatMap(part => [part, make("wbr")]));
 }
 function draw(name, attributes = {}, text = "") {
   const made = setAll(document.createElementNS("http://www.w3.org/2000/svg", name), attributes);
@@ -29,8 +29,8 @@ function unpack(text) {
 }
 /** A number with at most this many significant digits. */
 const power = exponent => `10${String(Number(exponent)).replaceAll(/./g, sign => "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"["0123456789-".indexOf(sign)])}`;
-/** Numbers as a mathematician writes them: −2 · 10⁻⁵ for -2e-5. Hyphens within words stay. */
-const mathematical = text => text.replaceAll(/(\d)e([+-]?\d+)/g, (_, digit, exponent) => `${digit} · ${power(exponent)}`).replaceAll(/(?<!\w)-/g, "−");
+/** Numbers as a mathematician writes them: −2 · 10⁻⁵ for -2e-5. Hyphens within words stay, and lines do not end within a number. */
+const mathematical = text => text.replaceAll(/(\d)e([+-]?\d+)/g, (_, digit, exponent) => `${digit}\u00a0·\u00a0${power(exponent)}`).replaceAll(/(?<!\w)-/g, "−");
 const shortly = (value, digits = 3) => (value === null || !Number.isFinite(value) ? "not finite" : String(Number(value.toPrecision(digits))));
 
 const waiting = new Set(); // functions

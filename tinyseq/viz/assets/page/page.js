@@ -48,12 +48,13 @@ byId("present").addEventListener("click", () => present());
 
 byId("ask").addEventListener("click", () => byId("help").showModal());
 const everywhere = {
-  " ": play, ",": () => go(now() - 1), ".": () => go(now() + 1), "[": () => go(otherStep(-1)), "]": () => go(otherStep(1)),
+  " ": play, ",": () => go(now() - 1), ".": () => go(now() + 1), PageUp: () => go(now() - 1), PageDown: () => go(now() + 1), "[": () => go(otherStep(-1)), "]": () => go(otherStep(1)),
   "/": () => byId("search").focus(), "?": () => byId("help").showModal(), q: quiz, b: () => togglePanel(), p: () => present(),
   Escape: () => present(false),
 };
 window.addEventListener("keydown", event => {
-  if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
+  const shortcut = event.metaKey || ((event.ctrlKey || event.altKey) && !"[]".includes(event.key)); // of the browser
+  if (shortcut || byId("help").open) return;
   const busy = event.target.closest("input:not([type=range]), select") || (event.key === " " && event.target.closest("button"));
   if (busy || !everywhere[event.key]) return;
   event.preventDefault();

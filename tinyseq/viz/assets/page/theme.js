@@ -1,6 +1,6 @@
 // Light or dark: as the web page around this one, or else as the reader prefers.
 
-const preferred = matchMedia("(prefers-color-scheme: dark)");
+const preferred = (frameElement ? parent : self).matchMedia("(prefers-color-scheme: dark)");
 /** Whether the words of the web page around are light. The page must be in a frame, and allowed to look around. */
 function isDarkAround() {
   const pixel = document.createElement("canvas").getContext("2d"); // it reads all notations of colours
