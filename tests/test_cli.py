@@ -585,8 +585,9 @@ def test_what_standard_output_cannot_show_is_one_line_and_conllu_is_utf8_whereve
     [
         ["lm", "train", "t.txt", "--out", "m.lm", "--hidden", 2**31, "--steps", 1],
         ["lm", "train", "t.txt", "--out", "m.lm", "--hidden", 10**24, "--steps", 1],
-        ["lm", "train", "t.txt", "--out", "m.lm", "--model", "ngram", "--n", 10**24],
+        ["lm", "train", "t.txt", "--out", "m.lm", "--model", "window", "--hidden", 10**6],
         ["tag", "train", "t.conllu", "--out", "m.tag", "--model", "rnn", "--hidden", 2**40],
+        ["tag", "train", "t.conllu", "--out", "m.tag", "--model", "crf", "--hidden", 10**6],
     ],
     ids=lambda words: f"{words[-2]} {words[-1]}",
 )
@@ -596,3 +597,26 @@ def test_a_number_that_no_computer_can_hold_is_one_line(tinyseq, tmp_path, words
     status, out, error = tinyseq(*words)
     assert (status, error.count("\n"), "Traceback" in out) == (1, 1, False), error
     assert not list(tmp_path.glob("m.*"))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_size_is_so_large_that_a_command_would_seem_to_hang(tinyseq, tmp_path, name):
+    """Layers, n-grams and steps to draw have a bound."""
+    for parameter in COMMANDS[name].params:
+        if parameter.name in ("layers", "n") or (name, parameter.name) == ("tinyseq draw", "steps"):
+            option = parameter.opts[0]
+            status, _, error = tinyseq(*name.split()[1:], option, 10**6)
+            assert status == 2
+            assert f"Invalid value for '{option}'" in error
+
+
+def test_a_run_of_days_is_announced(capsys):
+    from tinyseq.commands.models.runs import Run
+    from tinyseq.train import Report
+
+    said = []
+    for steps in (10**4, 10**6):
+        reports = (Report(i, 1.0, 1.0, 1.0, i * 0.5, 0.1) for i in range(1, 20))
+        Run(Path("m.lm"), None, []).taken(reports, steps, "text", {}, quiet=True)
+        said.append([line for line in capsys.readouterr().err.splitlines() if line.startswith("tinyseq: ")])
+    assert said == [[], ["tinyseq: the other 999,990 steps will take about 6 days; Ctrl-C saves the run"]]

@@ -121,13 +121,13 @@ def draw(
             callback=checked(lambda path: check_picture(path, "--out")),
         ),
     ],
-    steps: Annotated[int | None, typer.Option(min=1, help="Time steps of a network; 4 by default.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, max=10_000, help="Time steps of a network; 4 by default.")] = None,
     depth: Annotated[int | None, typer.Option(min=0, help="Collapse a network's modules below this depth.")] = None,
     view: Annotated[
         str, typer.Option(help="View of a network: unrolled, folded or flat.", callback=one_of(get_args(View)))
     ] = "unrolled",
     text: Annotated[str | None, typer.Option(help="Text that a network reads and predicts, such as hello.")] = None,
-    layers: Annotated[int, typer.Option(min=1, help="Recurrent layers of a network.")] = 1,
+    layers: Annotated[int, typer.Option(min=1, max=100, help="Recurrent layers of a network.")] = 1,
     bidirectional: Annotated[
         bool, typer.Option("--bidirectional", help="Make the network read in both directions.")
     ] = False,

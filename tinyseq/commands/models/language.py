@@ -12,13 +12,14 @@ import typer
 
 import tinyseq as ts
 from tinyseq.commands import common
-from tinyseq.commands.models.runs import Options, Run
+from tinyseq.commands.models.runs import DEEPEST, Options, Run, check_memory
 from tinyseq.data import plain_text
 from tinyseq.lm import RNNLM, LanguageModel, NgramLM, WindowLM, word_vocabulary
 from tinyseq.lm.model import first_impossible
 from tinyseq.lm.networks.neural import NeuralLM
 from tinyseq.lm.sampling import Choice
 from tinyseq.lm.words import sentences_of, words_of
+from tinyseq.nn.recurrent.registry import CELLS
 
 app = typer.Typer(no_args_is_help=True, help="Language models of characters or words: train, sample, eval.")
 
@@ -49,10 +50,12 @@ def lm_train(
         bool, typer.Option("--words", help="Model words, not characters; each line is a sentence.")
     ] = False,
     n: Annotated[
-        int | None, typer.Option("--n", min=1, help="Length of n-grams.", show_default="6; of words 3")
+        int | None, typer.Option("--n", min=1, max=100, help="Length of n-grams.", show_default="6; of words 3")
     ] = None,
     cell: common.Cell = None,
-    layers: Annotated[int | None, typer.Option(min=1, help="Number of recurrent layers.", show_default="1")] = None,
+    layers: Annotated[
+        int | None, typer.Option(min=1, max=DEEPEST, help="Number of recurrent layers.", show_default="1")
+    ] = None,
     context: Annotated[
         int | None, typer.Option(min=1, help="Number of symbols that --model window reads.", show_default="8")
     ] = None,
@@ -207,8 +210,11 @@ def _network(model: str, text: Texts, options: Options) -> NeuralLM:
     hidden, dropout = options.get("hidden", 128), options.get("dropout", 0.0)
     settings: dict[str, Any] = {"dropout": dropout, "words": text.words, "tied": options.get("tied", False)}
     if model == "window":
-        return WindowLM(text.vocabulary, options.get("context", 8), hidden, **settings)
+        context = options.get("context", 8)
+        check_memory(hidden, context)
+        return WindowLM(text.vocabulary, context, hidden, **settings)
     cell, layers = options.get("cell", "lstm"), options.get("layers", 1)
+    check_memory(hidden, CELLS[cell].blocks * (2 * layers - 1))
     return RNNLM(text.vocabulary, hidden, cell=cell, num_layers=layers, **settings)
 
 

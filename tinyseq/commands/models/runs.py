@@ -1,14 +1,42 @@
-"""Training runs of the commands: which options apply, where a run is saved, and what to do if it diverges."""
+"""Training runs of the commands: which options apply, where a run is saved, and what is said of long or failed ones."""
 
+import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tinyseq.commands.common import console
+from tinyseq.commands.common import console, tell
 from tinyseq.io import check_model_output
 from tinyseq.train import NonFiniteLoss, Report, progress
 from tinyseq.train.nonfinite import DIVERGED
+
+DEEPEST = 1000  # layers
+MEASURED = 10  # steps after which the time of a run is known
+DAY = 24 * 60 * 60  # seconds
+
+
+def check_memory(hidden: int, matrices: int) -> None:
+    """Raise an error, instead of waiting for the memory to be full, if a network is too large for this computer.
+
+    Args:
+        hidden: the length of its hidden state.
+        matrices: how many matrices (hidden, hidden) it has at least; training keeps the gradient and two averages of
+            each number, in 32 bits.
+
+    Raises:
+        ValueError: it is.
+    """
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # of systems that do not tell
+        return
+    weights = matrices * hidden**2
+    if 16 * weights > memory > 0:
+        raise ValueError(
+            f"--hidden {hidden} makes at least {weights:,} weights, whose training takes {16 * weights / 1e9:,.0f} GB, "
+            f"but this computer has {memory / 1e9:,.0f} GB of memory; make the network smaller"
+        )
 
 
 class Options:
@@ -73,8 +101,10 @@ class Run:
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("error", DIVERGED)
-                for report in progress(reports, steps, title):
-                    last = report
+                for taken, report in enumerate(progress(reports, steps, title), 1):
+                    last, left = report, steps - report.step
+                    if taken == MEASURED and (days := report.seconds / taken * left / DAY) > 1:
+                        tell(f"the other {left:,} steps will take about {days:,.0f} days; Ctrl-C saves the run")
         except (UserWarning, NonFiniteLoss) as error:
             self.finished()
             found = str(error).removeprefix(f"{DIVERGED}: ").partition("; start over")[0]

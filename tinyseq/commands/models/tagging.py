@@ -10,12 +10,13 @@ import typer
 
 import tinyseq as ts
 from tinyseq.commands import common
-from tinyseq.commands.models.runs import Options, Run
+from tinyseq.commands.models.runs import DEEPEST, Options, Run, check_memory
 from tinyseq.commands.models.streaming import file_of, tag_files
 from tinyseq.data import ConlluSentence, conllu_sentences, noun_phrase_tags
 from tinyseq.data.readers import READERS, Reader, Sentence
 from tinyseq.data.treebanks.conllu import TAGS
 from tinyseq.io import atomic_write, check_output
+from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.tagging import Accuracy, Analysis, HMMTagger, RNNTagger, Tagger
 
 app = typer.Typer(no_args_is_help=True, help="Taggers: train, tag, eval.")
@@ -84,7 +85,7 @@ def tag_train(
         int | None, typer.Option(min=1, help="Passes over the training sentences.", show_default="10")
     ] = None,
     hidden: Annotated[int | None, typer.Option(min=1, help="Length of the hidden state.", show_default="150")] = None,
-    layers: Annotated[int | None, typer.Option(min=1, help="Recurrent layers.", show_default="1")] = None,
+    layers: Annotated[int | None, typer.Option(min=1, max=DEEPEST, help="Recurrent layers.", show_default="1")] = None,
     cell: common.Cell = None,
     lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate.", show_default="0.006")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Sentences in a batch.", show_default="32")] = None,
@@ -266,6 +267,8 @@ def _network(model: str, options: Options) -> RNNTagger:
     given = ("epochs", "hidden", "layers", "cell", "lr", "batch", "dropout", "rules")
     settings = {names.get(name, name): options.get(name, None) for name in given}
     chosen = {name: value for name, value in settings.items() if value is not None}
+    blocks = CELLS[options.get("cell", "lstm")].blocks
+    check_memory(options.get("hidden", 150), 2 * blocks * options.get("layers", 1))  # in both directions
     return RNNTagger(crf=model == "crf", **chosen)
 
 
