@@ -65,13 +65,9 @@ def _dark_line(color: Any) -> str:
         return dark
     plain = to_hex(color, keep_alpha=True)
     before, after = _contrast(plain, "#ffffff"), _contrast(dark, dark_color("#ffffff"))
-    return dark if before < PALE or after >= min(before, CONTRAST) else max(plain, dark, key=_luminance)
-
-
-def _luminance(color: str) -> float:
-    return luminance(color[:7])
+    return dark if before < PALE or after >= min(before, CONTRAST) else max(plain, dark, key=luminance)
 
 
 def _contrast(one: str, other: str) -> float:
-    low, high = sorted(map(_luminance, (one, other)))
+    low, high = sorted(map(luminance, (one, other)))
     return (high + 0.05) / (low + 0.05)

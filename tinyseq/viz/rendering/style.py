@@ -160,11 +160,6 @@ def room_for_text() -> tuple[float, float]:
     return tight(14.0, 10.0), tight(8.0, 5.0)
 
 
-def spoken(formula: str) -> str:
-    """A formula as plain text: Whh for W_hh."""
-    return INDEX.sub(r"\1", formula)
-
-
 SUBSCRIPTS = str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
@@ -199,7 +194,8 @@ def blend(fraction: float) -> str:
 
 
 def light_of(color: str) -> tuple[float, float, float]:
-    """The red, green and blue light of a colour, from 0 to 1: linear, as the channels of sRGB are not."""
+    """The red, green and blue light of a colour, from 0 to 1: linear, as the channels of sRGB are not. Its opacity does
+    not matter."""
     channels = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
     red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
     return red, green, blue
