@@ -135,7 +135,7 @@ def one_step(content: Sheet, title: str) -> Sheet:
         slots = {start: tail.slot if level else head.slot, end: tail.slot}
         for place, slot in slots.items():
             name = f"{tail.name}_{'before' if place is start else 'after'}"
-            ends.setdefault((tail, place), Box(name, "initial", "columns", slot, column=place))
+            ends.setdefault((tail, place), Box(name, "initial", place, slot))
             states.setdefault(slot, content.states.get(tail.slot, ()))
         made += [arrow._replace(tail=ends[tail, start], delay=0), Arrow(tail, ends[tail, end], arrow.value)]
     boxes = [*inside, *ends.values()]

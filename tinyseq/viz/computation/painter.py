@@ -194,7 +194,7 @@ class Painter:
     def _clear_title(self, frame: Frame) -> Frame | None:
         """A frame of a column, with its title beside the arrows that enter from below, if there is room for it."""
         width, height = label_size(frame.lines)
-        arrows = (curve for arrow, curve in self.layout.curves.items() if arrow.tail.zone == "before")
+        arrows = (curve for arrow, curve in self.layout.curves.items() if arrow.tail.place == "before")
         near = [piece for curve in arrows for piece in pieces(curve)]
         asides = range(0, int(frame.high.x - frame.low.x - width) // 2, 2)
         tries = (frame._replace(aside=side * aside) for aside in asides for side in (1, -1))

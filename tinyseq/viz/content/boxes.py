@@ -34,10 +34,9 @@ class Box:
     Attributes:
         name: unique within the drawing, and the same in every run.
         kind: the role that it plays.
-        zone: in the columns, or before or after them.
+        place: its column, or the zone outside of the columns in which it is.
         slot: its role within its column: boxes with the same slot are drawn at the same height in every column.
         vertices: the vertices that it represents; the last one computes its value.
-        column: its column, in the zone ``"columns"``.
         arguments: what it is computed from.
         uses: how often a parameter is used.
         module: the closed module that it represents, if any.
@@ -47,14 +46,23 @@ class Box:
 
     name: str
     kind: Kind
-    zone: Zone
+    place: Column | Zone
     slot: Slot
     vertices: tuple[int, ...] = ()
-    column: Column | None = None
     arguments: tuple[Argument, ...] = ()
     uses: int = 0
     module: tuple[str, ...] = ()
     of_step: int | None = None
+
+    @property
+    def column(self) -> Column | None:
+        """Its column; None outside of them."""
+        return self.place if isinstance(self.place, Column) else None
+
+    @property
+    def zone(self) -> Zone:
+        """Whether it is in the columns, or before or after them, or a parameter."""
+        return "columns" if isinstance(self.place, Column) else self.place
 
     @property
     def step(self) -> int | None:

@@ -66,7 +66,7 @@ class Constants:
     def _find_first(self) -> None:
         arrays = defaultdict[Role, dict[Column | Zone, Hashable]](dict)
         for (box, role), array in self.taken.items():
-            arrays[role][box.column or box.zone] = (box, role) if array is None else identity(array)
+            arrays[role][box.place] = (box, role) if array is None else identity(array)
         # the roles that take an array in a place: comparing all with all would take their square
         holders = defaultdict[tuple[Column | Zone, Hashable], list[Role]](list)
         order = {role: i for i, role in enumerate(arrays)}

@@ -29,7 +29,7 @@ def flat_sheet(record: Record) -> Sheet:
     for reader, argument in [(box, argument) for box in boxes for argument in box.arguments]:
         if _is_data(record, argument):
             key = identity(record.constant(argument.vertex, argument.position))
-            data = inputs.setdefault(key, Box(f"input{len(inputs)}", "input", "columns", ("data", key), (), column))
+            data = inputs.setdefault(key, Box(f"input{len(inputs)}", "input", column, ("data", key)))
             data.arguments += (argument,)
             arrows.append(Arrow(data, reader))
     boxes += inputs.values()
@@ -53,4 +53,4 @@ def _box(record: Record, vertex: Vertex, column: Column) -> Box:
         for position, parent in enumerate(vertex.parents)
     )
     kind: Kind = "result" if vertex.id == len(record.vertices) - 1 else "op"
-    return Box(name, kind, "columns", vertex.id, (vertex.id,), column, tuple(arguments))
+    return Box(name, kind, column, vertex.id, (vertex.id,), tuple(arguments))

@@ -68,7 +68,7 @@ class Given:
             if box.step is not None and abs((start := self._start(box)).step - box.step) == 1:
                 self._begin(box, argument, self.sheet.added(start), first.data("begins"))
         elif first.is_input:
-            data, _ = self.sheet.supplied("input", box.column or box.zone, first.data(), argument)
+            data, _ = self.sheet.supplied("input", box.place, first.data(), argument)
             if box.step is not None and first.shifted:
                 base, later = first.shifted
                 data.of_step, self.sheet.shifted[data.slot] = box.step + later, base.data()
@@ -93,28 +93,27 @@ class Given:
         if len(given) < len(argument.ends) or not all(map(self._begins, given)):
             return
         for beginning in given:
-            if beginning.zone == "before":  # computed, as from a label
-                beginning.zone = "columns"
+            if beginning.place == "before":  # computed, as from a label
                 self.computed.add(beginning)
             elif beginning in self.computed:
                 continue  # it begins two states
             else:
                 beginning.kind = "initial"
-            beginning.column, beginning.slot = self.sheet.added(self._start(box)), state
+            beginning.place, beginning.slot = self.sheet.added(self._start(box)), state
             for data in self._read_by_no_other(beginning):
-                data.zone, data.column = "columns", beginning.column
+                data.place = beginning.place
 
     def _begins(self, box: Box) -> bool:
         """Whether a box may be what a loop begins with: given, or computed before the loops for their steps alone."""
         if box.kind in {"input", "initial"} or box in self.computed:
             return True
         heads = (arrow.head for arrow in self.sheet.arrows if arrow.tail is box)
-        return box.zone == "before" and all(head.step is not None for head in heads)
+        return box.place == "before" and all(head.step is not None for head in heads)
 
     def _read_by_no_other(self, box: Box) -> list[Box]:
         """The inputs before the loops that a box alone reads, as a picture from which the first state is computed."""
         read = [arrow.tail for arrow in self.sheet.arrows if arrow.head is box]
-        inputs = [data for data in read if data.kind == "input" and data.zone == "before"]
+        inputs = [data for data in read if data.kind == "input" and data.place == "before"]
         return [data for data in inputs if all(a.head is box for a in self.sheet.arrows if a.tail is data)]
 
     def _start(self, box: Box) -> Column:

@@ -98,9 +98,7 @@ class Sheet:
         if (place, slot) in self.extra:
             self.extra[place, slot].arguments += arguments
             return self.extra[place, slot], False
-        column = place if isinstance(place, Column) else None
-        zone: Zone = "columns" if isinstance(place, Column) else place
-        made = self.extra[place, slot] = Box(f"{kind}{len(self.extra)}", kind, zone, slot, (), column, arguments)
+        made = self.extra[place, slot] = Box(f"{kind}{len(self.extra)}", kind, place, slot, (), arguments)
         self.boxes.append(made)
         return made, True
 

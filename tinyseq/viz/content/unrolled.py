@@ -105,23 +105,25 @@ class _Maker:
             if vertex.id in self.hidden or vertex.step not in steps:
                 continue
             for step in steps.intersection(self._steps_of(vertex.id)):
-                column = None
+                place: Column | Zone
                 if step is not None:
-                    column = Column(self.grouping.phase_of(vertex.id), step)
+                    place = Column(self.grouping.phase_of(vertex.id), step)
                 elif vertex.id in between:
                     after = between[vertex.id]
-                    column = self.sheet.added(Column(after, self.timeline.steps[after][-1] + 1, "between"))
-                if step is None or column in shown:
-                    self._make_box(vertex, column, step, "columns" if column else outside[vertex.id])
+                    place = self.sheet.added(Column(after, self.timeline.steps[after][-1] + 1, "between"))
+                else:
+                    place = outside[vertex.id]
+                if step is None or place in shown:
+                    self._make_box(vertex, place, step)
 
-    def _make_box(self, vertex: Vertex, column: Column | None, step: int | None, zone: Zone) -> None:
+    def _make_box(self, vertex: Vertex, place: Column | Zone, step: int | None) -> None:
         last, members = vertex.id == len(self.vertices) - 1, self.grouping.members(vertex)
         name = f"v{vertex.id}" + ("" if step is None else f"_t{step}")
         kind: Kind = "input" if vertex.is_leaf else "result" if last else "op"
         ids, arguments = tuple(member.id for member in members), self._arguments(members, step)
         if self.sheet.folded:
             arguments = self._as_handed_on(vertex, arguments)
-        box = self.at[vertex.id, step] = Box(name, kind, zone, self.slots[vertex.id], ids, column, arguments)
+        box = self.at[vertex.id, step] = Box(name, kind, place, self.slots[vertex.id], ids, arguments)
         self.sheet.boxes.append(box)
 
     def _steps_of(self, vertex: int) -> tuple[int | None, ...]:
@@ -264,7 +266,7 @@ class _Maker:
         gaps = [column for column in self.sheet.columns if column.kind == "gap" and column.phase not in phases]
         before = [gap for gap in gaps if phase is not None and gap.phase <= phase and phase not in phases]
         if not before:
-            return self.sheet.supplied("elided", head.column or head.zone, ("left out", head.slot))[0]
+            return self.sheet.supplied("elided", head.place, ("left out", head.slot))[0]
         mark, new = self.sheet.supplied("elided", before[-1], "left out")
         for tail in list(self.at.values()) if new else ():
             if tail.column and tail.vertices and not self.hidden.isdisjoint(self._readers(tail.vertices[-1])):

@@ -195,7 +195,7 @@ class Layout:
         arrows = [arrow for arrow in self.into[item] if arrow.tail in self.places] if isinstance(item, Box) else [item]
         doors = [self._x(arrow.tail.column, Door("top", arrow.tail.slot)) for arrow in arrows if arrow.tail.column]
         found = doors or [self.past.get(arrow, [self.places[arrow.tail]])[-1].x for arrow in arrows]
-        if not found and isinstance(item, Box) and item.zone == "before":
+        if not found and isinstance(item, Box) and item.place == "before":
             readers = reached([item], lambda box: self.read_by.get(box, ()) if not box.column else ())
             inside = [box for box in readers if box.column]
             found = [self.places[box].x for box in inside] if len({box.column for box in inside}) == 1 else []
@@ -295,7 +295,7 @@ class Layout:
 
     def _enters(self, arrow: Arrow) -> bool:
         """Whether an arrow comes from below the columns."""
-        return arrow.kind == "data" and arrow.tail.zone == "before" and arrow.head.column is not None
+        return arrow.kind == "data" and arrow.tail.place == "before" and arrow.head.column is not None
 
     def _leaves(self, arrow: Arrow) -> bool:
         """Whether an arrow climbs out of its column at the top."""
