@@ -110,7 +110,7 @@ def test_play_its_numbers_and_its_quiz(page):
     assert page.run("byId('cell').textContent").startswith("[0, 0]: ")
     page.press("Down")
     assert page.run("byId('cell').textContent").startswith("[1, 0]: ")
-    tab_to(page, page.run("document.querySelector('#sums svg').id"))
+    tab_to(page, page.run("document.querySelector('.bars').id"))
     page.press("Right")
     first = page.run("byId('cell').textContent")
     assert "adds a norm of" in first

@@ -172,7 +172,7 @@ def as_tensor(leaf, loss):
 
 # -- in a browser ------------------------------------------------------------------------------------------------------
 
-SUMS = "[...parameters.values()].map(p => [p.name, p.whole, [...summed(p, arrived(p, now()))]])"
+SUMS = "[...parameters.values()].map(p => [p.name, p.whole, [...summed(p, p.added)]])"
 EARLY = """(() => {
   const seen = element => element && getComputedStyle(element).visibility === 'visible';
   const told = kind => [...root.querySelectorAll(`.node .${kind}`)].filter(seen).map(text => text.closest('.node').id);

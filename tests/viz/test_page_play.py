@@ -35,7 +35,7 @@ def test_playing_to_the_end_adds_up_the_gradients_that_backward_gives(kind, sett
     browser.press("End")
     assert browser.run("now()") == browser.run("moments.length")
     sums = browser.run(
-        "[...parameters.values()].map(p => [p.name, p.whole, p.item.dataset.total, [...summed(p, arrived(p, now()))]])"
+        "[...parameters.values()].map(p => [p.name, p.whole, p.item.dataset.total, [...summed(p, p.added)]])"
     )
     loss.backward()
     assert {name.removeprefix("rnn.").removeprefix("out.") for name, *_ in sums} >= {"weight_ih_l0", "weight", "bias"}
@@ -61,7 +61,7 @@ def test_each_step_adds_what_grad_by_step_says(opened):
             running += term.ravel()
             browser.run(f"go({moment + 1})")
             assert browser.run("byId('parts').textContent").count(f"{name}.grad") == 1
-            shown = browser.run(f"(p => [...summed(p, arrived(p, now()))])(parameters.get('{name}'))")
+            shown = browser.run(f"(p => [...summed(p, p.added)])(parameters.get('{name}'))")
             np.testing.assert_allclose(shown, running, rtol=1e-4, atol=1e-6)
 
 
@@ -72,7 +72,7 @@ def test_large_gradients_are_shown_in_part(opened):
     browser = opened(graph(loss))
     browser.run("go(moments.length)")
     whole, rows, columns, numbers = browser.run(
-        "(p => [p.whole, p.rows, p.columns, [...summed(p, arrived(p, now()))]])(parameters.get('weight_hh_l0'))"
+        "(p => [p.whole, p.rows, p.columns, [...summed(p, p.added)]])(parameters.get('weight_hh_l0'))"
     )
     loss.backward()
     assert (whole, rows, columns) == (False, 64, 64)
@@ -337,7 +337,7 @@ def test_a_computation_without_time_steps_plays_op_by_op(opened):
     browser.run("go(moments.length)")
     loss.backward()
     for name, leaf in (("x", x), ("w", w)):
-        shown = browser.run(f"(p => [...summed(p, arrived(p, now()))])(parameters.get('{name}'))")
+        shown = browser.run(f"(p => [...summed(p, p.added)])(parameters.get('{name}'))")
         np.testing.assert_allclose(np.reshape(shown, leaf.shape), leaf.grad.numpy(), rtol=1e-6)
     assert browser.run("lines.filter(l => l.ends[0]).length") == 7  # that from x to x * x is drawn once
     assert browser.run("parameters.get('x').terms.length") == 2
@@ -348,7 +348,7 @@ def test_parameters_of_the_same_name_are_told_apart(opened):
     a.node.name = b.node.name = "w" * 100
     browser = opened(graph((a * a).sum() + (b * b).sum()))
     browser.run("go(moments.length)")
-    assert browser.run("[...parameters.values()].map(p => summed(p, arrived(p, now())).length)") == [2, 3]
+    assert browser.run("[...parameters.values()].map(p => summed(p, p.added).length)") == [2, 3]
     names = browser.run("[...parameters.keys()]")
     assert names[1] == names[0] + "′"  # as in the drawing
 
@@ -391,7 +391,7 @@ def test_the_first_moment_of_a_long_picture_touches_nothing_that_looks_the_same(
     )
     browser.wait_for("touched.length")
     assert browser.run("touched.filter(element => element.matches('.nest .node, .nest .edge')).length") == 0
-    assert browser.run("touched.filter(element => element.closest('#sums svg')).length") == 0
+    assert browser.run("touched.filter(element => element.closest('.bars')).length") == 0
 
 
 def test_only_several_parts_have_a_sum(opened, lstm_page):

@@ -52,11 +52,9 @@ function tellOf(at, name, facts, values = {}) {
 }
 /** A place for the card beside, below or above what it explains: the first where it fits, or else the one that covers least. */
 function freePlace({ left, right, top, bottom }, width, height) {
-  const within = (at, size, all) => Math.max(Math.min(at, all - size - 8), 8);
-  const beside = within(top, height, innerHeight);
-  const along = within(left, width, innerWidth);
+  const [beside, along] = [within(top, height, 8, innerHeight - 16), within(left, width, 8, innerWidth - 16)];
   const places = [[right + 12, beside], [left - 12 - width, beside], [along, bottom + 12], [along, top - 12 - height]];
-  const kept = places.map(([x, y]) => [within(x, width, innerWidth), within(y, height, innerHeight)]);
+  const kept = places.map(([x, y]) => [within(x, width, 8, innerWidth - 16), within(y, height, 8, innerHeight - 16)]);
   const covered = ([x, y]) => Math.max(Math.min(x + width, right) - Math.max(x, left), 0) * Math.max(Math.min(y + height, bottom) - Math.max(y, top), 0);
   return kept.reduce((best, place) => (covered(place) < covered(best) ? place : best));
 }
@@ -109,7 +107,6 @@ function neighbour(right, down) {
   }
   return best;
 }
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 picture.addEventListener("keydown", event => {
   const { key, shiftKey } = event;
   if (event.ctrlKey || event.metaKey || event.altKey) return;

@@ -33,6 +33,18 @@ const power = exponent => `10${String(Number(exponent)).replaceAll(/./g, sign =>
 const mathematical = text => text.replaceAll(/(\d)e([+-]?\d+)/g, (_, digit, exponent) => `${digit}\u00a0·\u00a0${power(exponent)}`).replaceAll(/(?<!\w)-/g, "−");
 const shortly = (value, digits = 3) => (value === null || !Number.isFinite(value) ? "not finite" : String(Number(value.toPrecision(digits))));
 
+const clamp = (at, end) => Math.min(Math.max(at, 0), end - 1);
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+/** Call a function with where arrow keys go, right and down, on an element that has the focus; Home and End go to the ends of a row. */
+function onArrows(element, act) {
+  element.onkeydown = event => {
+    const arrow = { ...ARROWS, Home: [-Infinity, 0], End: [Infinity, 0] }[event.key];
+    if (!arrow) return;
+    event.preventDefault();
+    act(arrow);
+  };
+}
+
 const waiting = new Set(); // functions
 /** Call a function, once, when what has changed so far is on the screen: what takes long comes after an answer to a click. */
 function afterFrame(act) {

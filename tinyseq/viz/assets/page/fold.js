@@ -52,16 +52,11 @@ function chip(parent, words, told, attribute, value, act) {
 }
 /** Arrow keys move within a row of chips, and Tab leaves it. */
 function rove(row) {
-  row.addEventListener("keydown", event => {
+  onArrows(row, ([right, down]) => {
     const chips = [...row.children];
     const at = chips.indexOf(document.activeElement);
-    const [back, on] = [at - 1, at + 1];
-    const to = { ArrowLeft: back, ArrowUp: back, ArrowRight: on, ArrowDown: on, Home: 0, End: -1 }[event.key];
-    if (at < 0 || to === undefined) return;
-    event.preventDefault();
-    chips[at].tabIndex = -1;
-    const next = chips[(to + chips.length) % chips.length];
-    next.tabIndex = 0;
+    const next = chips[clamp(at + right + down, chips.length)];
+    [chips[at].tabIndex, next.tabIndex] = [-1, 0];
     next.focus();
   });
 }

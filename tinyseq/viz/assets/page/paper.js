@@ -63,7 +63,7 @@ let shortened = []; // the columns that are folded on paper only
 function shorten(begins) {
   if (!columns.length) return;
   const open = columns.filter(id => !folded.has(id));
-  const lit = new Set(now() ? moments[now() - 1].boxes.map(columnOf) : []);
+  const lit = new Set(acting()?.boxes.map(columnOf));
   const before = shortened;
   const middle = open.slice(mostOpen() - 1, -1).filter(id => !lit.has(id));
   shortened = begins && middle.length >= RUN ? middle : [];

@@ -15,9 +15,30 @@ story.acts.forEach((act, i) => {
 });
 prepareSums(moments);
 
-/** The last moment of the backward act in which each box takes part: then its gradient is complete. */
-const complete = new Map();
-moments.forEach((moment, i) => { if (moment.act === "backward") for (const name of moment.boxes) complete.set(name, i); });
+/** The moment that is shown; null before the first one. */
+const acting = () => (now() ? moments[now() - 1] : null);
+/** How many moments have their results shown: all up to this one, unless its own is asked for. */
+const past = () => (asking ? now() - 1 : now());
+for (const box of boxes.values()) Object.assign(box, { first: {}, last: {} }); // the moments in which it takes part, by act
+moments.forEach(({ act, boxes: names }, i) => {
+  for (const { first, last } of names.map(name => boxes.get(name))) {
+    first[act] ??= i;
+    last[act] = i;
+  }
+});
+/** Whether a box has had its turn in this act; in a picture that fills, in any. */
+const isReached = ({ first }) => Object.entries(first).some(([act, i]) => i < past() && (story.fills || act === acting()?.act));
+/** Whether a box waits for its turn. */
+const isWaiting = box => Boolean(acting()) && box.name in story.details && !isReached(box);
+/** Whether the gradient of a box has arrived from all of its uses. */
+const isComplete = ({ last }) => acting()?.act === "backward" && last.backward < past();
+/** Whether the value, or the gradient, of what has this name may be shown: only once the play has reached it. */
+function isKnown(name, fact) {
+  const box = boxes.get(name);
+  if (!acting() || !(name in story.details)) return true;
+  if (fact === "gradient") return acting().act === "backward" && (!("backward" in box.last) || isComplete(box));
+  return acting().act !== "forward" || isReached(box);
+}
 
 /** In small windows, what is said is "stacked" below the picture, or "beside" it; the panel is then below the window. */
 const layoutNow = () => getComputedStyle(document.body).getPropertyValue("--layout").trim();
@@ -35,7 +56,7 @@ function reserve() {
   longest = Math.max(0, ...most.map(moment => { say(moment); return told.offsetHeight; }));
   told.style.height = "";
   allot();
-  say(now() ? moments[now() - 1] : null);
+  say(acting());
 }
 /** Share out the height of the window, so that nothing moves, and the page is not scrolled, while the play goes on. */
 function allot() {
@@ -58,59 +79,46 @@ function fitText() {
 
 /** Show the moment at the slider. What a quiz asks for stays hidden until it is answered. */
 function stage() {
-  const acting = now() ? moments[now() - 1] : null;
-  const past = acting ? moments.slice(0, asking ? now() - 1 : now()) : [];
-  const reached = new Set();
-  for (const moment of past) if (moment.act === acting.act || story.fills) moment.boxes.forEach(name => reached.add(name));
-  const lit = new Set(acting ? acting.boxes : []);
-  const tracing = Boolean(acting) && acting.act === "back-trace";
-  const traced = new Set(tracing ? past.filter(moment => moment.act === acting.act).flatMap(moment => moment.boxes) : []);
-  const marked = !acting || (tracing && acting.number === acting.of && !asking); // whether the best paths are complete
-  const early = name => Boolean(acting) && !(acting.act === "backward" && complete.get(name) < past.length); // no gradient yet
-  const touched = dimNests(acting, new Set([...reached, ...lit]));
+  const moment = acting();
+  const lit = new Set(moment?.boxes);
+  const tracing = moment?.act === "back-trace";
+  const isTraced = name => tracing && boxes.get(name)?.first["back-trace"] < past();
+  const marked = !moment || (tracing && moment.number === moment.of && !asking); // whether the best paths are complete
+  const isEarly = box => Boolean(moment) && !isComplete(box);
+  const touched = dimNests(box => lit.has(box.name) || (moment && isReached(box)));
   const apart = ({ nest }) => !nest || touched.has(nest); // whether a part is dimmed individually
   for (const [name, box] of boxes) {
     const { group } = box;
-    group.classList.toggle("unmarked", group.classList.contains("best") && !marked && !traced.has(name));
-    const dim = Boolean(acting) && name in story.details && !reached.has(name) && !(lit.has(name) && !story.fills) && apart(box);
+    const dim = isWaiting(box) && (!lit.has(name) || story.fills) && apart(box);
+    group.classList.toggle("unmarked", group.classList.contains("best") && !marked && !isTraced(name));
     group.classList.toggle("dim", dim);
     if (story.fills) group.classList.toggle("blank", dim);
     group.classList.toggle("now", lit.has(name));
     if (!apart(box) || box.legend) continue;
-    group.classList.toggle("early", early(name));
-    group.classList.toggle("unknown", acting?.act === "forward" && !reached.has(name));
+    group.classList.toggle("early", isEarly(box));
+    group.classList.toggle("unknown", moment?.act === "forward" && !isReached(box));
   }
-  const there = name => !acting || !(name in story.details) || reached.has(name) || lit.has(name);
+  const isThere = name => lit.has(name) || !boxes.has(name) || !isWaiting(boxes.get(name));
   for (const line of lines) {
-    const { group, ends: [tail, head] } = line;
+    const { group, ends } = line;
     const path = group.classList.contains("path");
-    const walked = !group.classList.contains("other") && traced.has(tail) && traced.has(head);
-    const shown = path ? marked || walked : there(tail) && there(head);
+    const walked = !group.classList.contains("other") && ends.every(isTraced);
+    const shown = path ? marked || walked : ends.every(isThere);
     group.classList.toggle("dim", !shown && apart(line));
-    const arriving = acting && !tracing && (acting.act === "backward" ? lit.has(tail) : lit.has(head));
+    const arriving = moment && !tracing && lit.has(ends[moment.act === "backward" ? 0 : 1]);
     group.classList.toggle("now", Boolean(arriving && shown && !path));
-    if (line.timed) group.classList.toggle("early", early(tail)); // of the others there are thousands, which look the same
+    if (line.timed) group.classList.toggle("early", boxes.has(ends[0]) && isEarly(boxes.get(ends[0]))); // of the others there are thousands, which look the same
   }
   markFolds();
-  say(acting);
-  showSums(asking ? now() - 1 : now());
+  say(moment);
+  showSums(past());
   hush();
 }
-/** Whether the value, or the gradient, of a box may be shown: only once the play has reached it. */
-function isKnown(name, fact) {
-  const acting = now() ? moments[now() - 1] : null;
-  if (!acting || !(name in story.details)) return true;
-  const { group } = boxes.get(name);
-  const faded = Boolean(group.closest(".faded"));
-  if (fact === "gradient") return acting.act === "backward" && (!complete.has(name) || (!faded && !group.matches(".early")));
-  return acting.act !== "forward" || (!faded && !group.matches(".unknown"));
-}
-/** The nests in which some box has been reached. In large pictures, the others are dimmed as groups, which is cheaper. */
-function dimNests(acting, reached) {
-  const touched = new Set();
-  for (const name of reached) for (let nest = boxes.get(name)?.nest; nest; nest = nest.parent) touched.add(nest);
-  const all = !acting || story.fills || !large;
-  if (all) for (const nest of nests) touched.add(nest);
+/** The nests in which some box is shown. In large pictures, the others are dimmed as groups, which is cheaper. */
+function dimNests(isShown) {
+  const all = !acting() || story.fills || !large;
+  const touched = new Set(all ? nests : []);
+  if (!all) for (const box of boxes.values()) if (isShown(box)) for (let { nest } = box; nest; nest = nest.parent) touched.add(nest);
   for (const nest of nests) {
     const dim = !touched.has(nest) && (!nest.parent || touched.has(nest.parent));
     for (const group of nest.groups.slice(1)) group.classList.toggle("faded", dim); // except for the frames
@@ -119,7 +127,7 @@ function dimNests(acting, reached) {
 }
 /** Highlight the folded steps and the buttons of the current step. */
 function markFolds() {
-  const lit = now() ? moments[now() - 1].boxes : [];
+  const lit = acting()?.boxes ?? [];
   const steps = new Set(lit.map(name => story.columns[name]));
   const shutIn = new Set(lit.map(name => coverOver(name)?.key));
   for (const bar of covers.children) {
@@ -131,24 +139,22 @@ function markFolds() {
   }
   for (const button of byId("steps").children) button.classList.toggle("now", steps.has(button.dataset.step));
 }
-function say(acting) {
-  document.body.classList.toggle("started", Boolean(acting));
-  byId("play").classList.toggle("back", Boolean(acting) && acting.act !== "forward");
-  byId("said").replaceChildren();
-  byId("equation").replaceChildren();
-  byId("parts").replaceChildren();
-  if (!acting) {
+function say(moment) {
+  document.body.classList.toggle("started", Boolean(moment));
+  byId("play").classList.toggle("back", Boolean(moment) && moment.act !== "forward");
+  for (const part of byId("told").children) part.replaceChildren();
+  if (!moment) {
     byId("said").textContent = "Press play, or move the slider.";
     slider.setAttribute("aria-valuetext", "before the beginning");
     return;
   }
-  const place = `${acting.act} ${acting.number} of ${acting.of}`;
-  byId("said").append(make("b", {}, place), " ", typeset(asking ? withoutResult(acting) : acting.text));
-  const result = !acting.result ? "" : asking ? " = ?" : ` = ${acting.result}`;
-  if (acting.formula) byId("equation").append(typeset(acting.formula + result));
-  sayParts(acting);
+  const place = `${moment.act} ${moment.number} of ${moment.of}`;
+  byId("said").append(make("b", {}, place), " ", typeset(asking ? withoutResult(moment) : moment.text));
+  const result = !moment.result ? "" : asking ? " = ?" : ` = ${moment.result}`;
+  if (moment.formula) byId("equation").append(typeset(moment.formula + result));
+  sayParts(moment);
   fitText();
-  slider.setAttribute("aria-valuetext", `${place}: ${acting.text} ${acting.formula}${result}`.replaceAll("_", ""));
+  slider.setAttribute("aria-valuetext", `${place}: ${moment.text} ${moment.formula}${result}`.replaceAll("_", ""));
 }
 /** What a sum is made of, the numbers of a formula, and the terms that drop into the sums of parameters. */
 function sayParts({ parts, total, given, additions }) {
@@ -156,16 +162,9 @@ function sayParts({ parts, total, given, additions }) {
   shown.forEach((part, i) => byId("parts").append(...(i ? ["+ "] : []), part));
   if (shown.length > 1 && total && !asking) byId("parts").append(make("span", { class: "total" }, "= ", partOf("sum", "", total)));
   if (given.length) byId("parts").append(make("span", { class: "given" }, "with ", typeset(given.join(", "))));
-  const added = additions.slice(0, 3).map(({ parameter, rule }) => `${parameter}.grad += ${rule || "its term"}`);
-  if (added.length) {
-    const rest = additions.length > 3 ? ", …" : "";
-    byId("parts").append(make("span", { class: "added" }, ...added.flatMap((words, i) => [i ? ", " : "", typesetRule(words)]), rest));
-  }
-}
-/** Only the rule of a term is a formula: the name before it is the model's own. */
-function typesetRule(words) {
-  const at = words.indexOf(" += ");
-  return make("span", {}, words.slice(0, at), typeset(words.slice(at)));
+  const added = additions.slice(0, 3).flatMap(({ parameter, rule }, i) => // only the rule is a formula: the name is the model's own
+    [i ? ", " : "", make("span", {}, `${parameter}.grad`, typeset(` += ${rule || "its term"}`))]);
+  if (added.length) byId("parts").append(make("span", { class: "added" }, ...added, additions.length > 3 ? ", …" : ""));
 }
 function partOf(origin, numbers, strip) {
   const part = make("span", { class: "part" });
@@ -195,7 +194,7 @@ function go(to) {
 }
 /** Bring a box of this moment into view, unless all is. */
 function followPlay() {
-  const box = now() && boxes.get(moments[now() - 1].boxes.find(name => !isHidden(name)));
+  const box = boxes.get(acting()?.boxes.find(name => !isHidden(name)));
   if (box && !fitted && !held.size) reveal(box);
 }
 const stepOf = moment => moment.act + (moment.boxes.map(name => story.columns[name]).find(Boolean) ?? "");

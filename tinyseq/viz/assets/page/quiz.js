@@ -8,20 +8,20 @@ let answered = 0; // right answers
 let posed = 0;
 const done = new Set(); // moments whose number has been given or shown
 
-const isAsking = () => Boolean(now() && quizzing && moments[now() - 1].asked && !done.has(now()));
+const isAsking = () => Boolean(quizzing && acting()?.asked && !done.has(now()));
 /** Ask for the number of this moment, if it has one. */
 function ask() {
   asking = isAsking();
   byId("question").hidden = !asking;
   if (!asking) return;
-  byId("asked").replaceChildren("What is ", typeset(moments[now() - 1].asked), "? ");
+  byId("asked").replaceChildren("What is ", typeset(acting().asked), "? ");
   byId("answer").value = "";
   byId("verdict").textContent = "";
 }
 const isNear = (given, right) => Math.abs(given - right) <= Math.max(NEAR * Math.abs(right), SMALL * Math.min(1, Math.abs(right) * 10));
 /** Check an answer, or reveal the number. */
 function reply(given) {
-  const { answer } = moments[now() - 1];
+  const { answer } = acting();
   const right = given !== null && isNear(given, answer);
   if (!right && given !== null) {
     byId("verdict").textContent = Number.isNaN(given) ? "Please enter a number." : "Not yet: try again, or show it.";
