@@ -22,22 +22,21 @@ const past = () => (asking ? now() - 1 : now());
 for (const box of boxes.values()) Object.assign(box, { first: {}, last: {} }); // the moments in which it takes part, by act
 moments.forEach(({ act, boxes: names }, i) => {
   for (const { first, last } of names.map(name => boxes.get(name))) {
+    first.any ??= i;
     first[act] ??= i;
     last[act] = i;
   }
 });
-/** Whether a box has had its turn in this act; in a picture that fills, in any. */
-const isReached = ({ first }) => Object.entries(first).some(([act, i]) => i < past() && (story.fills || act === acting()?.act));
-/** Whether a box waits for its turn. */
-const isWaiting = box => Boolean(acting()) && box.name in story.details && !isReached(box);
+/** Whether a box has had its turn in an act, or, in a picture that fills, in any, after so many moments. */
+const isReached = ({ first }, { act }, count) => first[story.fills ? "any" : act] < count;
 /** Whether the gradient of a box has arrived from all of its uses. */
-const isComplete = ({ last }) => acting()?.act === "backward" && last.backward < past();
+const isComplete = ({ last }, { act }, count) => act === "backward" && last.backward < count;
 /** Whether the value, or the gradient, of what has this name may be shown: only once the play has reached it. */
 function isKnown(name, fact) {
-  const box = boxes.get(name);
-  if (!acting() || !(name in story.details)) return true;
-  if (fact === "gradient") return acting().act === "backward" && (!("backward" in box.last) || isComplete(box));
-  return acting().act !== "forward" || isReached(box);
+  const [box, moment] = [boxes.get(name), acting()];
+  if (!moment || !(name in story.details)) return true;
+  if (fact === "gradient") return moment.act === "backward" && (!("backward" in box.last) || isComplete(box, moment, past()));
+  return moment.act !== "forward" || isReached(box, moment, past());
 }
 
 /** In small windows, what is said is "stacked" below the picture, or "beside" it; the panel is then below the window. */
@@ -79,13 +78,14 @@ function fitText() {
 
 /** Show the moment at the slider. What a quiz asks for stays hidden until it is answered. */
 function stage() {
-  const moment = acting();
+  const [moment, count] = [acting(), past()];
   const lit = new Set(moment?.boxes);
   const tracing = moment?.act === "back-trace";
-  const isTraced = name => tracing && boxes.get(name)?.first["back-trace"] < past();
+  const isTraced = name => tracing && boxes.get(name)?.first["back-trace"] < count;
   const marked = !moment || (tracing && moment.number === moment.of && !asking); // whether the best paths are complete
-  const isEarly = box => Boolean(moment) && !isComplete(box);
-  const touched = dimNests(box => lit.has(box.name) || (moment && isReached(box)));
+  const isEarly = box => Boolean(moment) && !isComplete(box, moment, count);
+  const isWaiting = box => Boolean(moment) && box.name in story.details && !isReached(box, moment, count);
+  const touched = dimNests(box => lit.has(box.name) || (moment && isReached(box, moment, count)));
   const apart = ({ nest }) => !nest || touched.has(nest); // whether a part is dimmed individually
   for (const [name, box] of boxes) {
     const { group } = box;
@@ -96,7 +96,7 @@ function stage() {
     group.classList.toggle("now", lit.has(name));
     if (!apart(box) || box.legend) continue;
     group.classList.toggle("early", isEarly(box));
-    group.classList.toggle("unknown", moment?.act === "forward" && !isReached(box));
+    group.classList.toggle("unknown", moment?.act === "forward" && !isReached(box, moment, count));
   }
   const isThere = name => lit.has(name) || !boxes.has(name) || !isWaiting(boxes.get(name));
   for (const line of lines) {
@@ -111,7 +111,7 @@ function stage() {
   }
   markFolds();
   say(moment);
-  showSums(past());
+  showSums(count);
   hush();
 }
 /** The nests in which some box is shown. In large pictures, the others are dimmed as groups, which is cheaper. */
