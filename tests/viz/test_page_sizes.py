@@ -415,6 +415,17 @@ def test_letters_on_paper_can_be_read_if_need_be_on_several_sheets_that_cut_no_b
     assert browser.run("document.querySelectorAll('.sheet').length") == 0
 
 
+def test_a_page_that_is_opened_for_print_is_laid_out_on_sheets(browser, tmp_path):
+    browser.size(980, 700)
+    browser.prefer("print", color_scheme="light")
+    browser.open(drawing("both_directions").save(tmp_path / "page.html"))
+    assert browser.run(LABELS)[:2] == ON_PAPER["both_directions"]
+    browser.prefer(color_scheme="light")
+    browser.wait_for("!onPaper && room[0] > 1")
+    assert browser.run("fitted || view.width > 0")
+    assert not browser.messages
+
+
 def test_the_sheets_of_a_stack_say_which_of_its_layers_they_show(opened):
     browser = opened(ts.viz.graph(read(ts.nn.LSTM, steps=2, num_layers=2), gradients=True))
     browser.prefer("print")

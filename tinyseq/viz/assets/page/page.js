@@ -24,7 +24,8 @@ function print(begins) {
   show(...home); // back on the screen, it has no size yet: that is observed
   layOut(begins);
 }
-matchMedia("print").addEventListener("change", ({ matches }) => print(matches));
+const paper = matchMedia("print");
+paper.addEventListener("change", () => print(paper.matches));
 window.addEventListener("beforeprint", () => print(true)); // not every browser fires both
 window.addEventListener("afterprint", () => print(false));
 
@@ -72,3 +73,4 @@ room = [width, height];
 arrange();
 fit(false);
 stage();
+print(paper.matches);

@@ -15,6 +15,7 @@ const whole = [...home];
 
 let room = [1, 1]; // the size of the view
 new ResizeObserver(([{ contentRect: { width, height } }]) => {
+  if (!width || !height) return; // on paper
   const [scale, [x, y]] = [scaleNow(), middle().map((at, axis) => at - room[axis] / scaleNow() / 2)];
   room = [width, height];
   const [wide, high] = [width / scale, height / scale]; // letters keep their size
