@@ -497,12 +497,15 @@ def test_bars_have_axes_and_grow_with_the_terms(opened):
     bars = f"[...{chart}.querySelectorAll('i')].map(bar => bar.getBoundingClientRect().height / {chart}.clientHeight)"
     most = f"{chart}.dataset.most"
     assert set(browser.run(bars)) == {0}
+    lit = "document.querySelectorAll('#sums li.now').length"
+    assert browser.run(lit) == 0
     assert browser.run(f"[{most}, ...[...{chart}.querySelectorAll('span')].map(label => label.textContent)]") == [
         "",
         "0",
         "2",
     ]
     browser.run("go(parameters.get('rnn.weight_hh_l0').terms[0].moment + 1)")
+    assert browser.run(lit) > 0
     first, second, third = browser.run(bars)
     assert (first, second) == (0, 0)
     assert third == pytest.approx(1, abs=0.01)

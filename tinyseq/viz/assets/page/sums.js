@@ -92,7 +92,7 @@ function summed({ rows, columns: across }, terms) {
 /** Show the gradients after this many moments. */
 function showSums(now) {
   showing = now;
-  const when = ({ added }) => added.at(-1)?.moment ?? -1;
+  const when = ({ added }) => added.at(-1)?.moment ?? -Infinity;
   for (const parameter of parameters.values()) {
     parameter.added = parameter.terms.filter(({ moment }) => moment < now);
     const total = parameter.added.length ? parameter.added.at(-1).total : 0; // null if it is not finite
