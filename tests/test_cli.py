@@ -266,11 +266,11 @@ def test_brackets_in_a_name_are_no_markup(tinyseq, tmp_path):
     assert tinyseq("draw", "trellis", "--out", "a [/a].dot")[0] == 0
 
 
-@pytest.mark.filterwarnings("default:letters of")
+@pytest.mark.filterwarnings("default:text of")
 def test_a_warning_is_one_line(tinyseq):
     status, out, error = tinyseq("draw", "lstm", "--font-size", "14", "--size", "12", "6", "--out", "small.dot")
     assert (status, out) == (0, "saved small.dot\n")
-    assert re.fullmatch(r"tinyseq: letters of 14 points would have [\d.]+ points in a picture of 12 x 6 .*\n", error)
+    assert re.fullmatch(r"tinyseq: text of 14 points would shrink to [\d.]+ points in a picture of 12 x 6 .*\n", error)
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,9 @@ def test_targets_whose_axes_stand_otherwise_have_a_cure(loss, shape, cure):
 def test_a_second_softmax_is_warned_of(shape, dtype):
     x = ts.tensor(np.random.default_rng(1).standard_normal(shape), dtype=dtype, requires_grad=True)
     targets = np.zeros(shape[:-1], dtype=int)
-    with pytest.warns(UserWarning, match="cross_entropy takes scores, and applies the softmax itself"):
+    with pytest.warns(
+        UserWarning, match="cross_entropy applies the softmax itself; pass the scores from before your softmax"
+    ):
         ts.nn.cross_entropy(ts.softmax(x), targets)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -276,7 +276,7 @@ def test_a_generator_that_was_read_before_is_told():
     parameters = layer.parameters()
     optimizer = ts.optim.SGD(parameters, lr=0.1)
     layer(ts.ones(1, 1)).sum().backward()
-    with pytest.warns(UserWarning, match="nothing to clip: parameters has been read to its end before; give a list"):
+    with pytest.warns(UserWarning, match="nothing to clip: parameters is an iterator without items left; pass a list"):
         assert float(ts.nn.clip_grad_norm_(parameters, 0.1)) == 0.0
     assert ts.nn.clip_grad_norm_(optimizer.parameters, 0.1) > 1
     assert float(ts.nn.clip_grad_norm_([], 0.1)) == 0.0

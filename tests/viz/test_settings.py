@@ -42,7 +42,7 @@ def plain(name):
     return DRAWINGS[name]().dot
 
 
-@pytest.mark.filterwarnings("ignore:letters of")
+@pytest.mark.filterwarnings("ignore:text of")
 @pytest.mark.parametrize("name", DRAWINGS)
 @pytest.mark.parametrize("chosen", CHOICES, ids=str)
 def test_every_kind_of_drawing_follows_every_setting_and_keeps_its_geometry(name, chosen):
@@ -67,7 +67,7 @@ def test_every_kind_of_drawing_follows_every_setting_and_keeps_its_geometry(name
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_type_that_shrinks_below_what_was_asked_for_is_told_with_the_size_that_keeps_it(name):
     small = defaults(font_size=20, size=(3, 2))
-    with small, pytest.warns(UserWarning, match=r"letters of 20 points would have [\d.]+ points") as told:
+    with small, pytest.warns(UserWarning, match=r"text of 20 points would shrink to [\d.]+ points") as told:
         DRAWINGS[name]()
     inches = tuple(map(float, re.findall(r"pass size=\((.*), (.*)\),", str(told[-1].message))[0]))
     with defaults(font_size=20, size=inches):  # without a warning

@@ -53,9 +53,9 @@ def as_input(x: TensorLike, weight: Tensor, name: str) -> Tensor:
     _warned.append(name)
     wide, narrow = given.dtype, weight.dtype
     warnings.warn(
-        f"{name} is {wide} and the layer's weight {narrow}, so all that follows is computed in {wide}, which is right "
-        f'but slower. Convert the input, as by .astype("{narrow}") (NumPy, ts.zeros and ts.ones make float64), or, if '
-        f'you want it so, the layer, by layer.to("{wide}"). This is said once.',
+        f"{name} is {wide} and the layer's weight {narrow}, so everything after it is computed in {wide}: correct, but "
+        f'slower. Convert the input with .astype("{narrow}") (NumPy, ts.zeros and ts.ones make float64), or, if you '
+        f'want {wide}, the layer with layer.to("{wide}"). This warning is shown once.',
         stacklevel=1 + frames_inside(),
     )
     return given

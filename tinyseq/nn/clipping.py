@@ -218,7 +218,7 @@ def _each(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
         raise TypeError(f"parameters is a {type(parameters).__name__}; give its .parameters()")
     tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     if not tensors and isinstance(parameters, Iterator):
-        warnings.warn("there is nothing to clip: parameters has been read to its end before; give a list", stacklevel=3)
+        warnings.warn("nothing to clip: parameters is an iterator without items left; pass a list", stacklevel=3)
     for i, p in enumerate(tensors):
         if not isinstance(p, Tensor):
             raise TypeError(f"parameters[{i}] is of type {type(p).__name__}; a tensor is expected")

@@ -30,7 +30,7 @@ UNSEEN = " [style=invis]"
 SPACES, PADDING = "ranksep=0.25 nodesep=0.1", 'margin="0.05,0.03" height=0.1'
 ROUND = f'shape=ellipse color="{STATE.outline}"'
 LEGEND = (
-    "red boxes: elementwise steps that one loop can compute; dashed arrows: from earlier turns of a loop; "
+    "red boxes: elementwise steps that one loop can compute; dashed arrows: from earlier iterations of a loop; "
     "views are drawn as what they view"
 )
 

@@ -152,8 +152,8 @@ def _warn_of_softmax(logits: Tensor) -> None:
     edges = (logits._array[(i,) * (logits.ndim - 1)] for i in (0, -1))
     if all(0 < row[0] < 1 and row.min() > 0 and abs(row.sum() - 1) < 1e-5 for row in edges):
         warnings.warn(
-            "logits look like probabilities: they are above 0, and rows sum to 1. cross_entropy takes scores, and "
-            "applies the softmax itself; give it what comes before yours",
+            "logits look like probabilities: they are above 0, and rows sum to 1. cross_entropy applies the softmax "
+            "itself; pass the scores from before your softmax",
             stacklevel=1 + frames_inside(),
         )
 

@@ -80,8 +80,8 @@ class Canvas:
             return
         inches = ", ".join(str(math.ceil(points / 7.2) / 10) for points in extent)
         warnings.warn(
-            f"letters of {asked:g} points would have {asked * scale:.1f} points in a picture of {size[0]:g} x "
-            f"{size[1]:g} inches: pass size=({inches}), or draw less of it, as by steps, depth, or legend=False",
+            f"text of {asked:g} points would shrink to {asked * scale:.1f} points in a picture of {size[0]:g} x "
+            f"{size[1]:g} inches; pass size=({inches}), or draw less with steps=, depth= or legend=False",
             stacklevel=4,
         )
 
