@@ -403,6 +403,17 @@ def any(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def append(x: TensorLike, values: TensorLike, axis: int | None = None) -> Tensor:
     """Append ``values`` to x along an axis; both are flattened if it is None, as in NumPy.
 
+    Args:
+        x: the tensor.
+        values: what follows it; of x's shape except along ``axis``.
+        axis: the axis along which they are joined; None flattens both.
+
+    Returns:
+        A new tensor; x is unchanged.
+
+    Raises:
+        ValueError: the shapes do not fit, or there is no such axis.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.append(ts.zeros(2), 1.0)
@@ -618,6 +629,12 @@ def astype(x: TensorLike, dtype: DTypeLike, copy: bool = True) -> Tensor:
 def atleast_1d(x: TensorLike, /) -> Tensor:
     """With at least one axis; several tensors give a tuple.
 
+    Args:
+        tensors: one tensor, or several.
+
+    Returns:
+        A tensor, or a tuple of as many as were given.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.atleast_1d(2.0)
@@ -627,6 +644,12 @@ def atleast_1d(x: TensorLike, /) -> Tensor:
 @overload
 def atleast_1d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tensor, ...]:
     """With at least one axis; several tensors give a tuple.
+
+    Args:
+        tensors: one tensor, or several.
+
+    Returns:
+        A tensor, or a tuple of as many as were given.
 
     Example:
         >>> import tinyseq as ts
@@ -638,6 +661,12 @@ def atleast_1d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tens
 def atleast_2d(x: TensorLike, /) -> Tensor:
     """With at least two axes, new ones in front; several tensors give a tuple.
 
+    Args:
+        tensors: one tensor, or several.
+
+    Returns:
+        A tensor, or a tuple of as many as were given.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.atleast_2d(ts.zeros(3)).shape
@@ -647,6 +676,12 @@ def atleast_2d(x: TensorLike, /) -> Tensor:
 @overload
 def atleast_2d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tensor, ...]:
     """With at least two axes, new ones in front; several tensors give a tuple.
+
+    Args:
+        tensors: one tensor, or several.
+
+    Returns:
+        A tensor, or a tuple of as many as were given.
 
     Example:
         >>> import tinyseq as ts
@@ -658,6 +693,12 @@ def atleast_2d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tens
 def atleast_3d(x: TensorLike, /) -> Tensor:
     """With at least three axes, added as in NumPy: (n,) is (1, n, 1), and (m, n) is (m, n, 1).
 
+    Args:
+        tensors: one tensor, or several.
+
+    Returns:
+        A tensor, or a tuple of as many as were given.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.atleast_3d(ts.zeros(3)).shape
@@ -667,6 +708,12 @@ def atleast_3d(x: TensorLike, /) -> Tensor:
 @overload
 def atleast_3d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tensor, ...]:
     """With at least three axes, added as in NumPy: (n,) is (1, n, 1), and (m, n) is (m, n, 1).
+
+    Args:
+        tensors: one tensor, or several.
+
+    Returns:
+        A tensor, or a tuple of as many as were given.
 
     Example:
         >>> import tinyseq as ts
@@ -859,6 +906,15 @@ def clip(
 def column_stack(tensors: Sequence[TensorLike]) -> Tensor:
     """Stack as columns; vectors are columns.
 
+    Args:
+        tensors: a list of vectors (n,) and matrices (n, m).
+
+    Returns:
+        A matrix (n, ...), all columns side by side.
+
+    Raises:
+        ValueError: there are none, or their lengths differ.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.column_stack([ts.zeros(2), ts.ones(2)]).tolist()
@@ -867,6 +923,16 @@ def column_stack(tensors: Sequence[TensorLike]) -> Tensor:
 
 def concatenate(tensors: Sequence[TensorLike], axis: int | None = 0) -> Tensor:
     """Join tensors along an existing axis; if it is None, they are flattened first.
+
+    Args:
+        tensors: a list of at least one; their shapes may differ along ``axis`` only.
+        axis: the axis along which they are joined.
+
+    Returns:
+        A tensor, along ``axis`` as long as all of them together.
+
+    Raises:
+        ValueError: there are none, their shapes do not fit, or there is no such axis.
 
     Example:
         >>> import tinyseq as ts
@@ -936,6 +1002,9 @@ def cross(x: TensorLike, y: TensorLike, axis: int | None = None) -> Tensor:
         x, y: tensors, arrays or lists, of shapes that broadcast.
         axis: the axis of the vectors.
 
+    Returns:
+        A tensor of vectors with three elements, broadcast over the other axes.
+
     Raises:
         ValueError: if the axis has another length.
 
@@ -948,6 +1017,16 @@ def cross(x: TensorLike, y: TensorLike, axis: int | None = None) -> Tensor:
 def cumprod(x: TensorLike, axis: int | None = None) -> Tensor:
     """Cumulative products along an axis, or of the flattened tensor if it is None.
 
+    Args:
+        x: the values.
+        axis: the axis; None flattens x first.
+
+    Returns:
+        A tensor of x's shape, or a vector if the axis is None.
+
+    Raises:
+        ValueError: there is no such axis.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.cumprod(ts.tensor([1.0, 2.0, 3.0]))
@@ -956,6 +1035,16 @@ def cumprod(x: TensorLike, axis: int | None = None) -> Tensor:
 
 def cumsum(x: TensorLike, axis: int | None = None) -> Tensor:
     """Cumulative sums along an axis, or of the flattened tensor if it is None.
+
+    Args:
+        x: the values.
+        axis: the axis; None flattens x first.
+
+    Returns:
+        A tensor of x's shape, or a vector if the axis is None.
+
+    Raises:
+        ValueError: there is no such axis.
 
     Example:
         >>> import tinyseq as ts
@@ -1001,6 +1090,13 @@ def det(x: TensorLike, /) -> Tensor:
 
 def diag(x: TensorLike, k: int = 0) -> Tensor:
     """A matrix with a vector on its k-th diagonal; of a matrix, that diagonal.
+
+    Args:
+        x: (n,) or (n, m).
+        k: the diagonal; above 0 it lies above the main one.
+
+    Returns:
+        A matrix, or for a matrix a vector.
 
     Raises:
         ValueError: for other numbers of axes.
@@ -1087,6 +1183,12 @@ def divide(x: TensorLike, y: TensorLike, /) -> Tensor:
 def divmod(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
     """``x // y`` and ``x % y``.
 
+    Args:
+        x, y: tensors that broadcast against each other.
+
+    Returns:
+        The quotients rounded down, and the remainders with y's sign.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.divmod(ts.tensor(7.0), 2.0)
@@ -1096,6 +1198,12 @@ def divmod(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
 def dot(x: TensorLike, y: TensorLike) -> Tensor:
     """NumPy's dot: the last axis of x with the last but one of y (the last, if y is a vector).
 
+    Args:
+        x, y: tensors, or numbers.
+
+    Returns:
+        A tensor with the other axes of x, then those of y.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.dot(ts.tensor([1.0, 2.0]), ts.tensor([3.0, 4.0]))
@@ -1104,6 +1212,15 @@ def dot(x: TensorLike, y: TensorLike) -> Tensor:
 
 def dstack(tensors: Sequence[TensorLike]) -> Tensor:
     """Stack along the third axis.
+
+    Args:
+        tensors: a list of at least one tensor; their shapes may differ along the axis that joins them only.
+
+    Returns:
+        A tensor with at least three axes, joined along the third.
+
+    Raises:
+        ValueError: there are none, or their shapes do not fit.
 
     Example:
         >>> import tinyseq as ts
@@ -1116,6 +1233,15 @@ def eigh(x: TensorLike) -> EighResult:
 
     The signs of the eigenvectors are LAPACK's. Where eigenvalues are equal, a gradient of the vectors is NaN.
 
+    Args:
+        x: (..., n, n), symmetric.
+
+    Returns:
+        ``eigenvalues`` (..., n) and ``eigenvectors`` (..., n, n), one in each column.
+
+    Raises:
+        ValueError: the matrices are not square.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.eigh(ts.tensor([[2.0, 1.0], [1.0, 2.0]])).eigenvalues
@@ -1124,6 +1250,15 @@ def eigh(x: TensorLike) -> EighResult:
 
 def eigvalsh(x: TensorLike) -> Tensor:
     """The eigenvalues of a symmetric matrix in ascending order.
+
+    Args:
+        x: (..., n, n), symmetric.
+
+    Returns:
+        (..., n).
+
+    Raises:
+        ValueError: the matrices are not square.
 
     Example:
         >>> import tinyseq as ts
@@ -1247,6 +1382,13 @@ def exp2(x: TensorLike, /) -> Tensor:
 def expand_dims(x: TensorLike, axis: int | tuple[int, ...]) -> Tensor:
     """A new axis of length 1 at ``axis``, or at each of several.
 
+    Args:
+        x: the tensor.
+        axis: the positions of the new axes in the result.
+
+    Returns:
+        A tensor with new axes of length 1.
+
     Raises:
         ValueError: if an axis is named twice.
 
@@ -1276,6 +1418,12 @@ def expm1(x: TensorLike, /) -> Tensor:
 
 def flatten(x: TensorLike) -> Tensor:
     """Flatten to one axis.
+
+    Args:
+        x: the tensor.
+
+    Returns:
+        A vector of all elements, the last axis changing fastest.
 
     Example:
         >>> import tinyseq as ts
@@ -1319,6 +1467,12 @@ def flipud(x: TensorLike) -> Tensor:
 
 def float_power(x: TensorLike, y: TensorLike) -> Tensor:
     """x to the power of y in float64, whatever their types, as NumPy's function.
+
+    Args:
+        x, y: tensors that broadcast against each other.
+
+    Returns:
+        float64, or complex128.
 
     Example:
         >>> import tinyseq as ts
@@ -1500,6 +1654,15 @@ def greater_equal(x: TensorLike, y: TensorLike, /) -> Tensor:
 def hstack(tensors: Sequence[TensorLike]) -> Tensor:
     """Stack horizontally, along the second axis; vectors are concatenated.
 
+    Args:
+        tensors: a list of at least one tensor; their shapes may differ along the axis that joins them only.
+
+    Returns:
+        A tensor joined along the second axis, or the first if they are vectors.
+
+    Raises:
+        ValueError: there are none, or their shapes do not fit.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.hstack([ts.zeros(2), ts.ones(1)])
@@ -1528,6 +1691,14 @@ def hypot(x: TensorLike, y: TensorLike, /) -> Tensor:
 def index_set(x: TensorLike, index: Index, values: TensorLike) -> Tensor:
     """A copy of ``x`` with ``values`` at ``index``: assignment without changing anything.
 
+    Args:
+        x: the tensor.
+        index: any index that selects elements of it, each once.
+        values: the new values; they broadcast to the selection.
+
+    Returns:
+        A tensor of x's shape; x is unchanged.
+
     Raises:
         ValueError: if a position is repeated, as the value there would be ambiguous.
 
@@ -1539,6 +1710,15 @@ def index_set(x: TensorLike, index: Index, values: TensorLike) -> Tensor:
 
 def inner(x: TensorLike, y: TensorLike) -> Tensor:
     """The sum of products over the last axes of x and y; for vectors, the scalar product.
+
+    Args:
+        x, y: tensors with last axes of one length.
+
+    Returns:
+        A tensor with the other axes of x, then those of y.
+
+    Raises:
+        ValueError: the last axes differ in length.
 
     Example:
         >>> import tinyseq as ts
@@ -1638,6 +1818,12 @@ def isnan(x: TensorLike, /) -> Tensor:
 
 def kron(x: TensorLike, y: TensorLike) -> Tensor:
     """The Kronecker product: every element of x times the whole of y, side by side.
+
+    Args:
+        x, y: tensors; missing axes have length 1.
+
+    Returns:
+        A tensor, each axis as long as the product of theirs.
 
     Example:
         >>> import tinyseq as ts
@@ -1987,6 +2173,13 @@ def matmul(x: TensorLike, y: TensorLike, /) -> Tensor:
 def matrix_power(x: TensorLike, n: int) -> Tensor:
     """The n-th power of a square matrix; for negative n, of its inverse.
 
+    Args:
+        x: (..., n, n).
+        n: the power, a whole number.
+
+    Returns:
+        (..., n, n).
+
     Raises:
         ValueError: if the matrix is not square.
 
@@ -2266,6 +2459,12 @@ def not_equal(x: TensorLike, y: TensorLike, /) -> Tensor:
 def ones_like(x: TensorLike) -> Tensor:
     """Ones of another tensor's shape, dtype and device.
 
+    Args:
+        x: a tensor or an array.
+
+    Returns:
+        A new constant.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.ones_like(ts.zeros(2))
@@ -2326,6 +2525,9 @@ def permute(x: TensorLike, *order: int | Sequence[int], axes: int | Sequence[int
         x: the values.
         order: for each axis of the result, the axis of x.
         axes: the same, as NumPy names it.
+
+    Returns:
+        The same elements in another shape.
 
     Raises:
         TypeError: if both are given.
@@ -2414,6 +2616,12 @@ def prod(x: TensorLike, /, axis: Axis = None, keepdims: bool = False, dtype: DTy
 def qr(x: TensorLike) -> QRResult:
     """The factors of x = Q @ R: k = min(m, n) orthogonal columns (..., m, k), and an upper triangle (..., k, n).
 
+    Args:
+        x: (..., n, m).
+
+    Returns:
+        ``Q`` (..., n, k) with orthonormal columns, and ``R`` (..., k, m), upper triangular, k = min(n, m).
+
     Example:
         >>> import tinyseq as ts
         >>> q, r = ts.qr(ts.tensor([[3.0, 1.0], [4.0, 2.0]]))
@@ -2492,6 +2700,9 @@ def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None)
         repeats: how often each element occurs, one number or one for each.
         axis: along which axis; None for the flattened tensor.
 
+    Returns:
+        A tensor that is longer along ``axis``, or a vector if it is None.
+
     Raises:
         ValueError: if a number is negative, or there are too few or too many of them.
 
@@ -2540,6 +2751,14 @@ def roll(x: TensorLike, /, shift: int | Sequence[int], axis: int | Sequence[int]
 def rot90(x: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
     """Rotate by k times 90 degrees, from the first of two axes towards the second.
 
+    Args:
+        x: a tensor of at least two axes.
+        k: how many quarter turns.
+        axes: the plane, from the first axis towards the second.
+
+    Returns:
+        A tensor with these two axes rotated.
+
     Raises:
         ValueError: if there are not two different axes.
 
@@ -2567,6 +2786,17 @@ def round(x: TensorLike, /, decimals: int = 0) -> Tensor:
 
 def scatter_add(x: TensorLike, index: Index, values: TensorLike) -> Tensor:
     """``x`` with ``values`` added at ``index``; values at a repeated position add up.
+
+    Args:
+        x: the tensor.
+        index: any index that selects elements of it; positions may repeat.
+        values: what is added there; broadcasts to the selection.
+
+    Returns:
+        A tensor of x's shape; x is unchanged.
+
+    Raises:
+        IndexError: an index is out of range.
 
     Example:
         >>> import tinyseq as ts
@@ -2687,6 +2917,12 @@ def slogdet(x: TensorLike) -> SlogdetResult:
 
     The gradient of the logarithm needs a matrix that is not singular; the sign has gradient 0.
 
+    Args:
+        x: (..., n, n).
+
+    Returns:
+        ``sign`` and ``logabsdet``, each (...).
+
     Example:
         >>> import tinyseq as ts
         >>> ts.slogdet(ts.eye(400) * 0.1).logabsdet
@@ -2757,6 +2993,13 @@ def sort(x: TensorLike, axis: int | None = -1) -> Tensor:
     """Sort in ascending order along an axis; flattened if it is None.
 
     Equal elements keep their order, and so do their gradients. NaN comes last.
+
+    Args:
+        x: the values.
+        axis: the axis; None flattens x first.
+
+    Returns:
+        The values in ascending order, of x's shape or flattened.
 
     Example:
         >>> import tinyseq as ts
@@ -2829,6 +3072,9 @@ def squeeze(x: TensorLike, axis: int | tuple[int, ...] | None = None) -> Tensor:
         x: the values.
         axis: an axis, or several; all of length 1 by default.
 
+    Returns:
+        The same elements in another shape.
+
     Raises:
         ValueError: if one of them has another length.
 
@@ -2840,6 +3086,16 @@ def squeeze(x: TensorLike, axis: int | tuple[int, ...] | None = None) -> Tensor:
 
 def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """Join tensors of one shape along a new axis.
+
+    Args:
+        tensors: a list of at least one; all of one shape.
+        axis: the position of the new axis in the result.
+
+    Returns:
+        A tensor with one axis more, of length ``len(tensors)``.
+
+    Raises:
+        ValueError: there are none, their shapes differ, or there is no such axis.
 
     Example:
         >>> import tinyseq as ts
@@ -2940,6 +3196,12 @@ def svd(x: TensorLike, full_matrices: bool = True) -> SVDResult:
 def svdvals(x: TensorLike) -> Tensor:
     """The singular values in descending order.
 
+    Args:
+        x: (..., n, m).
+
+    Returns:
+        (..., min(n, m)), the largest first.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.svdvals(ts.tensor([[0.0, 2.0], [1.0, 0.0]]))
@@ -2953,6 +3215,9 @@ def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
         x: the values.
         axis1, axis2: the two axes.
 
+    Returns:
+        The same elements in another shape.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.swapaxes(ts.zeros(2, 3, 4), 0, 2).shape
@@ -2963,6 +3228,17 @@ def take(x: TensorLike, indices: TensorLike, axis: int | None = 0) -> Tensor:
     """The slices at ``indices`` along an axis; the shape of the indices replaces the axis.
 
     If the axis is None, the indices are into the flattened tensor.
+
+    Args:
+        x: the tensor.
+        indices: whole numbers of any shape; negative ones count from the end.
+        axis: the axis; None takes from the flattened tensor.
+
+    Returns:
+        A tensor with the axes of ``indices`` in place of ``axis``.
+
+    Raises:
+        IndexError: an index is out of range.
 
     Example:
         >>> import tinyseq as ts
@@ -3078,6 +3354,9 @@ def transpose(x: TensorLike, *order: int | Sequence[int], axes: int | Sequence[i
         x: the values.
         order: for each axis of the result, the axis of x.
         axes: the same, as NumPy names it.
+
+    Returns:
+        The same elements in another shape.
 
     Raises:
         TypeError: if both are given.
@@ -3196,6 +3475,9 @@ def vdot(x: TensorLike, y: TensorLike) -> Tensor:
     Args:
         x, y: tensors with as many elements, which are flattened.
 
+    Returns:
+        The sum of products, a single number.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.vdot(ts.ones(2, 2), ts.ones(4))
@@ -3204,6 +3486,15 @@ def vdot(x: TensorLike, y: TensorLike) -> Tensor:
 
 def vstack(tensors: Sequence[TensorLike]) -> Tensor:
     """Stack vertically; vectors are rows.
+
+    Args:
+        tensors: a list of at least one tensor; their shapes may differ along the axis that joins them only.
+
+    Returns:
+        A tensor with at least two axes, joined along the first.
+
+    Raises:
+        ValueError: there are none, or their shapes do not fit.
 
     Example:
         >>> import tinyseq as ts
@@ -3232,6 +3523,12 @@ def where(condition: TensorLike, x: TensorLike, y: TensorLike, /) -> Tensor:
 
 def zeros_like(x: TensorLike) -> Tensor:
     """Zeros of another tensor's shape, dtype and device.
+
+    Args:
+        x: a tensor or an array.
+
+    Returns:
+        A new constant.
 
     Example:
         >>> import tinyseq as ts

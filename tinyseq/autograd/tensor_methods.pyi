@@ -263,6 +263,16 @@ class TensorMethods:
     def cumsum(self, axis: int | None = None) -> Tensor:
         """Cumulative sums along an axis, or of the flattened tensor if it is None.
 
+        Args:
+            x: the values.
+            axis: the axis; None flattens x first.
+
+        Returns:
+            A tensor of x's shape, or a vector if the axis is None.
+
+        Raises:
+            ValueError: there is no such axis.
+
         Example:
             >>> import tinyseq as ts
             >>> ts.cumsum(ts.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0).tolist()
@@ -270,6 +280,16 @@ class TensorMethods:
         """
     def cumprod(self, axis: int | None = None) -> Tensor:
         """Cumulative products along an axis, or of the flattened tensor if it is None.
+
+        Args:
+            x: the values.
+            axis: the axis; None flattens x first.
+
+        Returns:
+            A tensor of x's shape, or a vector if the axis is None.
+
+        Raises:
+            ValueError: there is no such axis.
 
         Example:
             >>> import tinyseq as ts
@@ -746,6 +766,9 @@ class TensorMethods:
             order: for each axis of the result, the axis of x.
             axes: the same, as NumPy names it.
 
+        Returns:
+            The same elements in another shape.
+
         Raises:
             TypeError: if both are given.
             ValueError: if an axis is missing or named twice.
@@ -762,6 +785,9 @@ class TensorMethods:
             x: the values.
             axis1, axis2: the two axes.
 
+        Returns:
+            The same elements in another shape.
+
         Example:
             >>> import tinyseq as ts
             >>> ts.swapaxes(ts.zeros(2, 3, 4), 0, 2).shape
@@ -770,6 +796,12 @@ class TensorMethods:
     def flatten(self) -> Tensor:
         """Flatten to one axis.
 
+        Args:
+            x: the tensor.
+
+        Returns:
+            A vector of all elements, the last axis changing fastest.
+
         Example:
             >>> import tinyseq as ts
             >>> ts.flatten(ts.zeros(2, 3)).shape
@@ -777,6 +809,13 @@ class TensorMethods:
         """
     def expand_dims(self, axis: int | tuple[int, ...]) -> Tensor:
         """A new axis of length 1 at ``axis``, or at each of several.
+
+        Args:
+            x: the tensor.
+            axis: the positions of the new axes in the result.
+
+        Returns:
+            A tensor with new axes of length 1.
 
         Raises:
             ValueError: if an axis is named twice.
@@ -792,6 +831,9 @@ class TensorMethods:
         Args:
             x: the values.
             axis: an axis, or several; all of length 1 by default.
+
+        Returns:
+            The same elements in another shape.
 
         Raises:
             ValueError: if one of them has another length.
@@ -824,6 +866,9 @@ class TensorMethods:
             repeats: how often each element occurs, one number or one for each.
             axis: along which axis; None for the flattened tensor.
 
+        Returns:
+            A tensor that is longer along ``axis``, or a vector if it is None.
+
         Raises:
             ValueError: if a number is negative, or there are too few or too many of them.
 
@@ -840,6 +885,9 @@ class TensorMethods:
             order: for each axis of the result, the axis of x.
             axes: the same, as NumPy names it.
 
+        Returns:
+            The same elements in another shape.
+
         Raises:
             TypeError: if both are given.
             ValueError: if an axis is missing or named twice.
@@ -855,6 +903,17 @@ class TensorMethods:
 
         If the axis is None, the indices are into the flattened tensor.
 
+        Args:
+            x: the tensor.
+            indices: whole numbers of any shape; negative ones count from the end.
+            axis: the axis; None takes from the flattened tensor.
+
+        Returns:
+            A tensor with the axes of ``indices`` in place of ``axis``.
+
+        Raises:
+            IndexError: an index is out of range.
+
         Example:
             >>> import tinyseq as ts
             >>> ts.take(ts.tensor([10.0, 20.0, 30.0]), [2, 0, 2])
@@ -864,6 +923,12 @@ class TensorMethods:
     def __rmatmul__(self, y: TensorLike, /) -> Tensor: ...
     def dot(self, y: TensorLike) -> Tensor:
         """NumPy's dot: the last axis of x with the last but one of y (the last, if y is a vector).
+
+        Args:
+            x, y: tensors, or numbers.
+
+        Returns:
+            A tensor with the other axes of x, then those of y.
 
         Example:
             >>> import tinyseq as ts

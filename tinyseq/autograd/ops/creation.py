@@ -26,6 +26,9 @@ def zeros(*shape: int | Sequence[int], dtype: DTypeLike = np.float64, requires_g
         dtype: the element type.
         requires_grad: whether it is a leaf.
 
+    Returns:
+        A new tensor.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.zeros(2, 3).shape, ts.zeros((4,)).shape
@@ -42,6 +45,9 @@ def ones(*shape: int | Sequence[int], dtype: DTypeLike = np.float64, requires_gr
         shape: the lengths of the axes.
         dtype: the element type.
         requires_grad: whether it is a leaf.
+
+    Returns:
+        A new tensor.
 
     Example:
         >>> import tinyseq as ts
@@ -63,6 +69,9 @@ def full(
         dtype: the element type; by default that of the number.
         requires_grad: whether it is a leaf.
 
+    Returns:
+        A new tensor.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.full((2,), 0.5)
@@ -78,6 +87,9 @@ def arange(*bounds: float, dtype: DTypeLike | None = None) -> Tensor:
     Args:
         bounds: as for NumPy's function.
         dtype: the element type; by default float64 if a number is a float, else int64.
+
+    Returns:
+        A vector.
 
     Example:
         >>> import tinyseq as ts
@@ -95,6 +107,9 @@ def eye(n: int, dtype: DTypeLike = np.float64) -> Tensor:
         n: the number of rows and columns.
         dtype: the element type.
 
+    Returns:
+        A new tensor (rows, columns).
+
     Example:
         >>> import tinyseq as ts
         >>> ts.eye(2).tolist()
@@ -106,6 +121,12 @@ def eye(n: int, dtype: DTypeLike = np.float64) -> Tensor:
 @composite
 def zeros_like(x: TensorLike) -> Tensor:
     """Zeros of another tensor's shape, dtype and device.
+
+    Args:
+        x: a tensor or an array.
+
+    Returns:
+        A new constant.
 
     Example:
         >>> import tinyseq as ts
@@ -119,6 +140,12 @@ def zeros_like(x: TensorLike) -> Tensor:
 @composite
 def ones_like(x: TensorLike) -> Tensor:
     """Ones of another tensor's shape, dtype and device.
+
+    Args:
+        x: a tensor or an array.
+
+    Returns:
+        A new constant.
 
     Example:
         >>> import tinyseq as ts

@@ -59,6 +59,16 @@ _cumprod = op(
 def cumsum(x: TensorLike, axis: int | None = None) -> Tensor:
     """Cumulative sums along an axis, or of the flattened tensor if it is None.
 
+    Args:
+        x: the values.
+        axis: the axis; None flattens x first.
+
+    Returns:
+        A tensor of x's shape, or a vector if the axis is None.
+
+    Raises:
+        ValueError: there is no such axis.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.cumsum(ts.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0).tolist()
@@ -70,6 +80,16 @@ def cumsum(x: TensorLike, axis: int | None = None) -> Tensor:
 @composite(method=True)
 def cumprod(x: TensorLike, axis: int | None = None) -> Tensor:
     """Cumulative products along an axis, or of the flattened tensor if it is None.
+
+    Args:
+        x: the values.
+        axis: the axis; None flattens x first.
+
+    Returns:
+        A tensor of x's shape, or a vector if the axis is None.
+
+    Raises:
+        ValueError: there is no such axis.
 
     Example:
         >>> import tinyseq as ts

@@ -114,6 +114,12 @@ logaddexp2 = op(
 def float_power(x: TensorLike, y: TensorLike) -> Tensor:
     """x to the power of y in float64, whatever their types, as NumPy's function.
 
+    Args:
+        x, y: tensors that broadcast against each other.
+
+    Returns:
+        float64, or complex128.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.float_power(2, 3)

@@ -176,6 +176,12 @@ fmod = op(
 def divmod(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
     """``x // y`` and ``x % y``.
 
+    Args:
+        x, y: tensors that broadcast against each other.
+
+    Returns:
+        The quotients rounded down, and the remainders with y's sign.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.divmod(ts.tensor(7.0), 2.0)

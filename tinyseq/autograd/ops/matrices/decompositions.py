@@ -111,6 +111,15 @@ def eigh(x: TensorLike) -> EighResult:
 
     The signs of the eigenvectors are LAPACK's. Where eigenvalues are equal, a gradient of the vectors is NaN.
 
+    Args:
+        x: (..., n, n), symmetric.
+
+    Returns:
+        ``eigenvalues`` (..., n) and ``eigenvectors`` (..., n, n), one in each column.
+
+    Raises:
+        ValueError: the matrices are not square.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.eigh(ts.tensor([[2.0, 1.0], [1.0, 2.0]])).eigenvalues
@@ -122,6 +131,15 @@ def eigh(x: TensorLike) -> EighResult:
 @composite
 def eigvalsh(x: TensorLike) -> Tensor:
     """The eigenvalues of a symmetric matrix in ascending order.
+
+    Args:
+        x: (..., n, n), symmetric.
+
+    Returns:
+        (..., n).
+
+    Raises:
+        ValueError: the matrices are not square.
 
     Example:
         >>> import tinyseq as ts
@@ -205,6 +223,12 @@ def svd(x: TensorLike, full_matrices: bool = True) -> SVDResult:
 def svdvals(x: TensorLike) -> Tensor:
     """The singular values in descending order.
 
+    Args:
+        x: (..., n, m).
+
+    Returns:
+        (..., min(n, m)), the largest first.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.svdvals(ts.tensor([[0.0, 2.0], [1.0, 0.0]]))
@@ -256,6 +280,12 @@ class QRResult(NamedTuple):
 @composite
 def qr(x: TensorLike) -> QRResult:
     """The factors of x = Q @ R: k = min(m, n) orthogonal columns (..., m, k), and an upper triangle (..., k, n).
+
+    Args:
+        x: (..., n, m).
+
+    Returns:
+        ``Q`` (..., n, k) with orthonormal columns, and ``R`` (..., k, m), upper triangular, k = min(n, m).
 
     Example:
         >>> import tinyseq as ts

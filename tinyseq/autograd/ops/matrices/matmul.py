@@ -314,6 +314,12 @@ def tensordot(x: TensorLike, y: TensorLike, axes: int | Sequence[int | Sequence[
 def dot(x: TensorLike, y: TensorLike) -> Tensor:
     """NumPy's dot: the last axis of x with the last but one of y (the last, if y is a vector).
 
+    Args:
+        x, y: tensors, or numbers.
+
+    Returns:
+        A tensor with the other axes of x, then those of y.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.dot(ts.tensor([1.0, 2.0]), ts.tensor([3.0, 4.0]))

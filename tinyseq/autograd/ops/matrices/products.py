@@ -15,6 +15,12 @@ from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 def kron(x: TensorLike, y: TensorLike) -> Tensor:
     """The Kronecker product: every element of x times the whole of y, side by side.
 
+    Args:
+        x, y: tensors; missing axes have length 1.
+
+    Returns:
+        A tensor, each axis as long as the product of theirs.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.kron(ts.tensor([1.0, 10.0]), ts.tensor([1.0, 2.0]))
@@ -36,6 +42,15 @@ def _interleaved(first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]
 def inner(x: TensorLike, y: TensorLike) -> Tensor:
     """The sum of products over the last axes of x and y; for vectors, the scalar product.
 
+    Args:
+        x, y: tensors with last axes of one length.
+
+    Returns:
+        A tensor with the other axes of x, then those of y.
+
+    Raises:
+        ValueError: the last axes differ in length.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.inner(ts.tensor([1.0, 2.0]), ts.tensor([3.0, 4.0]))
@@ -51,6 +66,9 @@ def vdot(x: TensorLike, y: TensorLike) -> Tensor:
 
     Args:
         x, y: tensors with as many elements, which are flattened.
+
+    Returns:
+        The sum of products, a single number.
 
     Example:
         >>> import tinyseq as ts
@@ -69,6 +87,9 @@ def cross(x: TensorLike, y: TensorLike, axis: int | None = None) -> Tensor:
     Args:
         x, y: tensors, arrays or lists, of shapes that broadcast.
         axis: the axis of the vectors.
+
+    Returns:
+        A tensor of vectors with three elements, broadcast over the other axes.
 
     Raises:
         ValueError: if the axis has another length.

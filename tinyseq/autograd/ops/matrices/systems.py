@@ -154,6 +154,13 @@ pinv = op(
 def matrix_power(x: TensorLike, n: int) -> Tensor:
     """The n-th power of a square matrix; for negative n, of its inverse.
 
+    Args:
+        x: (..., n, n).
+        n: the power, a whole number.
+
+    Returns:
+        (..., n, n).
+
     Raises:
         ValueError: if the matrix is not square.
 
@@ -251,6 +258,12 @@ def slogdet(x: TensorLike) -> SlogdetResult:
     """The sign of the determinant and the logarithm of its size, which neither overflow nor underflow.
 
     The gradient of the logarithm needs a matrix that is not singular; the sign has gradient 0.
+
+    Args:
+        x: (..., n, n).
+
+    Returns:
+        ``sign`` and ``logabsdet``, each (...).
 
     Example:
         >>> import tinyseq as ts

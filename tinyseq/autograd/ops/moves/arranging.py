@@ -77,6 +77,13 @@ triu = op(
 def diag(x: TensorLike, k: int = 0) -> Tensor:
     """A matrix with a vector on its k-th diagonal; of a matrix, that diagonal.
 
+    Args:
+        x: (n,) or (n, m).
+        k: the diagonal; above 0 it lies above the main one.
+
+    Returns:
+        A matrix, or for a matrix a vector.
+
     Raises:
         ValueError: for other numbers of axes.
 
@@ -135,6 +142,13 @@ def sort(x: TensorLike, axis: int | None = -1) -> Tensor:
     """Sort in ascending order along an axis; flattened if it is None.
 
     Equal elements keep their order, and so do their gradients. NaN comes last.
+
+    Args:
+        x: the values.
+        axis: the axis; None flattens x first.
+
+    Returns:
+        The values in ascending order, of x's shape or flattened.
 
     Example:
         >>> import tinyseq as ts
@@ -231,6 +245,14 @@ def flipud(x: TensorLike) -> Tensor:
 @composite
 def rot90(x: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
     """Rotate by k times 90 degrees, from the first of two axes towards the second.
+
+    Args:
+        x: a tensor of at least two axes.
+        k: how many quarter turns.
+        axes: the plane, from the first axis towards the second.
+
+    Returns:
+        A tensor with these two axes rotated.
 
     Raises:
         ValueError: if there are not two different axes.

@@ -104,6 +104,17 @@ def take(x: TensorLike, indices: TensorLike, axis: int | None = 0) -> Tensor:
 
     If the axis is None, the indices are into the flattened tensor.
 
+    Args:
+        x: the tensor.
+        indices: whole numbers of any shape; negative ones count from the end.
+        axis: the axis; None takes from the flattened tensor.
+
+    Returns:
+        A tensor with the axes of ``indices`` in place of ``axis``.
+
+    Raises:
+        IndexError: an index is out of range.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.take(ts.tensor([10.0, 20.0, 30.0]), [2, 0, 2])
@@ -207,6 +218,17 @@ def _chosen(x: Tensor, index: Index) -> tuple[Any, tuple[int, ...]]:
 def scatter_add(x: TensorLike, index: Index, values: TensorLike) -> Tensor:
     """``x`` with ``values`` added at ``index``; values at a repeated position add up.
 
+    Args:
+        x: the tensor.
+        index: any index that selects elements of it; positions may repeat.
+        values: what is added there; broadcasts to the selection.
+
+    Returns:
+        A tensor of x's shape; x is unchanged.
+
+    Raises:
+        IndexError: an index is out of range.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.scatter_add(ts.zeros(3), [1, 1], ts.tensor([2.0, 3.0]))
@@ -226,6 +248,14 @@ def scatter_add(x: TensorLike, index: Index, values: TensorLike) -> Tensor:
 @composite
 def index_set(x: TensorLike, index: Index, values: TensorLike) -> Tensor:
     """A copy of ``x`` with ``values`` at ``index``: assignment without changing anything.
+
+    Args:
+        x: the tensor.
+        index: any index that selects elements of it, each once.
+        values: the new values; they broadcast to the selection.
+
+    Returns:
+        A tensor of x's shape; x is unchanged.
 
     Raises:
         ValueError: if a position is repeated, as the value there would be ambiguous.

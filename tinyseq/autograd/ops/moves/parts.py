@@ -37,6 +37,16 @@ _concatenate = op(
 def concatenate(tensors: Sequence[TensorLike], axis: int | None = 0) -> Tensor:
     """Join tensors along an existing axis; if it is None, they are flattened first.
 
+    Args:
+        tensors: a list of at least one; their shapes may differ along ``axis`` only.
+        axis: the axis along which they are joined.
+
+    Returns:
+        A tensor, along ``axis`` as long as all of them together.
+
+    Raises:
+        ValueError: there are none, their shapes do not fit, or there is no such axis.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.concatenate([ts.zeros(2), ts.ones(1)])
@@ -70,6 +80,16 @@ _stack = op(
 @composite
 def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """Join tensors of one shape along a new axis.
+
+    Args:
+        tensors: a list of at least one; all of one shape.
+        axis: the position of the new axis in the result.
+
+    Returns:
+        A tensor with one axis more, of length ``len(tensors)``.
+
+    Raises:
+        ValueError: there are none, their shapes differ, or there is no such axis.
 
     Example:
         >>> import tinyseq as ts

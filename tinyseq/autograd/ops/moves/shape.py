@@ -75,6 +75,9 @@ def transpose(x: TensorLike, *order: int | Sequence[int], axes: int | Sequence[i
         order: for each axis of the result, the axis of x.
         axes: the same, as NumPy names it.
 
+    Returns:
+        The same elements in another shape.
+
     Raises:
         TypeError: if both are given.
         ValueError: if an axis is missing or named twice.
@@ -108,6 +111,9 @@ def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
         x: the values.
         axis1, axis2: the two axes.
 
+    Returns:
+        The same elements in another shape.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.swapaxes(ts.zeros(2, 3, 4), 0, 2).shape
@@ -123,6 +129,12 @@ def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
 def flatten(x: TensorLike) -> Tensor:
     """Flatten to one axis.
 
+    Args:
+        x: the tensor.
+
+    Returns:
+        A vector of all elements, the last axis changing fastest.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.flatten(ts.zeros(2, 3)).shape
@@ -134,6 +146,13 @@ def flatten(x: TensorLike) -> Tensor:
 @composite(method=True)
 def expand_dims(x: TensorLike, axis: int | tuple[int, ...]) -> Tensor:
     """A new axis of length 1 at ``axis``, or at each of several.
+
+    Args:
+        x: the tensor.
+        axis: the positions of the new axes in the result.
+
+    Returns:
+        A tensor with new axes of length 1.
 
     Raises:
         ValueError: if an axis is named twice.
@@ -159,6 +178,9 @@ def squeeze(x: TensorLike, axis: int | tuple[int, ...] | None = None) -> Tensor:
     Args:
         x: the values.
         axis: an axis, or several; all of length 1 by default.
+
+    Returns:
+        The same elements in another shape.
 
     Raises:
         ValueError: if one of them has another length.
@@ -265,6 +287,9 @@ def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None)
         x: the values.
         repeats: how often each element occurs, one number or one for each.
         axis: along which axis; None for the flattened tensor.
+
+    Returns:
+        A tensor that is longer along ``axis``, or a vector if it is None.
 
     Raises:
         ValueError: if a number is negative, or there are too few or too many of them.

@@ -27,6 +27,12 @@ def atleast_1d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tens
 def atleast_1d(*tensors: TensorLike) -> Tensor | tuple[Tensor, ...]:
     """With at least one axis; several tensors give a tuple.
 
+    Args:
+        tensors: one tensor, or several.
+
+    Returns:
+        A tensor, or a tuple of as many as were given.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.atleast_1d(2.0)
@@ -42,6 +48,12 @@ def atleast_2d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tens
 @composite
 def atleast_2d(*tensors: TensorLike) -> Tensor | tuple[Tensor, ...]:
     """With at least two axes, new ones in front; several tensors give a tuple.
+
+    Args:
+        tensors: one tensor, or several.
+
+    Returns:
+        A tensor, or a tuple of as many as were given.
 
     Example:
         >>> import tinyseq as ts
@@ -59,6 +71,12 @@ def atleast_3d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tens
 def atleast_3d(*tensors: TensorLike) -> Tensor | tuple[Tensor, ...]:
     """With at least three axes, added as in NumPy: (n,) is (1, n, 1), and (m, n) is (m, n, 1).
 
+    Args:
+        tensors: one tensor, or several.
+
+    Returns:
+        A tensor, or a tuple of as many as were given.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.atleast_3d(ts.zeros(3)).shape
@@ -71,6 +89,15 @@ def atleast_3d(*tensors: TensorLike) -> Tensor | tuple[Tensor, ...]:
 def vstack(tensors: Sequence[TensorLike]) -> Tensor:
     """Stack vertically; vectors are rows.
 
+    Args:
+        tensors: a list of at least one tensor; their shapes may differ along the axis that joins them only.
+
+    Returns:
+        A tensor with at least two axes, joined along the first.
+
+    Raises:
+        ValueError: there are none, or their shapes do not fit.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.vstack([ts.zeros(2), ts.ones(3, 2)]).shape
@@ -82,6 +109,15 @@ def vstack(tensors: Sequence[TensorLike]) -> Tensor:
 @composite
 def hstack(tensors: Sequence[TensorLike]) -> Tensor:
     """Stack horizontally, along the second axis; vectors are concatenated.
+
+    Args:
+        tensors: a list of at least one tensor; their shapes may differ along the axis that joins them only.
+
+    Returns:
+        A tensor joined along the second axis, or the first if they are vectors.
+
+    Raises:
+        ValueError: there are none, or their shapes do not fit.
 
     Example:
         >>> import tinyseq as ts
@@ -96,6 +132,15 @@ def hstack(tensors: Sequence[TensorLike]) -> Tensor:
 def dstack(tensors: Sequence[TensorLike]) -> Tensor:
     """Stack along the third axis.
 
+    Args:
+        tensors: a list of at least one tensor; their shapes may differ along the axis that joins them only.
+
+    Returns:
+        A tensor with at least three axes, joined along the third.
+
+    Raises:
+        ValueError: there are none, or their shapes do not fit.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.dstack([ts.zeros(2, 3), ts.ones(2, 3)]).shape
@@ -107,6 +152,15 @@ def dstack(tensors: Sequence[TensorLike]) -> Tensor:
 @composite
 def column_stack(tensors: Sequence[TensorLike]) -> Tensor:
     """Stack as columns; vectors are columns.
+
+    Args:
+        tensors: a list of vectors (n,) and matrices (n, m).
+
+    Returns:
+        A matrix (n, ...), all columns side by side.
+
+    Raises:
+        ValueError: there are none, or their lengths differ.
 
     Example:
         >>> import tinyseq as ts
@@ -120,6 +174,17 @@ def column_stack(tensors: Sequence[TensorLike]) -> Tensor:
 @composite
 def append(x: TensorLike, values: TensorLike, axis: int | None = None) -> Tensor:
     """Append ``values`` to x along an axis; both are flattened if it is None, as in NumPy.
+
+    Args:
+        x: the tensor.
+        values: what follows it; of x's shape except along ``axis``.
+        axis: the axis along which they are joined; None flattens both.
+
+    Returns:
+        A new tensor; x is unchanged.
+
+    Raises:
+        ValueError: the shapes do not fit, or there is no such axis.
 
     Example:
         >>> import tinyseq as ts
