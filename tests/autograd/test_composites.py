@@ -268,6 +268,13 @@ def test_one_hot():
         (lambda x: ts.inv(x), np.linalg.LinAlgError, r"inv\(x\(2, 3\)\): .*square"),
         (lambda x: ts.solve(x[:, :2], x[0]), ValueError, r"solve\(x\(2, 2\), y\(3,\)\)"),
         (lambda x: ts.solve(x[:, :2], x), np.linalg.LinAlgError, r"solve\(x\(2, 2\), y\(2, 3\)\): Singular matrix"),
+        (lambda x: ts.eigh(ts.zeros(2, 3)), ValueError, r"eigh\(x\(2, 3\)\): expected a square matrix.*shape \(2, 3\)"),
+        (
+            lambda x: ts.eigvalsh(ts.zeros(3)),
+            ValueError,
+            r"expected a square matrix, or a batch of them, got shape \(3,\)",
+        ),
+        (lambda x: ts.cholesky(ts.zeros(2, 3)), ValueError, r"cholesky\(x\(2, 3\)\): expected a square matrix"),
         (lambda x: ts.cholesky(-ts.eye(2)), np.linalg.LinAlgError, r"cholesky\(x\(2, 2\)\): .*positive definite"),
         (lambda x: ts.var(x, ddof=1, correction=1), TypeError, "var got ddof=1 and correction=1, which are the same"),
         (lambda x: ts.sum(x, dtype=int), TypeError, r"sum\(x\(2, 3\), dtype=.*would truncate float64"),

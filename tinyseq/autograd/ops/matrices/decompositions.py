@@ -20,6 +20,12 @@ from tinyseq.backend import of_real
 NAN = float("nan")
 
 
+def _square(x: Any) -> Any:
+    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        raise ValueError(f"expected a square matrix, or a batch of them, got shape {x.shape}")
+    return x
+
+
 def _symmetric(xp: Any, x: Any) -> Any:
     return (x + xp.matrix_transpose(x)) / 2
 
@@ -37,7 +43,7 @@ def _cholesky_slope(xp: Any, g: Any, y: Any) -> Any:
 
 cholesky = op(
     "cholesky",
-    forward=lambda xp, x: xp.linalg.cholesky(_symmetric(xp, of_real(xp, x))),
+    forward=lambda xp, x: xp.linalg.cholesky(_symmetric(xp, _square(of_real(xp, x)))),
     saves="out",
     vjp=_cholesky_slope,
     tex=r"\bar x = \operatorname{sym}(y^{-\top} \operatorname{tril}_{1/2}(y^\top \bar y)\,y^{-1})",
@@ -86,7 +92,7 @@ def _eigh_slope(xp: Any, gs: Any, x: Any) -> Any:
 
 _eigh = op(
     "eigh",
-    forward=lambda xp, x: list(xp.linalg.eigh(_symmetric(xp, of_real(xp, x)))),
+    forward=lambda xp, x: list(xp.linalg.eigh(_symmetric(xp, _square(of_real(xp, x))))),
     saves="x",
     vjp=_eigh_slope,
     outputs=True,
