@@ -21,6 +21,7 @@ x = ts.tensor([[1.0, 2.0]], requires_grad=True)
 OWNERS = {
     "torch.Tensor": (torch.Tensor, x),
     "torch": (torch, ts),
+    "torch.autograd": (torch.autograd, ts.autograd),
     "torch.nn": (torch.nn, ts.nn),
     "torch.nn.init": (torch.nn.init, ts.nn.init),
     "torch.optim": (torch.optim, ts.optim),
@@ -33,7 +34,7 @@ OWNERS = {
 INTERNAL = re.compile(
     r"sys|os|math|torch|types|typing|typename|warnings|functools|textwrap|inspect|threading|platform|glob|importlib|"
     r"ctypes|builtins|cast|override|wraps|partial|ref|annotations|bisect_right|Counter|Any|Callable|Literal|Self|"
-    r"SupportsFloat|TypedDict|TypeVar|ParamSpec|Optional|TYPE_CHECKING|EPOCH_DEPRECATION_WARNING|DFIterDataPipe|"
+    r"SupportsFloat|Sequence|TypedDict|TypeVar|ParamSpec|Optional|TYPE_CHECKING|EPOCH_DEPRECATION_WARNING|DFIterDataPipe|"
     r".*(Type|Storage|Object|Iterator|List|Dict|Argument|Spec|Context|Error|Info|Node|Block|Stats|Config|Logger|"
     r"LoggerBase|Plan|Value|Capsule|Guard|Set|Key|Unit|Check|Function|Method|Module|Serializer|Writer|Reader|Property|"
     r"State|Report|Use|Schema|Hook|Tensor|Exception|Interface|Generic)|"
@@ -47,7 +48,7 @@ INTERNAL = re.compile(
     r"(cpp|monitor|types|return_types|torch_version|windows|signal|special|testing|serialization|masked|nested|hub|"
     r"while_loop|cond|matrix_exp|backends|compiler|ao|autograd|cpu|fx|mtia|amp|sparse|random|multiprocessing|"
     r"segment_reduce|sspaddmm|saddmm|dsmm|hsmm|hspmm|lobpcg|.*_lowrank|range|name|values|new|put|map_?|map2_?|apply_|as_subclass|"
-    r"reinforce|volatile|resolve_.*|resize_as.*|sum_to_size|set_|bits?\d*.*|to_dlpack|from_.*|frombuffer|"
+    r"handle_.*|kineto_.*|overload|enforce_.*|reinforce|volatile|resolve_.*|resize_as.*|sum_to_size|set_|bits?\d*.*|to_dlpack|from_.*|frombuffer|"
     r"use_deterministic_algorithms|result_type|can_cast|promote_types|compiled_with_.*|constant_pad_nd|.*_backward_.*)"
 )
 
@@ -210,6 +211,23 @@ def test_the_common_ones_have_cures_of_their_own():
     assert answer(ts, "nonsense") == answer(x, "nonsense") == answer(x, "_private") == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("grad", "use ts.grad"),
+        ("gradcheck", "use ts.testing.gradcheck"),
+        ("set_detect_anomaly", "use ts.detect_anomaly()"),
+        ("Function", "use tinyseq.autograd.declare.op"),
+        ("Variable", "use ts.tensor(data, requires_grad=True)"),
+        ("functional", "use ts.jacobian"),
+    ],
+)
+def test_what_torch_autograd_has_is_explained_by_the_module_of_its_name(name, cure):
+    with pytest.raises(AttributeError, match=re.escape(f"module 'tinyseq.autograd' has no attribute {name!r}; {cure}")):
+        getattr(ts.autograd, name)
+    assert ts.autograd.declare.op is not None
+
+
 def test_what_a_model_of_the_users_own_lacks_is_not_looked_for_elsewhere():
     class Model(ts.nn.Module):
         pass
@@ -240,6 +258,7 @@ def test_no_habit_is_a_name_that_exists():
     owners += [
         (lookup.MODULES[place], module) for place, module in lookup.public_modules(ts) if place in lookup.MODULES
     ]
+    owners += [(other_names.AUTOGRAD, ts.autograd)]
     owners += [(other_names.CRF, ts.nn.CRF(2)), (other_names.ESTIMATOR, ts.hmm.HMMEstimator().fit([[0, 1]]))]
     owners += [(other_names.NGRAMS, ts.lm.NgramLM(2)), (other_names.VOCABULARY, ts.data.Vocabulary("ab"))]
     assert len(owners) == 16 + len(lookup.MODULES)

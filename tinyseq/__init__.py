@@ -22,7 +22,7 @@ from tinyseq.autograd.transforms.recompute import checkpoint
 from tinyseq.compiler import compile
 from tinyseq.io import load, load_model, save
 from tinyseq.random import manual_seed
-from tinyseq.torch_names.lookup import guide
+from tinyseq.torch_names.lookup import explain, guide
 
 __version__ = "0.1.0"
 
@@ -80,4 +80,5 @@ __all__ = [
 # The functions of ops need no import: type checkers and editors find them in `__init__.pyi`.
 globals().update({name: FUNCTIONS[name] for name in PUBLIC})
 amax, amin, power = FUNCTIONS["max"], FUNCTIONS["min"], FUNCTIONS["pow"]
+explain(sys.modules["tinyseq.autograd"], "ts.autograd")
 guide(sys.modules[__name__], later=["tinyseq.exercises", "tinyseq.testing.strategies"])

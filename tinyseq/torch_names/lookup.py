@@ -18,11 +18,23 @@ from typing import Any
 import numpy as np
 
 from tinyseq.torch_names.names import DATA, NN, OPTIM, PACKAGE, REASONS, WRITTEN
-from tinyseq.torch_names.other_names import HMM_MODULE, INIT, LM, OF_A_MODEL, RANDOM, TAGGING, TESTING, TRAIN, VIZ
+from tinyseq.torch_names.other_names import (
+    AUTOGRAD,
+    HMM_MODULE,
+    INIT,
+    LM,
+    OF_A_MODEL,
+    RANDOM,
+    TAGGING,
+    TESTING,
+    TRAIN,
+    VIZ,
+)
 
 ROOT = __name__.partition(".")[0]
 MODULES = {
     "ts": {**OF_A_MODEL, **PACKAGE},
+    "ts.autograd": AUTOGRAD,
     "ts.data": DATA,
     "ts.hmm": HMM_MODULE,
     "ts.lm": LM,
@@ -126,6 +138,11 @@ def guide(package: ModuleType, place: str = "ts", *, later: Collection[str] = ()
     """
     for found, module in public_modules(package, place):
         vars(module).update(__dir__=_names_of(module), __getattr__=_absent(module, found, later))
+
+
+def explain(module: ModuleType, place: str) -> None:
+    """Let errors for what a module lacks say what to use; for one that is not among the public names."""
+    vars(module).update(__getattr__=_absent(module, place, ()))
 
 
 def _names_of(module: ModuleType) -> Callable[[], list[str]]:

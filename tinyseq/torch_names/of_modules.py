@@ -28,6 +28,7 @@ MODULE = {
     "bfloat16": 'model.to("float16")',
     "compile": "the model as it is",
     "extra_repr": "__repr__ of a subclass",
+    "flatten_parameters": "the layer as it is",
     "named_buffers": "model.state_dict()",
     "add_module": "an attribute: self.name = module",
     "buffers": "model.state_dict()",

@@ -254,6 +254,12 @@ INIT = {
     "calculate_gain": "gain=5/3 for tanh, 2 ** 0.5 for relu, 1 otherwise",
     "forget_bias": "ts.nn.init.forget_bias_(layer)",
 }
+AUTOGRAD = {
+    "Function": "tinyseq.autograd.declare.op, which declares an op with its gradient",
+    **dict.fromkeys(("Variable", "variable"), "ts.tensor(data, requires_grad=True)"),
+    "functional": "ts.jacobian, ts.hessian, ts.vjp, ts.jvp and ts.hvp",
+    "set_detect_anomaly": "ts.detect_anomaly(), a context",
+}
 RANDOM = {
     **dict.fromkeys(("seed", "set_seed"), "ts.manual_seed(seed)"),
     **dict.fromkeys(
