@@ -104,7 +104,7 @@ def stacked_form_step(x: np.ndarray, h: np.ndarray, w: np.ndarray) -> np.ndarray
 def sampling_inputs(rng: Rng) -> Iterator[Case]:
     """Scores, k, a temperature, and a number from 0 to 1."""
     scores = np.log(np.array([0.1, 0.4, 0.2, 0.3]))
-    for u in (0.0, 0.25, 0.55, 0.95):  # no sum of these probabilities, in any order: rounding decides nothing
+    for u in (0.0, 0.25, 0.55, 0.95):  # none is a partial sum of the probabilities, so rounding does not matter
         yield scores, 4, 1.0, u
         yield scores, 2, 1.0, u
         yield scores, 3, 0.5, u
