@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.steps import Ref, Step, key, mapped
+from tinyseq.compiler.steps import Ref, Step, key
 
 
 def fold_constants(program: Program) -> None:
@@ -28,12 +28,7 @@ def share_common(program: Program) -> None:
     same: dict[int, int] = {}
 
     def kept(step: Step) -> list[Step]:
-        if not same.keys().isdisjoint(step.reads):
-            args, settings, view = (
-                mapped(tree, Ref, lambda ref: Ref(same.get(ref.number, ref.number)))
-                for tree in (step.args, step.settings, step.view)
-            )
-            step = step._replace(args=args, settings=settings, view=view)
+        step = step.reading(same)
         found = first.setdefault((step.function, key(step.args), key(step.settings)), step.out)
         if found == step.out:
             return [step]

@@ -1,5 +1,6 @@
 """A recorded step: a list of array operations, forward and then backward."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -59,13 +60,18 @@ class Program:
         shaped = [step.out for step in self.steps if not step.fixed]
         return {*self.outputs, *self.gradients, *(number for number, _ in self.guards), *shaped}
 
-    def readers(self) -> dict[int, list[Step]]:
-        """For each value, the steps that read it."""
+    def readers(self, since: int = 0) -> dict[int, list[Step]]:
+        """For each value, the steps that read it, from some step on."""
         found: dict[int, list[Step]] = {}
-        for step in self.steps:
+        for step in self.steps[since:]:
             for number in step.reads:
                 found.setdefault(number, []).append(step)
         return found
+
+    def read_once(self) -> set[int]:
+        """The values that one step reads, once, and nothing else."""
+        reads = Counter(number for step in self.steps for number in step.reads)
+        return {number for number, times in reads.items() if times == 1} - self.wanted()
 
     def replace_steps(self, change: Callable[[Step], list[Step]]) -> None:
         """Replace each step by those that ``change(step)`` returns."""

@@ -117,6 +117,15 @@ class Step(_Operation):
         """The step with some parts replaced, and what it then reads."""
         return Step(**{**dict(zip(self._fields[:-1], self, strict=False)), **parts})
 
+    def reading(self, instead: Mapping[int, int]) -> "Step":
+        """The step with other values, by number, in place of some that it reads."""
+        if instead.keys().isdisjoint(self.reads):
+            return self
+        changed = (mapped(tree, Ref, lambda ref: Ref(instead.get(ref.number, ref.number))) for tree in self[2:4])
+        args, settings = changed
+        view = None if self.view is None else Ref(instead.get(self.view.number, self.view.number))
+        return self._replace(args=args, settings=settings, view=view)
+
     def on(self, known: Mapping[int, Any]) -> Any:
         """Its result for known values: an array, or a list of arrays."""
         return as_array(self.function(*taken(self.args, known), **taken(self.settings, known)))

@@ -19,7 +19,7 @@ def share_joins(program: Program) -> None:
     """
     backward = program.steps[program.forward :]
     made = {step.out: step for step in backward}
-    alone = {number for number, readers in program.readers().items() if len(readers) == 1} - program.wanted()
+    alone = program.read_once()
     long = [step for step in backward if _columns(program, step)]
     new: dict[int, Step] = {}
     for step in backward:

@@ -1,12 +1,10 @@
 """Values that the backward pass recomputes, so that fewer are kept: cheap functions of one expensive value."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from tinyseq.compiler.fusion import Able, elementwise
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.steps import Ref, Step, mapped
+from tinyseq.compiler.steps import Step
 
 _COSTLY = (np.exp, np.tanh)
 _CHEAP = (np.add, np.subtract, np.multiply, np.divide, np.square, np.negative)
@@ -18,11 +16,7 @@ def keep_less(program: Program, able: Able) -> None:
     A sigmoid is e / (1 + e), and its slope is that divided by 1 + e again, so only e is kept. Each step that reads one
     of them recomputes it, in its own loop.
     """
-    backward = program.steps[program.forward :]
-    readers: dict[int, list[Step]] = {}
-    for step in backward:
-        for number in step.reads:
-            readers.setdefault(number, []).append(step)
+    backward, readers = program.halves[1], program.readers(program.forward)
     again: dict[int, list[Step]] = {}
     wanted = program.wanted()
     for source, family in _families(program, able).items():
@@ -33,11 +27,11 @@ def keep_less(program: Program, able: Able) -> None:
             again |= dict.fromkeys(kept, family)
     new: list[Step] = []
     for step in backward:
-        changes: dict[Ref, Ref] = {}
+        changes: dict[int, int] = {}
         for number in again.keys() & step.reads:
             new += _computed_again(program, again[number], number)
-            changes[Ref(number)] = Ref(new[-1].out)
-        new.append(step._replace(args=mapped(step.args, Ref, _after(changes))) if changes else step)
+            changes[number] = new[-1].out
+        new.append(step.reading(changes))
     program.steps[program.forward :] = new
 
 
@@ -67,16 +61,10 @@ def _computed_again(program: Program, family: list[Step], number: int) -> list[S
     needed = {number}
     for step in reversed(family):
         needed |= set(step.reads) if step.out in needed else set()
-    copies: dict[Ref, Ref] = {}
+    copies: dict[int, int] = {}
     steps = list[Step]()
     for step in family:
         if step.out in needed:
-            args = mapped(step.args, Ref, _after(copies))
-            steps.append(step._replace(out=program.value(program.values[step.out]), args=args))
-            copies[Ref(step.out)] = Ref(steps[-1].out)
+            steps.append(step.reading(copies)._replace(out=program.value(program.values[step.out])))
+            copies[step.out] = steps[-1].out
     return steps
-
-
-def _after(changes: dict[Ref, Ref]) -> Callable[[Ref], Ref]:
-    """What replaces a reference."""
-    return lambda ref: changes.get(ref, ref)

@@ -102,9 +102,8 @@ def _stack_parts(program: Program) -> None:
 
     With rows of the batch, a join is a copy; a stack needs none.
     """
-    read = Counter(number for step in program.steps for number in step.reads)
     joins = {step.out: step for step in program.steps if step.function is np.concatenate}
-    alone = {number for number in joins if read[number] == 1} - program.wanted()
+    alone = program.read_once()
 
     def stacked(step: Step) -> list[Step]:
         join = joins.get(step.args[0].number) if step.function is np.reshape and type(step.args[0]) is Ref else None
