@@ -548,3 +548,51 @@ def test_replays_read_each_place_at_once():
         )
         fast(ts.ones(3, 1, 2, dtype="float32"))
     assert not calls
+
+
+# a module's text, the function that is compiled, and what then changes in the module
+INSTALLED = {
+    "a global of a package that imports tinyseq": (
+        "import tinyseq as ts\nscale = 2.0\ndef function(x): return x * scale",
+        lambda module: module.function,
+        lambda module: setattr(module, "scale", 3.0),
+    ),
+    "a class of a package that takes a class of tinyseq": (
+        "from tinyseq.nn import Module\nclass Scaled(Module):\n  by = 2.0\n  def forward(self, x): return x * self.by",
+        lambda module: module.Scaled(),
+        lambda module: setattr(module.Scaled, "by", 3.0),
+    ),
+    "an attribute of a package's object": (
+        "class Settings:\n  scale = 1.0\n  def doubled(self): return 2 * self.scale\nsettings = Settings()",
+        lambda module: lambda x: x * module.settings.doubled(),
+        lambda module: setattr(module.settings, "scale", 3.0),
+    ),
+    "a number of a package": (
+        "scale = 2.0",
+        lambda module: lambda x: x * module.scale,
+        lambda module: setattr(module, "scale", 3.0),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_what_is_read_of_an_installed_package(name, tmp_path, monkeypatch):
+    text, make, change = INSTALLED[name]
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    package = f"installed_{abs(hash(name))}"
+    (folder / f"{package}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(folder))
+    module = importlib.import_module(package)
+    try:
+        function = make(module)
+        fast, recordings = counted(function)
+        x = ts.tensor([1.0, -2.0])
+        for changed in (False, True):
+            if changed:
+                change(module)
+            for _ in range(2):
+                assert fast(x).tolist() == function(x).tolist()
+                assert recordings() == 1 + changed
+    finally:
+        sys.modules.pop(package, None)

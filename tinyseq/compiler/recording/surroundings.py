@@ -8,7 +8,6 @@ lists: as long as each place holds the same object as before, no Python code run
 import functools
 import os
 import sys
-import sysconfig
 import types
 import weakref
 from collections import deque
@@ -16,7 +15,6 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from contextvars import ContextVar
 from itertools import starmap
 from operator import eq, is_
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,11 +24,11 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.compiler.recording.code import Reads, modules_of, reads_of
 from tinyseq.compiler.recording.contents import arrays_of, buffered
 from tinyseq.compiler.recording.hidden_state import EVERYONES, hidden_state
+from tinyseq.compiler.recording.libraries import installed, of_library, of_tinyseq
 
 PLAIN = (int, float, complex, str, bytes, type(None), np.generic, np.dtype, slice, range)
 _LEAVES = (*PLAIN, Tensor, np.ndarray, types.BuiltinFunctionType)
 _VIEWS: Any = tuple(map(type, ({}.keys(), {}.values(), {}.items())))
-_LIBRARIES = (str(Path(__file__).parents[2]), sysconfig.get_paths()["stdlib"])
 _CALLED = (types.FunctionType, types.MethodType, functools.partial, Op)
 _DATA = (*PLAIN, list, deque, Set, Mapping, np.ndarray)  # what is watched in modules of Python and of libraries
 _LONGEST = 1000  # longer lists and tables are compared by identity and length
@@ -142,7 +140,7 @@ class Surroundings:
             self._left.append((getattr(value, "_objects", None), depth + 1))  # what a pointer of C points to
         elif arrays_of(value) is not None:
             self._foreign.add(value)
-            if _of_library(type(value).__module__):  # its attributes are caches of its own
+            if of_library(type(value).__module__):  # its attributes are caches of its own
                 self._seen.add(id(value))
                 return
         else:
@@ -166,13 +164,13 @@ class Surroundings:
         if isinstance(value, types.FunctionType):
             return self._of_function(value)
         if isinstance(value, types.ModuleType):  # its attributes are read by others than code that names it
-            return [] if _of_library(value.__name__) else self._of_mapping(vars(value))
+            return [] if of_library(value.__name__) else self._of_mapping(vars(value))
         if isinstance(value, types.MethodType):
             return value.__self__, value.__func__
         if isinstance(value, functools.partial):
             return [self._attributes.add(value, name) for name in ("func", "args", "keywords")]
         if isinstance(value, Op):
-            return [] if _of_library(value.module) else [value.forward, value.vjp]
+            return [] if of_library(value.module) else [value.forward, value.vjp]
         if isinstance(value, Wrapper):
             return [self._attributes.add(value, "function")]
         if isinstance(value, staticmethod | classmethod):
@@ -201,7 +199,7 @@ class Surroundings:
     def _of_function(self, value: types.FunctionType) -> list[Any]:
         if value is os.getenv:
             return [os.environ]
-        if _installed(value.__code__.co_filename):
+        if installed(value.__code__.co_filename, value.__globals__.get("__name__")):
             held = [*vars(value).values(), *(_content(cell, None) for cell in value.__closure__ or ())]
             return [part for part in held if isinstance(part, _CALLED)]  # perhaps the user's, in a library's decorator
         found = [self._attributes.add(value, name) for name in ("__defaults__", "__kwdefaults__", "__dict__")]
@@ -232,20 +230,20 @@ class Surroundings:
         found, seen = [], {id(table) for table in left}
         while left:
             table = left.pop()
-            whole = not _of_library(table.get("__name__", ""))
+            whole = not of_library(table.get("__name__", ""))
             for name in reads.names:
                 if not whole and not _is_state(table.get(name)):
                     continue
                 part = self._globals.add(table, name)
                 if not isinstance(part, types.ModuleType) or name in reads.passed:
                     found.append(part)
-                elif id(vars(part)) not in seen and not _of_tinyseq(part.__name__):
+                elif id(vars(part)) not in seen and not of_tinyseq(part.__name__):
                     seen.add(id(vars(part)))
                     left.append(vars(part))
         return found
 
     def _of_class(self, value: type) -> list[Any]:
-        if _of_library(value.__module__):
+        if of_library(value.__module__):
             return []
         self._attributes.add(value, "__mro__")
         self._classes.add(vars(value))
@@ -278,27 +276,11 @@ def _slots(kind: type) -> list[str]:
     return [f"{hidden}{name}" if name.startswith("__") and not name.endswith("__") else name for name in names]
 
 
-@functools.cache
-def _installed(file: str) -> bool:
-    """Whether code belongs to this or an installed package, which reads nothing that changes from call to call."""
-    return file.startswith(_LIBRARIES) or "site-packages" in file or "dist-packages" in file
-
-
-def _of_library(module: object) -> bool:
-    """Whether a module, by its name, belongs to this or an installed package. A class may have None for it."""
-    module = str(module)
-    first = module.partition(".")[0]
-    file = getattr(sys.modules.get(module), "__file__", None)
-    return _of_tinyseq(module) or first in sys.stdlib_module_names or (file is not None and _installed(file))
-
-
 def _is_state(value: Any) -> bool:
     """Whether something in a module of Python or of a library may change from call to call, or leads to what may."""
-    return isinstance(value, (*_DATA, types.ModuleType)) or value is os.getenv
-
-
-def _of_tinyseq(module: str) -> bool:
-    return module.partition(".")[0] == "tinyseq"
+    if isinstance(value, (*_DATA, types.ModuleType)) or value is os.getenv:
+        return True
+    return isinstance(getattr(value, "__dict__", None), dict) and not callable(value)
 
 
 def _own(attributes: Mapping[str, Any]) -> dict[str, Any]:
