@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyseq as ts
+from tinyseq.autograd import declare
 from tinyseq.autograd.ops import by_rows
 from tinyseq.compiler import RecordingError
 from tinyseq.compiler.recording import recorder
@@ -744,3 +745,17 @@ def test_what_changes_at_each_call_is_refused_though_two_calls_undo_it():
 def test_settings_of_other_compilers_have_a_cure(name, cure):
     with pytest.raises(TypeError, match=cure):
         ts.compile(lambda x: x, **{name: None})
+
+
+def test_an_error_that_a_rule_catches_is_raised(monkeypatch):
+    monkeypatch.setattr(declare, "OPS", {**declare.OPS})
+
+    def rule(xp, g, x):
+        try:
+            return g * float(xp.sum(x))
+        except RuntimeError:
+            return g
+
+    catching = declare.op("catching", forward=lambda xp, x: x * 1.0, saves="x", vjp=rule)
+    with pytest.raises(RecordingError, match="reads a value"):
+        ts.compile(lambda x: catching(x).sum())(ts.ones(2, requires_grad=True))

@@ -207,11 +207,12 @@ class Compiled(Wrapper, Generic[P, R]):
         return Compiled, (self.function, self.limit, self.executor)  # a copy makes its own recordings
 
     def _record(self, args: Any, settings: Any, given: list[Any], again: bool = False) -> "Replay":
-        around = Surroundings(self.function)
+        around, outcomes = Surroundings(self.function), Outcomes()
         try:
-            first = Trace(self.function, args, settings, Outcomes())
+            first = Trace(self.function, args, settings, outcomes)
+            first.let_go()
             changed = not around.unchanged()
-            second = Trace(self.function, args, settings, first.recorder.outcomes)
+            second = Trace(self.function, args, settings, outcomes)
         except Exception as error:
             if getattr(error, "perhaps_on_the_way_to_another", True) or error.__context__ is not None:
                 self.function(*args, **settings)  # the function's own error says what is wrong with the arguments
@@ -225,7 +226,6 @@ class Compiled(Wrapper, Generic[P, R]):
         first.check_repeated(second)
         if (changed or not around.unchanged()) and not again:  # by a cache, perhaps, which is filled now
             return self._record(args, settings, given, again=True)
-        first.let_go()
         second.recorder.let_go(for_good=True)  # what it holds refers to it, and would wait for Python's collector
         del second
         if changed or not around.unchanged():

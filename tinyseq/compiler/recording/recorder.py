@@ -43,7 +43,7 @@ class Recorder:
         lines: where in the user's code each constant was first used, by its number.
         on_device: whether an input is on a GPU, and therefore replays run there.
         examples: the known values of this call: those that were given, and some that follow from them.
-        outcomes: what calls return; the recording of another call may use it, too.
+        outcomes: what calls return; another recording may use it, too.
         refused: the last error about something that cannot be recorded.
     """
 

@@ -43,12 +43,12 @@ class Trace:
         args, settings = mapped((args, settings), None, self._replaced)
         with recording(self.recorder), random.drawn_from(self.recorder):
             self.structure = mapped(function(*args, **settings), None, self._flattened)
-            if self.recorder.refused is not None:  # the function caught this error: in a call, there would be none
-                raise self.recorder.refused
             self.arrays = [self._value(t._array) for t in self._results]
             self._check_no_hooks()
             self.recorder.program.outputs = self.arrays
             self.edges = self._backward()
+            if self.recorder.refused is not None:  # the function caught this error: in a call, there would be none
+                raise self.recorder.refused
         self.differentiable = [t.node is not None for t in self._results]
         self._results.clear()
 
