@@ -1,6 +1,7 @@
 """Compiled training steps: layers, losses, optimisers, dropout, data of other values, and what is refused."""
 
 import copy
+import enum
 import functools
 import gc
 
@@ -759,3 +760,22 @@ def test_an_error_that_a_rule_catches_is_raised(monkeypatch):
     catching = declare.op("catching", forward=lambda xp, x: x * 1.0, saves="x", vjp=rule)
     with pytest.raises(RecordingError, match="reads a value"):
         ts.compile(lambda x: catching(x).sum())(ts.ones(2, requires_grad=True))
+
+
+class Reduction(enum.Enum):
+    MEAN = "mean"
+    SUM = "sum"
+
+
+class Order(enum.IntEnum):
+    FIRST = 1
+    SECOND = 2
+
+
+@pytest.mark.parametrize("members", [[*Reduction], [*Order], [Order.FIRST, 1, True, 1.0]])
+def test_members_of_an_enum_are_part_of_a_recording(members):
+    function = lambda x, member: x * float(len(repr(member)) + members.index(member)) + (member is members[0])
+    fast, x = ts.compile(function), ts.tensor([1.0, -2.0])
+    for member in [*members, *members]:
+        assert fast(x, member).tolist() == function(x, member).tolist()
+    assert sum(map(len, fast._replays.values())) == len(members)

@@ -1,5 +1,6 @@
 """`compile`: record a function's calls once, and replay them."""
 
+import enum
 import inspect
 import warnings
 from collections.abc import Callable
@@ -41,7 +42,8 @@ def compile(function: Callable[P, R], limit: int = 16, *, executor: str | None =
     other values, and arrays of another shape, need a new recording.
 
     Args:
-        function: takes tensors, arrays, numbers, and lists, tuples and dicts of them; returns one or more tensors.
+        function: takes tensors, arrays, numbers, text, members of an Enum, and lists, tuples and dicts of these;
+            returns one or more tensors.
         limit: the maximum number of recordings. If more are needed, calls run without replay, after a warning.
         executor: what runs a recording, by name. ``"numba"`` (extra ``jit``) fuses elementwise operations into compiled
             loops: faster, with float32 results within rounding. By default ``"numpy"``, or CuPy for arrays on a GPU.
@@ -271,9 +273,9 @@ def _signature(tree: Any, given: list[Any]) -> Any:
         return kind, tuple([_signature(part, given) for part in tree])
     if kind is dict:
         return kind, tuple([(name, _signature(part, given)) for name, part in tree.items()])
-    if isinstance(tree, PLAIN):
+    if isinstance(tree, (*PLAIN, enum.Enum)):
         return key(tree)
     raise TypeError(
-        f"a compiled function takes tensors, NumPy arrays, numbers, text, and lists, tuples and dicts of them, got "
-        f"{kind.__name__}; pass its contents separately"
+        "a compiled function takes tensors, NumPy arrays, numbers, text, members of an Enum, and lists, tuples and "
+        f"dicts of these, got {kind.__name__}; pass its contents separately"
     )
