@@ -1,5 +1,7 @@
 """What a model can be asked besides: k best paths, samples, entropy, decoding by posteriors, conditional queries."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hmm.enumeration import Scores, entropy, log_sum, paths, ranked, state_posterior, transition_posterior
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.hmm import HMM, ImpossibleSequenceError
+from tinyseq.hmm import HMM, Filter, ImpossibleSequenceError, divergence_rate, sampled_divergence
 
 
 @given(models(), SEQUENCES, st.integers(1, 5))
@@ -99,6 +101,42 @@ def test_sampled_sequences_have_the_models_frequencies():
     ones = sum(d.observations == ["x"] for d in drawn) / 5000
     p = np.exp(model.log_likelihood(["x"]))
     assert abs(ones - p) < 5 * np.sqrt(p * (1 - p) / 5000)
+
+
+@pytest.mark.parametrize(("n", "end"), [(2, False), (2, True), (3, True)])
+def test_sequences_of_scores_are_drawn_in_proportion_to_their_weight(n, end):
+    """As their log-likelihoods say, also where rows of scores have different sums."""
+    rng = np.random.default_rng(2)
+    tables = [2 * rng.normal(size=(2,) * (i + 1)) for i in range(n)]
+    initial = tuple(tables[:-1]) if n > 2 else tables[0]
+    model = HMM.from_logs(initial, tables[-1], rng.normal(size=(2, 2)), end=rng.normal(size=2) if end else None)
+    data = [list(x) for x in product(range(2), repeat=3)]
+    logs = model.log_likelihood(data)
+    wanted = np.exp(logs - np.logaddexp.reduce(logs))
+    drawn = [model.sample(3, rng).observations.tolist() for _ in range(1000)]
+    shares = np.array([drawn.count(x) for x in data]) / 1000
+    assert (np.abs(shares - wanted) < 5 * np.sqrt(wanted * (1 - wanted) / 1000)).all()
+
+
+QUESTIONS = {
+    "sample": lambda model: model.sample(),
+    "predict": lambda model: model.predict([0]),
+    "Filter.predict": lambda model: Filter(model).predict(),
+    "durations": lambda model: model.durations(),
+    "expected_durations": lambda model: model.expected_durations(),
+    "divergence_rate": lambda model: divergence_rate(HMM([0.5, 0.5], np.full((2, 2), 0.5), np.eye(2)), model),
+    "sampled_divergence": lambda model: sampled_divergence(model, model, 3),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_scores_are_not_taken_for_probabilities(question):
+    halves = np.log(np.full((2, 2), 0.5))
+    likely = HMM.from_logs(halves[0], halves, halves)
+    with pytest.raises(ValueError, match=r"needs probabilities, but this model has other scores: transition\[0\] sums"):
+        QUESTIONS[question](HMM.from_logs(halves[0], halves + 1.0, halves))
+    if question != "sample":  # without an end
+        QUESTIONS[question](likely)
 
 
 def test_all_sequences_of_all_lengths_have_probability_one():

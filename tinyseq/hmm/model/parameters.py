@@ -132,6 +132,28 @@ class Parameters:
         names = self.states if self.states.named else None
         return type(self)(initial, transition, emission, end=end, states=names)
 
+    def why_no_probabilities(self) -> str | None:
+        """Which table of a model of scores (`HMM.from_logs`) holds no probabilities; None if all do."""
+        if not self.parts[1].in_logs:
+            return None
+        try:
+            self.replaced(self.tables, self.transition, self.emissions, self.end)
+        except ValueError as error:
+            return str(error)
+        return None
+
+    def require_probabilities(self, what: str) -> None:
+        """Raise an error for a model of scores that are not probabilities.
+
+        Args:
+            what: the name of what needs probabilities.
+
+        Raises:
+            ValueError: naming the first table that holds none.
+        """
+        if why := self.why_no_probabilities():
+            raise ValueError(f"{what} needs probabilities, but this model has other scores: {why}")
+
     def _name(self, i: int) -> str:
         return f"initial[{i}]" if self.n > 2 else "initial"
 

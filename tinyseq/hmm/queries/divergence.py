@@ -124,8 +124,8 @@ def divergence_rate(p: Model, q: Model) -> Divergence:
         A `Divergence` of numbers, in nats per step.
 
     Raises:
-        ValueError: if the models have different numbers of states, if transitions vary with time, or if ``p`` has no
-            stationary distribution, or several.
+        ValueError: if the models have different numbers of states, if transitions vary with time, if ``p`` has no
+            stationary distribution, or several; or for models of scores that are not probabilities.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -137,6 +137,7 @@ def divergence_rate(p: Model, q: Model) -> Divergence:
     one, other = parameters_of("p", p), parameters_of("q", q)
     _check_states(one, other)
     for model in (one, other):
+        model.require_probabilities("divergence_rate")
         if model.longest is not None:
             raise ValueError("the transitions vary with time, so there is no long-run rate")
     n = max(one.n, other.n)
@@ -171,7 +172,8 @@ def sampled_divergence(
         it is inf if ``q`` cannot produce a sequence that was drawn.
 
     Raises:
-        ValueError: as for `HMM.sample`; for fewer than 2 samples; or if no sequence of ``p`` has this length.
+        ValueError: as for `HMM.sample`, for ``q`` too; for fewer than 2 samples; or if no sequence of ``p`` has this
+            length.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -182,7 +184,7 @@ def sampled_divergence(
         (True, 0.015)
     """
     for name, model in (("p", p), ("q", q)):
-        parameters_of(name, model)
+        parameters_of(name, model).require_probabilities("sampled_divergence")
     samples, rng = whole("samples", samples, 2), as_generator(rng)
     if length is None or p.parameters.end is None:
         drawn = [sample(p, length, rng).observations for _ in range(samples)]

@@ -58,8 +58,9 @@ def durations(hmm: Model, longest: int = 20, of: Sequence[Hashable] | None = Non
         `Durations`, with a row for each group.
 
     Raises:
-        ValueError: if ``of`` does not name a group for each state, if transitions vary with time, or if it depends on
-            the past how a group is entered, and there is no stationary distribution to average it over.
+        ValueError: if ``of`` does not name a group for each state, if transitions vary with time, if it depends on the
+            past how a group is entered, and there is no stationary distribution to average it over; or for a model of
+            scores that are not probabilities.
         TypeError: if ``of`` is not a list of names.
 
     Example:
@@ -74,6 +75,7 @@ def durations(hmm: Model, longest: int = 20, of: Sequence[Hashable] | None = Non
                [0.5, 0.5, 0. ]])
     """
     model, longest = hmm.parameters, whole("longest", longest, 1)
+    model.require_probabilities("durations")
     if model.longest is not None:
         raise ValueError(f"the transitions vary with time, for up to {model.longest} steps: so do durations")
     named = "a list with the name of each state's group, such as a string"

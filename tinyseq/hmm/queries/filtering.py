@@ -106,6 +106,7 @@ class Filter:
 
     def predict(self, steps: int = 1) -> Prediction:
         """Predict the next steps: see `HMM.predict`."""
+        self._parameters.require_probabilities("predict")
         return _predicted(self._parameters, self._message, self.steps, whole("steps", steps, 1))
 
 
@@ -217,7 +218,8 @@ def predict(hmm: Model, x: One | Many, steps: int = 1, states: Restriction = Non
 
     Raises:
         ImpossibleSequenceError: if no path can produce a sequence; the error says where it fails.
-        ValueError: if ``steps`` is below 1, or goes beyond the last of time-varying transitions.
+        ValueError: if ``steps`` is below 1, or goes beyond the last of time-varying transitions; or for a model of
+            scores that are not probabilities.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -229,6 +231,7 @@ def predict(hmm: Model, x: One | Many, steps: int = 1, states: Restriction = Non
                [0.593, 0.407]]))
     """
     steps = whole("steps", steps, 1)
+    hmm.parameters.require_probabilities("predict")
     seen, _, last = _forward(hmm.parameters, x, states)
     totals = np.array([np.logaddexp.reduce(message.ravel()) for message in last])
     seen.require_possible(totals)
