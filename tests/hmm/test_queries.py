@@ -120,6 +120,9 @@ def test_sequences_of_scores_are_drawn_in_proportion_to_their_weight(n, end):
 
 QUESTIONS = {
     "sample": lambda model: model.sample(),
+    "probability": lambda model: model.probability([0, 1]),
+    "aic": lambda model: model.aic([0, 1]),
+    "bic": lambda model: model.bic([0, 1]),
     "predict": lambda model: model.predict([0]),
     "Filter.predict": lambda model: Filter(model).predict(),
     "durations": lambda model: model.durations(),

@@ -44,6 +44,9 @@ def aic(hmm: Model, x: One | Many) -> float:
     Args:
         x: a sequence, or a list of sequences: the training data.
 
+    Raises:
+        ValueError: for a model of scores that are not probabilities.
+
     Example:
         >>> from tinyseq.hmm import HMM
         >>> round(HMM([1.0], [[1.0]], [[0.5, 0.5]]).aic([0, 1, 0, 1]), 3)  # 2 + 8 log 2
@@ -60,7 +63,7 @@ def bic(hmm: Model, x: One | Many) -> float:
         x: a sequence, or a list of sequences: the training data.
 
     Raises:
-        ValueError: if the sequences hold no observations.
+        ValueError: if the sequences hold no observations, or for a model of scores that are not probabilities.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -74,6 +77,7 @@ def bic(hmm: Model, x: One | Many) -> float:
 
 
 def _total(hmm: Model, x: One | Many) -> float:
-    """The log-likelihood of all sequences together."""
+    """The log-likelihood of all sequences together, which scores that are not probabilities do not have."""
+    hmm.parameters.require_probabilities("a criterion")
     value = log_likelihood(hmm, x)
     return float(np.sum(plain(value)))

@@ -81,7 +81,8 @@ def probability(
     Raises:
         ImpossibleSequenceError: if ``given`` has probability 0.
         TypeError: if ``given`` is not a pair.
-        ValueError: if ``x`` and ``given`` have different symbols at the same position.
+        ValueError: if ``x`` and ``given`` have different symbols at the same position; or without ``given``, for a
+            model of scores that are not probabilities.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -91,6 +92,7 @@ def probability(
     """
     seen = _alone(hmm, x, states)
     if given is None:
+        hmm.parameters.require_probabilities("probability without given")
         return _exponential(dispatch.log_likelihood(seen.arcs, seen.scores, seen.batch))
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise TypeError(f"given must be a pair (x, states), with None for unknown states; got {given!r}")
