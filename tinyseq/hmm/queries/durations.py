@@ -88,11 +88,11 @@ def durations(hmm: Model, longest: int = 20, of: Sequence[Hashable] | None = Non
     newest = np.array([names.index(group) for group in groups])
     step = between_histories(plain(model.transition))
     newest = np.tile(newest, len(step) // len(newest))  # of each history, the group of its last state
-    found = np.empty((len(names), longest))
+    found, reached = np.empty((len(names), longest)), _reached(model, step)
     for g in range(len(names)):
         inside = newest == g
         stay = step[np.ix_(inside, inside)]
-        leave, present = 1 - stay.sum(axis=1), _entries(model, step, inside)
+        leave, present = 1 - stay.sum(axis=1), _entries(model, step, inside, reached)
         if present is None:
             lasting = _lasting(model, inside[: len(groups)], longest)
             found[g] = -np.diff(lasting / lasting[0])
@@ -187,12 +187,12 @@ def _several(paths: Any, names: list[Any] | None) -> list[Any]:
     return found
 
 
-def _entries(model: Parameters, step: Array, inside: Array) -> Array | None:
+def _entries(model: Parameters, step: Array, inside: Array, reached: Array) -> Array | None:
     """Where a group is entered: the distribution over its histories, as for the first state of a stay.
 
     None if it is only entered in the first n - 1 steps of a sequence, before which there is no whole history.
     """
-    from_all, from_reached = (step[np.ix_(~inside & of, inside)] for of in (True, _reached(model, step)))
+    from_all, from_reached = (step[np.ix_(~inside & of, inside)] for of in (True, reached))
     if model.n > 2 and not from_reached.any() and _lasting(model, inside[: len(model.states)], 0)[0] > 0:
         return None
     into = from_reached if from_reached.any() else from_all
