@@ -8,6 +8,8 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tinyseq as ts
 from tinyseq.train import Checkpoint, Log, Loss, Report, Validation, train
@@ -40,6 +42,23 @@ def test_where_nothing_was_measured_the_model_keeps_its_weights():
         validation.restore_best()
         assert model.weight.item() == 42.0
     assert [step for step, _ in validation.history] == [2]
+
+
+@given(st.lists(st.sampled_from([0.0, 1.0, 2.0, float("nan")]), min_size=1, max_size=6), st.booleans(), st.booleans())
+def test_the_best_weights_come_back_also_those_before_the_first_step(values, higher, saved):
+    model, measured = ts.nn.Linear(1, 1), iter(values)
+    validation = Validation(model, lambda: next(measured), every=1, higher_is_better=higher)
+    for step in range(len(values)):
+        model.weight.copy_([[float(step)]])
+        validation(step)
+    if saved:
+        again = Validation(model, lambda: 0.0, every=1, higher_is_better=higher)
+        again.load_state_dict(validation.state_dict())
+        validation = again
+    validation.restore_best()
+    numbers = [value for value in values if value == value]
+    best = (max if higher else min)(numbers, default=values[-1])
+    assert model.weight.item() == (values.index(best) if numbers else len(values) - 1)
 
 
 def test_an_accuracy_is_better_the_higher_it_is():

@@ -88,7 +88,7 @@ class Validation:
 
     def restore_best(self) -> None:
         """Restore the weights of the best measurement; if all measurements were NaN, keep the current ones."""
-        if self.best_step:
+        if (self.best_step, self.best) in self.history:
             self.model.load_state_dict(self._weights)
 
     def state_dict(self) -> dict[str, Any]:
