@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.data import convert_sentences, python_source, spans
+from tinyseq.data import Span, convert_sentences, python_source, span_tags, spans
 from tinyseq.io import ModelFileError, load_with_metadata
 from tinyseq.tagging import MostFrequentTag, RNNTagger
 
@@ -208,6 +208,23 @@ def test_the_loss_of_a_batch_is_that_of_its_words_one_sentence_at_a_time(setting
     network, batch = encoded({"num_layers": 2, **settings})
     alone = [network.loss(*([part] for part in parts)).item() * len(parts[0]) for parts in zip(*batch, strict=True)]
     assert network.loss(*batch).item() == pytest.approx(sum(alone) / 6, rel=1e-12)
+
+
+@pytest.mark.parametrize("rules", [None, "bio", "bioes", "iob1"])
+def test_the_best_held_out_accuracy_is_that_of_the_tagger(rules):
+    """Also where the network's own tags are of another scheme, in which other tags are wrong."""
+    rng = np.random.default_rng(3)
+    sentences = []
+    for length in rng.integers(2, 7, 12).tolist():
+        edges = np.flatnonzero(rng.random(length + 1) < 0.6).tolist()
+        chunks = [Span(str(rng.choice(["X", "Y"])), a, b) for a, b in pairwise(edges)]
+        words = [str(word) for word in rng.choice(list("abc"), length)]
+        sentences.append(list(zip(words, span_tags(chunks, length, rules or "bio"), strict=True)))
+    for seed in range(4):
+        ts.manual_seed(seed)
+        tagger = RNNTagger(4, 4, epochs=2, batch=4, chars=False, crf=rules is not None, rules=rules)
+        tagger.fit(sentences, validation=sentences)
+        assert tagger.accuracy(sentences).all == max(accuracy for _, accuracy in tagger.history)
 
 
 def test_tags_of_iob1_are_converted_for_the_rules_and_back():

@@ -23,7 +23,7 @@ from tinyseq.io.names import check_sizes, kept_settings
 from tinyseq.nn.checks import check_device
 from tinyseq.nn.recurrent.registry import cell_named
 from tinyseq.progress import with_arguments_of
-from tinyseq.tagging.encoders import UNKNOWN, Network, ending
+from tinyseq.tagging.encoders import UNKNOWN, Ids, Network, ending
 from tinyseq.tagging.rules import Rules, check_gold, checked
 from tinyseq.tagging.sentence_task import SentenceTask, share_right
 from tinyseq.tagging.tagger import Tagger, labelled, learnt, of_pairs
@@ -259,10 +259,11 @@ class RNNTagger(Tagger):
         self, network: Network, held_out: Iterable[Sentence], task: SentenceTask, patience: int | None
     ) -> Validation:
         """The measurements of the accuracy on held-out sentences, after each epoch."""
-        sentences = [sentence for sentence in self._with_own_tags(labelled(held_out)) if sentence]
+        sentences = [sentence for sentence in labelled(held_out) if sentence]
         if not sentences:
             raise ValueError("validation has no words")
-        measure = partial(share_right, network, sentences)
+        self._with_own_tags(sentences)  # which names a tag that is not of the scheme
+        measure = partial(share_right, network, sentences, partial(self._read, network))
         every = task.batches_in_epoch
         return Validation(network, measure, every=every, patience=patience, higher_is_better=True)
 
@@ -286,10 +287,13 @@ class RNNTagger(Tagger):
             for chosen in bucketed([len(given[i]) for i in full], 256):
                 batch = [full[i] for i in chosen]
                 for i, ids in zip(batch, network.decode([given[i] for i in batch]), strict=True):
-                    found[i] = network.tags.decode(ids)
-        if self.settings["rules"] == "iob1":
-            return [convert_tags(tags, "bio", "iob1") for tags in found]
+                    found[i] = self._read(network, ids)
         return found
+
+    def _read(self, network: Network, ids: Ids) -> list[Tag]:
+        """The tags of a sentence from the network's ids: IOB1 in place of BIO."""
+        tags = network.tags.decode(ids)
+        return convert_tags(tags, "bio", "iob1") if self.settings["rules"] == "iob1" else tags
 
     def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """See `tinyseq.io.SavedModel`: the weights, the settings and the vocabularies."""

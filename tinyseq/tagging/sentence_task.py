@@ -1,7 +1,7 @@
 """The training of `RNNTagger`: batches of sentences, and what is measured between epochs."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.compiler import compiled_if
 from tinyseq.data.batches import IGNORE, Ids, bucketed, padded
-from tinyseq.data.readers import Sentence
+from tinyseq.data.readers import Sentence, Tag
 from tinyseq.nn import cross_entropy
 from tinyseq.tagging.encoders import Network
 from tinyseq.train import Loss
@@ -53,14 +53,14 @@ class SentenceTask(BucketedTask):
         return Loss(loss, sum(map(len, words)), self.place(step, "sentences"))
 
 
-def share_right(network: Network, sentences: Sequence[Sentence]) -> float:
-    """The share of words whose predicted tag is the given one."""
+def share_right(network: Network, sentences: Sequence[Sentence], read: Callable[[Ids], list[Tag]]) -> float:
+    """The share of words whose predicted tag, read from the ids of a sentence, is the given one."""
     right = total = 0
     for chosen in bucketed([len(sentence) for sentence in sentences], 256):
         batch = [sentences[i] for i in chosen]
         found = network.decode([[word for word, _ in sentence] for sentence in batch])
         for sentence, ids in zip(batch, found, strict=True):
-            right += sum(tag == guess for (_, tag), guess in zip(sentence, network.tags.decode(ids), strict=True))
+            right += sum(tag == guess for (_, tag), guess in zip(sentence, read(ids), strict=True))
             total += len(sentence)
     return right / total
 
