@@ -57,6 +57,24 @@ def test_counts_of_words_are_counts_of_sentences_with_their_ends(learnt, judged,
     assert found.unknown == pytest.approx(sum(word not in model.vocabulary for word in words) / len(words))
 
 
+SMOOTHINGS = st.sampled_from(["kneser-ney", "witten-bell", "add-k", None])
+
+
+@given(sentences, sentences, st.lists(st.sampled_from("abcdef"), max_size=4), st.integers(1, 4), SMOOTHINGS, st.data())
+def test_a_history_begins_after_the_last_end(learnt, before, begun, n, smoothing, data):
+    """However its distributions are asked for, the model begins a sentence after the end of another one."""
+    model = NgramLM(n, smoothing, words=True).fit(learnt)
+    history = [word for sentence in before for word in (*sentence, END)] + begun
+    context = data.draw(st.none() | st.integers(0, n - 1))
+    wanted = model.distribution(begun, context=context)
+    np.testing.assert_array_equal(model.distribution(history, context=context), wanted)
+    each = [model.prob(word, history, context=context) for word in model.vocabulary]
+    np.testing.assert_allclose(each, wanted, rtol=1e-12)
+    if context is None:
+        with np.errstate(divide="ignore"):
+            np.testing.assert_array_equal(model.reader()(model.ids_before(history)), np.log(wanted))
+
+
 @pytest.mark.parametrize("name", ["RNNLM", "WindowLM"])
 def test_networks_predict_each_word_and_each_end_from_the_end_before_it_on(name):
     model = models()[name]

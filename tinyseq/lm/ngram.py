@@ -181,6 +181,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
         """P(symbol | history), where the history is all preceding symbols, or the last n - 1 of them.
 
         A shorter history is taken to begin a sequence; to ignore what came before it, pass ``context=len(history)``.
+        With words, a sentence begins after the end of another one.
 
         Args:
             symbol: the symbol that follows.
@@ -198,7 +199,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
             >>> model.prob("c", "ab"), model.prob("a", "", context=0)
             (0.5, 0.375)
         """
-        return float(self._probabilities([[*listed("history", history, SYMBOLS), symbol]], context)[-1])
+        return float(self._probabilities([[*self._of_its_sequence(history), symbol]], context)[-1])
 
     def log_probs(self, data: Iterable[Iterable[Symbol]] | str, *, context: int | None = None) -> Floats:
         """log P of every symbol given its history, in nats (N,); several sequences are concatenated."""
@@ -218,8 +219,12 @@ class NgramLM(LanguageModel, Generic[Symbol]):
 
     def distribution(self, history: Iterable[Symbol] = (), *, context: int | None = None) -> Floats:
         """P(w | history) for every symbol w of the vocabulary, in its order (V,); ``context`` as for `prob`."""
-        before = self.ids_before(listed("history", history, SYMBOLS))
-        return self._distribution(before, self._context(context))
+        return self._distribution(self.ids_before(self._of_its_sequence(history)), self._context(context))
+
+    def _of_its_sequence(self, history: Iterable[Symbol]) -> list[Symbol]:
+        """The part of a history in the same sequence as what follows: with words, what comes after the last end."""
+        before: list[Any] = list(listed("history", history, SYMBOLS))
+        return before[len(before) - before[::-1].index(END) :] if self.words and END in before else before
 
     def _distribution(self, before: list[int], context: int) -> Floats:
         """The distribution after the ids of a history; one history at a time, with few calls of NumPy."""
