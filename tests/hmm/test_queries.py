@@ -118,6 +118,13 @@ def test_sequences_of_scores_are_drawn_in_proportion_to_their_weight(n, end):
     assert (np.abs(shares - wanted) < 5 * np.sqrt(wanted * (1 - wanted) / 1000)).all()
 
 
+def test_scores_of_each_step_are_no_scores_of_later_ones():
+    varying = HMM.from_logs(np.zeros(2), np.zeros((2, 2, 2)), np.zeros((2, 2)))
+    assert len(varying.sample(3, rng=0).states) == 3
+    with pytest.raises(ValueError, match="up to 3 steps, got length=4"):
+        varying.sample(4)
+
+
 QUESTIONS = {
     "sample": lambda model: model.sample(),
     "probability": lambda model: model.probability([0, 1]),

@@ -64,6 +64,8 @@ def sample(hmm: Model, length: int | None = None, rng: Rng = None) -> Drawn:
 
 def _by_weight(model: Parameters, length: int, rng: np.random.Generator) -> Array:
     """A path as ids, drawn in proportion to its weight, over all that its states may emit."""
+    if model.longest is not None and length > model.longest:
+        raise ValueError(f"transition has tables for sequences of up to {model.longest} steps, got length={length}")
     scores = np.zeros((length, len(model.states)))
     typical = model.emissions.typical()
     if model.emissions.symbolic and typical is not None:
