@@ -68,8 +68,11 @@ def leaf(rng, *shape, dtype="float64"):
 
 
 def structure(seed, executor):
-    """What draws the shapes of an example; of few shapes for Numba, which compiles loops of its own for each."""
-    return np.random.default_rng(seed % 3 if executor == "numba" else seed)
+    """What draws the shapes of an example; of two for Numba, which compiles loops of its own for each.
+
+    These are bigrams of three states without an end, and trigrams of two states with an end and tables for each step.
+    """
+    return np.random.default_rng((1, 4)[seed % 2] if executor == "numba" else seed)
 
 
 class Problem:
@@ -268,7 +271,7 @@ def test_replays_take_no_more_memory(executor):
             p.grad = None
         fast(*batch()).backward()
 
-    assert growth(replay, 125) < SMALLEST
+    assert growth(replay, 50) < SMALLEST
 
 
 WRONG = {
