@@ -333,7 +333,7 @@ def test_the_page_on_vanishing_gradients_is_written_and_its_factors_are_printed(
         (("trellis", "--hmm", "m.hmm"), "--hmm needs --observations"),
         (("trellis", "--no-legend"), "--legend does not apply to trellis"),
         (("trellis", "--semiring", "min"), 'semiring must be "max" or "log"'),
-        (("trellis", "--semiring", "log", "--candidates"), "candidates=True needs the max semiring"),
+        (("trellis", "--semiring", "log", "--candidates"), "tinyseq: --candidates needs the max semiring"),
         (("cell", "--cell", "mgu"), "cell must be one of rnn"),
         (("cell", "--steps", "2"), "--steps does not apply to cell"),
         (("rnn", "--cell", "gru"), "--cell does not apply to rnn"),

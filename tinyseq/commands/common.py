@@ -124,12 +124,15 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
     Example:
         >>> in_options("encoding must be known, such as encoding='cp1252'", {"encoding": "--encoding"})
         '--encoding must be known, such as --encoding cp1252'
+        >>> in_options("last=True needs a loss", {"last": "--last"})
+        '--last needs a loss'
     """
     message = re.sub(
         r"(\w+)='([^'\s]+)'",
         lambda found: f"{options[found[1]]} {found[2]}" if found[1] in options else found[0],
         message,
     )
+    message = re.sub(r"\b(\w+)=True\b", lambda found: options.get(found[1], found[0]), message)
     return re.sub(
         r"^(\w+) must (be )?(None or )?",  # an option is left out in place of None
         lambda found: f"{options[found[1]]} must {found[2] or ''}" if found[1] in options else found[0],
