@@ -362,7 +362,7 @@ def test_every_other_argument_of_the_wrong_type_is_named(tmp_path, name):
     "value", [[[1.0], [1.0, 2.0]], np.ma.array([1.0, 2.0], mask=[True, False])], ids=["rows", "masked"]
 )
 def test_what_is_no_array_is_named_with_its_name(tmp_path, value):
-    with pytest.raises(TypeError, match=r"^state must hold arrays .*; 'layer.weight' is none: "):
+    with pytest.raises(TypeError, match=r"^state must hold arrays .*; 'layer.weight' is not one: "):
         ts.save({"layer.weight": value}, tmp_path / "m")
 
 
