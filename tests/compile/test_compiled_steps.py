@@ -571,6 +571,20 @@ def test_cross_entropy_computes_exponentials_once_and_not_at_all_if_its_result_i
         assert len(calls) == used
 
 
+def test_a_decorator_takes_the_settings_of_compile():
+    @ts.compile(limit=1, executor="numpy")
+    def total(x):
+        return (x * x).sum()
+
+    assert (total.limit, total.executor) == (1, "numpy")
+    assert total(ts.tensor([1.0, 2.0])).item() == 5.0
+    assert "multiply" in str(total.program)
+    with pytest.raises(ValueError, match="numppy"):  # before there is a function
+        ts.compile(executor="numppy")
+    with pytest.raises(TypeError, match="takes a function or a module, got int"):
+        ts.compile(limit=1)(3)
+
+
 def test_a_method_compiled_in_its_class_is_refused_with_the_cure():
     class Scale(ts.nn.Module):
         def __init__(self, factor):

@@ -110,6 +110,7 @@ def functions_of_functions() -> None:
     assert_type(fast(x), Tensor)
     assert_type(fast(x, times=2.0), Tensor)
     assert_type(fast.function(x), Tensor)
+    assert_type(ts.compile(executor="numpy")(squared)(x, times=2.0), Tensor)
     assert_type(ts.checkpoint(squared, x, times=2.0), Tensor)
     assert_type(ts.no_grad()(squared)(x), Tensor)
     ts.testing.gradcheck(lambda x: (x.tanh(), x.exp()), x)

@@ -52,8 +52,9 @@ def functions(squared: Callable[[ts.Tensor, float], ts.Tensor], x: ts.Tensor) ->
     ts.compile(squared)(x)  # refused: call-arg
     ts.compile(squared)(x, "2")  # refused: arg-type
     ts.compile(squared)(x, 2.0).tanhh()  # refused: attr-defined
-    ts.compile(squared, executor=2)  # refused: arg-type
-    ts.compile(3)  # refused: arg-type
+    ts.compile(squared, executor=2)  # refused: call-overload
+    ts.compile(3)  # refused: call-overload
+    ts.compile(executor="numba")(squared)(x, "2")  # refused: arg-type
     ts.checkpoint(squared, x)  # refused: call-arg
     ts.checkpoint(squared, x, "2")  # refused: arg-type
     ts.checkpoint(squared, x, 2.0).tanhh()  # refused: attr-defined

@@ -4,7 +4,8 @@ import enum
 import inspect
 import warnings
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, Self, TypeVar
+from functools import partial
+from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 import numpy as np
 
@@ -28,8 +29,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+@overload
+def compile(function: Callable[P, R], limit: int = 16, *, executor: str | None = None) -> "Compiled[P, R]": ...
+@overload
+def compile(*, limit: int = 16, executor: str | None = None) -> "Callable[[Callable[P, R]], Compiled[P, R]]": ...
 @explained
-def compile(function: Callable[P, R], limit: int = 16, *, executor: str | None = None) -> "Compiled[P, R]":
+def compile(function: Any = None, limit: int = 16, *, executor: str | None = None) -> Any:
     """Compile a function or a module: its calls are recorded once, forward and backward, and then replayed.
 
     The first call with arguments of given shapes and types records every array operation of the step. Later calls run
@@ -43,7 +48,7 @@ def compile(function: Callable[P, R], limit: int = 16, *, executor: str | None =
 
     Args:
         function: takes tensors, arrays, numbers, text, members of an Enum, and lists, tuples and dicts of these;
-            returns one or more tensors.
+            returns one or more tensors. Left out, as in ``@ts.compile(executor="numba")``, a decorator is returned.
         limit: the maximum number of recordings. If more are needed, calls run without replay, after a warning.
         executor: what runs a recording, by name. ``"numba"`` (extra ``jit``) fuses elementwise operations into compiled
             loops: faster, with float32 results within rounding. By default ``"numpy"``, or CuPy for arrays on a GPU.
@@ -72,10 +77,13 @@ def compile(function: Callable[P, R], limit: int = 16, *, executor: str | None =
           v5 = broadcast_to(v4, (2,))  # float64(2,)
           v6 = multiply(v5, v0)  # float64(2,)
     """
+    check_executor(executor)
+    limit = whole("limit", limit)
+    if function is None:
+        return partial(compile, limit=limit, executor=executor)
     if not callable(function):
         raise TypeError(f"compile takes a function or a module, got {type(function).__name__}")
-    check_executor(executor)
-    return Compiled(function, whole("limit", limit), executor)
+    return Compiled(function, limit, executor)
 
 
 def compiled_if(wanted: bool | str, function: Callable[P, R]) -> "Callable[P, R] | Compiled[P, R]":
