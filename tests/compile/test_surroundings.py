@@ -596,3 +596,9 @@ def test_what_is_read_of_an_installed_package(name, tmp_path, monkeypatch):
                 assert recordings() == 1 + changed
     finally:
         sys.modules.pop(package, None)
+
+
+def test_a_package_may_have_a_module_that_must_not_be_imported(monkeypatch):
+    """None in `sys.modules` is the usual way to forbid it."""
+    monkeypatch.setitem(sys.modules, "numpy.forbidden", None)
+    assert ts.compile(lambda x: x * np.arange(2.0))(ts.ones(2)).tolist() == [0.0, 1.0]

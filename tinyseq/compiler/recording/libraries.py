@@ -42,7 +42,8 @@ def _in_folders(file: str) -> bool:
 @functools.lru_cache
 def _uses_this(package: str, _modules: int) -> bool:
     """Whether a module of a package, among so many modules that are imported, holds something of this one."""
-    tables = [vars(each) for name, each in [*sys.modules.items()] if name.partition(".")[0] == package]
+    modules = [each for name, each in [*sys.modules.items()] if name.partition(".")[0] == package]
+    tables = [getattr(each, "__dict__", {}) for each in modules]  # None stands for a module that is not to be imported
     parts = [part for table in tables for part in [*table.values()] if issubclass(type(part), types.ModuleType | type)]
     names = (part.__name__ if issubclass(type(part), types.ModuleType) else part.__module__ for part in parts)
     return not of_tinyseq(package) and any(map(of_tinyseq, names))
