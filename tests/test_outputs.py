@@ -41,7 +41,8 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "text.txt").write_text(TEXT)
     (tmp_path / "train.conllu").write_text(CONLLU)
     (tmp_path / "labelled.tsv").write_text("good\twarm\nbad\tdull\n")
-    (tmp_path / "broken.svg").symlink_to("nowhere")
+    for ending in ("svg", "csv"):
+        (tmp_path / f"broken.{ending}").symlink_to("nowhere")
     return tmp_path
 
 
@@ -133,12 +134,16 @@ COMMANDS = {
 @pytest.mark.parametrize("command", list(COMMANDS))
 def test_every_command_refuses_it_in_one_line(tinyseq, folder, command, bad):
     before = contents(folder)
-    path, _ = BAD[bad]
+    path = BAD[bad][0].replace(".svg", ".csv" if command.endswith("log") else ".svg")
     status, error = tinyseq(*COMMANDS[command], path)
     assert (status, error.count("\n")) == (1, 1)
     option = command.split()[-1] if command.startswith("its ") else "out"
     assert error.startswith(f"tinyseq: --{option} {path}") or (
-        "draw" in command and f"{Path(path).name!r}: the file's ending must be one of" in error
+        not Path(path).suffix
+        and (
+            ("draw" in command and f"{Path(path).name!r}: the file's ending must be one of" in error)
+            or ("log" in command and f"--log must end in .csv or .jsonl, got {path!r}" in error)
+        )
     )
     assert contents(folder) == before
 

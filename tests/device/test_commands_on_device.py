@@ -67,7 +67,7 @@ def test_commands_answer_there_as_here(cupy, tinyseq, models, command, monkeypat
 @pytest.mark.parametrize("tagger", ["hmm", "network"])
 def test_accuracy_is_measured_there(cupy, tinyseq, models, tagger, monkeypatch):
     monkeypatch.chdir(models)
-    command = ("tag", "eval", tagger, "words", "--format", "tsv")
+    command = ("tag", "eval", tagger, "words", "--format", "two-column")
     assert tinyseq(*command, "--device", "cuda") == tinyseq(*command)
 
 
@@ -88,7 +88,7 @@ COMMANDS = [
     ("lm", "eval", "rnn", "text"),
     ("lm", "train", "text", "--out", "new", "--steps", 2),
     ("tag", "tag", "hmm", "the cat"),
-    ("tag", "eval", "network", "words", "--format", "tsv"),
+    ("tag", "eval", "network", "words", "--format", "two-column"),
 ]
 
 

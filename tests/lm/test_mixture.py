@@ -129,7 +129,7 @@ def test_a_file_whose_parts_are_no_language_models_is_refused(tmp_path):
     arrays, metadata = mixture.saved()
     metadata["models"][1]["kind"] = "tinyseq.tagging.HMMTagger"
     ts.save(arrays, tmp_path / "m.safetensors", {"kind": Mixture.file_kind, **metadata})
-    with pytest.raises(ModelFileError, match="its part 1 is a HMMTagger, and no language model"):
+    with pytest.raises(ModelFileError, match="its part 1 is a HMMTagger, not a language model"):
         ts.load_model(tmp_path / "m.safetensors")
 
 

@@ -166,7 +166,7 @@ def gradient_flow(
         raise ValueError("gradient_flow needs at least one series of norms, got none")
     axes = new_axes(title, "time step t", "‖∂L/∂state at t‖")
     for i, (name, values) in enumerate(named.items()):
-        _logarithmic(axes, range(numbers(values, name).size), values, name, **look(i))
+        _logarithmic(axes, range(numbers(values, f"norms of {name}").size), values, name, **look(i))
     legend(axes)
     return finished(axes)
 
