@@ -126,6 +126,8 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
         '--encoding must be known, such as --encoding cp1252'
         >>> in_options("last=True needs a loss", {"last": "--last"})
         '--last needs a loss'
+        >>> in_options("size must be (width, height), or None for any size, got (0.0, 3.0)", {"size": "--size"})
+        '--size must be width height, got 0.0 3.0'
     """
     message = re.sub(
         r"(\w+)='([^'\s]+)'",
@@ -133,11 +135,12 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
         message,
     )
     message = re.sub(r"\b(\w+)=True\b", lambda found: options.get(found[1], found[0]), message)
-    return re.sub(
-        r"^(\w+) must (be )?(None or )?",  # an option is left out in place of None
-        lambda found: f"{options[found[1]]} must {found[2] or ''}" if found[1] in options else found[0],
-        message,
-    )
+    found = re.match(r"(\w+) must (be )?(?:None or )?", message)
+    if not found or found[1] not in options:
+        return message
+    rest = re.sub(r", or None[^,]*", "", message[found.end() :])  # an option is left out in place of None
+    rest = re.sub(r"\(([\w.-]+), ([\w.-]+)\)", r"\1 \2", rest)
+    return f"{options[found[1]]} must {found[2] or ''}{rest}"
 
 
 def matching(names: list[str]) -> list[Path]:
