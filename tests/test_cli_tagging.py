@@ -124,7 +124,7 @@ def test_a_faulty_file_is_named_and_leaves_the_old_output(tinyseq, tmp_path):
         ),
         (("eval", "m.tag", "train.conllu", "--chunks", "bio"), "sentence 0: tags[0] is 'DET'"),
         (("eval", "m.tag", "train.conllu", "--plot", "p.txt"), "--plot must end in .png, .svg or .pdf, got 'p.txt'"),
-        (("eval", "m.tag", "train.conllu", "--chunks", "iob"), "--chunks must be one of bio, bioes, iob1, got"),
+        (("eval", "m.tag", "train.conllu", "--chunks", "iob"), "--chunks must be one of iob1, bio, bioes, got"),
     ],
 )
 def test_what_does_not_fit_is_one_clear_line(tinyseq, words, message):

@@ -16,7 +16,7 @@ from tinyseq.viz.content.sheet import View
 from tinyseq.viz.hmm.lattice import sum_named
 from tinyseq.viz.page.vanishing import factors
 from tinyseq.viz.rendering.drawing import check_picture
-from tinyseq.viz.rendering.settings import checked_font_size, checked_size
+from tinyseq.viz.rendering.settings import Theme, checked_font_size, checked_size
 
 HIDDEN = 8
 
@@ -163,7 +163,7 @@ def draw(
             metavar="WIDTH HEIGHT", help="Largest width and height, in inches.", callback=checked(checked_size)
         ),
     ] = None,
-    theme: Annotated[str, typer.Option(help="Colours: light or dark.", callback=one_of(("light", "dark")))] = "light",
+    theme: Annotated[str, typer.Option(help="Colours: light or dark.", callback=one_of(get_args(Theme)))] = "light",
 ) -> None:
     """Draw a recurrent network that reads letters, one step of a cell, a trellis, or an automaton.
 

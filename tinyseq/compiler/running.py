@@ -1,5 +1,6 @@
 """Running steps with NumPy: a call is bound to its arrays once, except for those that each run makes or is given."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -145,7 +146,7 @@ class Memory(NamedTuple):
     block: Array
 
 
-class Runner:
+class Runner(ABC):
     """Both passes of a program; an executor says how they use memory.
 
     Args:
@@ -180,9 +181,9 @@ class Runner:
         """What an executor finds in a run besides the program's values."""
         return {}
 
+    @abstractmethod
     def _bound(self, half: int, there: Known, block: Array) -> Pass:
         """The calls of a pass, given the arrays that are known before."""
-        raise NotImplementedError
 
     def _in_memory(self, number: int) -> bool:
         return self.plan.kind_of(number) == POOL

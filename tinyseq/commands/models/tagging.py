@@ -4,7 +4,7 @@ import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -14,6 +14,7 @@ from tinyseq.commands.models.runs import DEEPEST, Options, Run, check_memory
 from tinyseq.commands.models.streaming import file_of, tag_files
 from tinyseq.data import ConlluSentence, conllu_sentences, noun_phrase_tags
 from tinyseq.data.readers import READERS, Reader, Sentence
+from tinyseq.data.treebanks.chunks import Scheme
 from tinyseq.data.treebanks.conllu import TAGS
 from tinyseq.io import atomic_write, check_output
 from tinyseq.nn.recurrent.registry import CELLS
@@ -21,7 +22,6 @@ from tinyseq.tagging import Accuracy, Analysis, HMMTagger, RNNTagger, Tagger
 
 app = typer.Typer(no_args_is_help=True, help="Taggers: train, tag, eval.")
 PHRASES = "np"  # in --tags: noun phrases, derived from the dependencies
-SCHEMES = ("bio", "bioes", "iob1")
 
 
 def formats() -> dict[str, Callable[..., Any]]:
@@ -94,7 +94,9 @@ def tag_train(
     ] = None,
     rules: Annotated[
         str | None,
-        typer.Option(help="Chunking scheme that tags must obey: bio, bioes or iob1.", callback=common.one_of(SCHEMES)),
+        typer.Option(
+            help="Chunking scheme that tags must obey: bio, bioes or iob1.", callback=common.one_of(get_args(Scheme))
+        ),
     ] = None,
     dev: Annotated[
         list[str] | None,
@@ -216,7 +218,7 @@ def tag_eval(
         str | None,
         typer.Option(
             help="Also evaluate chunks; the scheme of their tags: bio, bioes or iob1.",
-            callback=common.one_of(SCHEMES),
+            callback=common.one_of(get_args(Scheme)),
         ),
     ] = None,
     plot: common.Figure = None,
