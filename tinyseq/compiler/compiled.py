@@ -234,7 +234,7 @@ class Compiled(Wrapper, Generic[P, R]):
         if around.imported():  # in this first call: what is read of these modules is watched in another
             return self._record(args, settings, given, again)
         first.check_repeated(second)
-        if (changed or not around.unchanged()) and not again:  # by a cache, perhaps, which is filled now
+        if not again and not around.unchanged():  # by a cache, perhaps, which is filled now
             return self._record(args, settings, given, again=True)
         second.recorder.let_go(for_good=True)  # what it holds refers to it, and would wait for Python's collector
         del second
