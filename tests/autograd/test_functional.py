@@ -66,3 +66,41 @@ def test_what_does_not_depend_has_derivative_zero():
 def test_a_direction_of_another_shape_is_an_error():
     with pytest.raises(ValueError, match=r"v must have shape \[\(2,\)\], got \[\(3,\)\]"):
         ts.jvp(lambda x: x, ts.ones(2), ts.ones(3))
+
+
+@pytest.mark.parametrize("around", [lambda f, *a: f(*a), ts.checkpoint], ids=["plain", "checkpoint"])
+def test_hooks_act_on_gradients_but_not_on_derivatives_of_functions(around):
+    """Hooks on results, on one of several outputs, and on a tensor that was computed before."""
+    called = []
+
+    def hook(g):
+        called.append(g)
+        return g * 10
+
+    def function(x, hooked=True):
+        y = ts.sin(x)
+        parts = ts.unbind(y * y)
+        whole = parts[0] * parts[1] + (w * y).sum()
+        for tensor in (y, parts[1], whole) if hooked else ():
+            tensor.register_hook(hook)
+        return whole
+
+    w = ts.tensor(np.array([0.5, -2.0])) * ts.tensor(1.0, requires_grad=True)
+    w.register_hook(hook)
+    x, v = ts.tensor([0.3, 0.7]), ts.tensor([1.0, -0.5])
+    derivatives = {
+        "vjp": lambda f: ts.vjp(f, x, 2.0)[1],
+        "jvp": lambda f: ts.jvp(f, x, v)[1],
+        "jacobian": lambda f: ts.jacobian(f, x),
+        "hessian": lambda f: ts.hessian(f, x),
+        "hvp": lambda f: ts.hvp(f, x, v)[1],
+        "jvp of vjp": lambda f: ts.jvp(lambda x: ts.vjp(f, x)[1], x, v)[1],
+    }
+    for name, derivative in derivatives.items():
+        found = derivative(lambda x: around(function, x))
+        expected = derivative(lambda x: function(x, hooked=False))
+        np.testing.assert_allclose(found.detach().numpy(), expected.detach().numpy(), rtol=1e-12, err_msg=name)
+    assert called == []
+    leaf = ts.tensor([0.3, 0.7], requires_grad=True)
+    ts.grad(around(function, leaf), leaf)
+    assert len(called) == 3

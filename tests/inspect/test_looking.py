@@ -71,6 +71,25 @@ def test_looking_calls_no_hook_and_backward_does():
     assert set(called) == {"result", "outputs", "loss", "states", "weight", "other", "x"}
 
 
+def test_looking_through_a_checkpoint_calls_no_hook_inside():
+    called = []
+
+    def part(h):
+        y = ts.tanh(h)
+        y.register_hook(lambda g: called.append(g) or 100 * g)
+        return y * 2
+
+    w = ts.tensor(0.3, requires_grad=True)
+    with ts.step(0):
+        h = w * 1.0
+    with ts.step(1):
+        loss = ts.checkpoint(part, h) * w
+    found = ts.inspect.grad_by_step(loss, w)
+    ts.viz.graph(loss, gradients=True)._tell()
+    assert called == []
+    assert sum(g.item() for g in found.values()) == pytest.approx(2 * np.tanh(0.3) + 0.6 * (1 - np.tanh(0.3) ** 2))
+
+
 @pytest.mark.host
 def test_a_traced_backward_pass_is_backward_and_its_parts_add_up():
     net = layer("GRU", 2, 3, 2, bidirectional=True)

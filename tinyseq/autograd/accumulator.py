@@ -6,7 +6,7 @@ from typing import Any
 
 from tinyseq.autograd.calls.conversion import is_complex
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, Shape
-from tinyseq.autograd.hooks import hooked
+from tinyseq.autograd.hooks import CALLED, hooked
 from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of
@@ -27,7 +27,7 @@ class Accumulator:
             shape, to which it was broadcast; see `spread`.
         kept: the gradients of intermediate results that the caller asked for, None until they are known.
         deferred: the uses of each leaf whose gradients are to be computed together (see `Summed`).
-        hooks: whether to call the users' hooks; inspection must not.
+        hooks: whether to call the users' hooks; inspection must not, see `without_hooks`.
         owned: the nodes and leaves whose sums were allocated here, so that they may be added to in place.
     """
 
@@ -37,7 +37,7 @@ class Accumulator:
         self.sums: dict[Any, Any] = {}
         self.kept: dict[Parent, Any] = dict.fromkeys(kept)
         self.deferred: dict[tuple[Leaf, Op, int], list[tuple[Any, ...]]] = {}
-        self.hooks = hooks
+        self.hooks = hooks and CALLED.get()
         self.owned: set[Any] = set()
         for parent, g in seeds:
             self.add(parent, g)

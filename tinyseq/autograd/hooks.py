@@ -1,10 +1,28 @@
 """Application of users' hooks to gradients."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from tinyseq.autograd.graph import Parent
 from tinyseq.autograd.tensor import Tensor, constant
 from tinyseq.backend import NAMESPACES, namespace_of
+
+CALLED: ContextVar[bool] = ContextVar("tinyseq_hooks_called", default=True)
+
+
+@contextmanager
+def without_hooks() -> Iterator[None]:
+    """Call no hooks in the backward passes that begin inside, nor in those of the checkpoints that they run again.
+
+    A hook changes the gradient of a loss, not the derivative of a function.
+    """
+    before = CALLED.set(False)
+    try:
+        yield
+    finally:
+        CALLED.reset(before)
 
 
 def hooked(parent: Parent, g: Any) -> Any:

@@ -174,6 +174,9 @@ class Tensor(TensorMethods):
     def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Callable[[], None]:
         """Call ``hook(gradient)`` once this tensor's gradient is complete; a returned tensor replaces it.
 
+        `Tensor.backward` and `tinyseq.grad` call hooks. Derivatives of functions (`tinyseq.jvp`, `tinyseq.hessian` and
+        so on) and `tinyseq.inspect` do not.
+
         Returns:
             A function that removes the hook.
 

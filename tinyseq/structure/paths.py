@@ -11,6 +11,7 @@ from tinyseq.autograd.backward import Visit, walk
 from tinyseq.autograd.calls.tensors import one_tensor
 from tinyseq.autograd.declare import OPS
 from tinyseq.autograd.graph import Node, Output, Parent, owner, readable
+from tinyseq.autograd.hooks import without_hooks
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import NUMPY, Array, namespace_of, to_numpy
 
@@ -82,7 +83,13 @@ def visits(seeds: Mapping[Parent, Array], through: set[Parent] | None = None) ->
         through: the nodes to visit; all if None.
     """
     gradients = Accumulator(seeds.items(), hooks=False)
-    return walk(gradients, readable(list(seeds)), path=through, retain_graph=True, watched=True)
+    steps = walk(gradients, readable(list(seeds)), path=through, retain_graph=True, watched=True)
+    while True:
+        with without_hooks():
+            visit = next(steps, None)
+        if visit is None:
+            return
+        yield visit
 
 
 def gradients(

@@ -13,6 +13,7 @@ from typing import Any
 from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.backward import walk
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner, readable
+from tinyseq.autograd.hooks import without_hooks
 from tinyseq.autograd.modes import Gates
 from tinyseq.autograd.ops.moves.joined import joined, remembers
 from tinyseq.autograd.ops.moves.joined import owner as whole
@@ -163,10 +164,11 @@ class Record:
     def differentiate(self, result: Tensor, wanted: Iterable[int]) -> None:
         """Compute the gradients of the result with respect to vertices, if there are any; no ``.grad`` is changed."""
         chosen: dict[Parent, int] = {self.items[vertex]: vertex for vertex in wanted}
-        found = Accumulator(ones(result).items(), kept=chosen, hooks=False)
         nodes = [item for item in reversed(self.items) if isinstance(item, Node)]
-        deque(walk(found, nodes, retain_graph=True), maxlen=0)
-        found.leaves()
+        with without_hooks():
+            found = Accumulator(ones(result).items(), kept=chosen)
+            deque(walk(found, nodes, retain_graph=True), maxlen=0)
+            found.leaves()
         self.gradients.update((chosen[item], g) for item, g in found.kept.items() if g is not None)
 
     def _saved(self, vertex: int) -> dict[str, Any]:

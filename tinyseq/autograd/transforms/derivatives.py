@@ -1,9 +1,9 @@
 """Derivatives of functions: products with the Jacobian, the whole Jacobian, and the Hessian.
 
-Each takes a function of tensors and the point, one tensor or a tuple of them, and leaves every ``.grad``
-unchanged. Their results are recorded like those of any function, with respect to the point, the vector and whatever
-else the function reads. So they nest to any order, and a loss may contain a derivative. Under
-`tinyseq.no_grad` they return constants, and keep nothing.
+Each takes a function of tensors and the point, one tensor or a tuple of them, leaves every ``.grad`` unchanged, and
+calls no hook: hooks act on gradients, in `Tensor.backward` and `tinyseq.grad`. Results are recorded like those of any
+function, with respect to the point, the vector and whatever else the function reads. So derivatives nest to any order,
+and a loss may contain one. Under `tinyseq.no_grad` they are constants, and keep nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ import numpy as np
 from tinyseq.autograd.backward import grad
 from tinyseq.autograd.calls.conversion import check_real
 from tinyseq.autograd.graph import Leaf, ancestors, owner
+from tinyseq.autograd.hooks import without_hooks
 from tinyseq.autograd.modes import MODE, enable_grad
 from tinyseq.autograd.ops.moves.parts import stack
 from tinyseq.autograd.ops.moves.shape import reshape
@@ -92,7 +93,7 @@ def jvp(function: Function, inputs: Inputs, v: Inputs) -> tuple[Tensor, Tensor]:
     record = _recorded([*given, *directions], y, point)
     if y.node is None:
         return y, _zeros(y.shape, y, point[0])
-    with enable_grad():
+    with enable_grad(), without_hooks():
         u = constant_like(y, np.ones(y.shape)).requires_grad_()
         products = grad(y, point, grad_outputs=u, create_graph=True, allow_unused=True)
         along = [total(p * d) for p, d in zip(products, directions, strict=True) if p is not None]
@@ -262,7 +263,8 @@ def _pulled(
     """vᵀ J for each part of the point; zeros where y does not depend on it."""
     found: Sequence[Tensor | None] = [None] * len(point)
     if y.node is not None:
-        found = grad(y, point, grad_outputs=v, create_graph=record, retain_graph=retain_graph, allow_unused=True)
+        with without_hooks():
+            found = grad(y, point, grad_outputs=v, create_graph=record, retain_graph=retain_graph, allow_unused=True)
     return [_zeros(x.shape, x, x) if g is None else g for g, x in zip(found, point, strict=True)]
 
 

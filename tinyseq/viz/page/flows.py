@@ -9,6 +9,7 @@ import numpy as np
 from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.backward import walk
 from tinyseq.autograd.graph import Node, Output, Parent, owner
+from tinyseq.autograd.hooks import without_hooks
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, to_numpy
 from tinyseq.structure.paths import add, grouped, ones, only_at, reached, visits
@@ -82,7 +83,8 @@ class Flows:
             return self.passed & {owner(edge) for edge in node.edges if edge is not None}
 
         newest_first = sorted(reached(self.passed & found.sums.keys(), behind), key=lambda node: -node.seq)
-        deque(walk(found, newest_first, retain_graph=True, watched=True), maxlen=0)
+        with without_hooks():
+            deque(walk(found, newest_first, retain_graph=True, watched=True), maxlen=0)
         for end, g in found.sums.items():
             yield from g.items() if isinstance(g, dict) else [(end, g)]
 
@@ -116,6 +118,6 @@ def _add(found: Accumulator, pairs: Pairs) -> None:
 
 def _sent(node: Node, gradient: Array) -> Pairs:
     """What a node sends to its arguments, given the gradient of its result."""
-    for visit in walk(Accumulator([(node, gradient)], hooks=False), [node], retain_graph=True, watched=True):
-        return visit.contributions
-    return []
+    with without_hooks():
+        found = Accumulator([(node, gradient)])
+        return [pair for visit in walk(found, [node], retain_graph=True, watched=True) for pair in visit.contributions]
