@@ -86,8 +86,8 @@ def op_replayed(op, data, executor):
         yield pair
 
 
-def program_replayed(seed, executor):
-    """Results compiled and not of a random program: values are used again, broadcast, indexed, cut up and joined."""
+def random_function(seed):
+    """A random program, in which values are used again, broadcast, indexed, cut up and joined, and its arrays."""
     functions = both(pytest.importorskip("torch"))
     program = draw(np.random.default_rng(seed), functions)
 
@@ -98,9 +98,15 @@ def program_replayed(seed, executor):
             values += made if isinstance(made, list) else [made]
         return values[-6:]
 
+    return function, program.arrays
+
+
+def program_replayed(seed, executor):
+    """Results compiled and not of a random program."""
+    function, arrays = random_function(seed)
     fast, rng = ts.compile(function, executor=executor), np.random.default_rng(seed)
     for scale in (1.0, 0.75, 1.0):
-        tensors = [ts.tensor(a * scale) for a in program.arrays]
+        tensors = [ts.tensor(a * scale) for a in arrays]
         ups = [
             rng.standard_normal(y.shape) for y in function(*[t.requires_grad_() for t in tensors]) if y.requires_grad
         ]

@@ -245,7 +245,7 @@ def walk(
                 continue
             kind = type(parent)
             if kind is Leaf and parent.mutated > node.seq and _reads(node, i, path):
-                raise mutated(node, i)
+                raise mutated(op, node.label, i, parent)
             if path is not None and parent not in path:
                 continue
             rule = rules[i]

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq import random
+from tinyseq.autograd.calls.errors import mutated
 from tinyseq.autograd.dispatch import recorded_outputs
-from tinyseq.autograd.modes import MODE
+from tinyseq.autograd.graph import Leaf
+from tinyseq.autograd.modes import MODE, tick
 from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, library_of
@@ -16,9 +18,8 @@ from tinyseq.compiler.executors import Changed, Executor, executor_for
 from tinyseq.compiler.passes import optimised
 from tinyseq.compiler.program import Program
 from tinyseq.compiler.recording.active import RecordingError
-from tinyseq.compiler.recording.recorder import Source
 from tinyseq.compiler.recording.surroundings import Surroundings
-from tinyseq.compiler.recording.trace import Result, Trace
+from tinyseq.compiler.recording.trace import Backward, Result, Trace
 from tinyseq.compiler.steps import about, mapped
 
 
@@ -30,7 +31,7 @@ class Replay:
         self.surroundings = around
         self._structure = trace.structure
         self._differentiable = trace.differentiable
-        self._edges = trace.edges
+        self._edges = list(trace.edges.values())
         self._sources = list(recorder.sources.values())
         self._draws = list(recorder.draws.values())
         arguments = [n for n in program.inputs if n not in recorder.sources and n not in recorder.draws]
@@ -41,7 +42,7 @@ class Replay:
         program.host = {n for n, library in zip(program.inputs, libraries, strict=True) if library == "numpy"}
         self._trace, self._inputs, self._host = trace, program.inputs, program.host
         self._library, self._name = "cupy" if "cupy" in libraries else "numpy", executor
-        self.part = Part(self._executor(program), list(range(len(self._edges))), [])
+        self.part = Part(self._executor(program), trace.backward, [])
         self._parts = {(True,) * sum(self._differentiable): self.part}
 
     @property
@@ -55,10 +56,9 @@ class Replay:
     def part_for(self, used: tuple[bool, ...]) -> "Part":
         """The forward pass, with the backward pass of some of the results; later runs start from it."""
         if used not in self._parts:
-            program, edges = self._trace.of_some(used)
+            program, backward = self._trace.of_some(used)
             program.inputs, program.host = self._inputs, self._host
-            places = {_leaf(edge): place for place, edge in enumerate(edges)}
-            self._parts[used] = Part(self._executor(program), [places.get(_leaf(edge)) for edge in self._edges], [])
+            self._parts[used] = Part(self._executor(program), backward, [])
         self.part = self._parts[used]
         return self.part
 
@@ -101,7 +101,7 @@ class Replay:
     def _tensors(self, run: "Run", given: list[Any]) -> Any:
         outputs, wanted = run.outputs, self._differentiable
         run.outputs = ()  # the caller's
-        edges = tuple([given[e].node if isinstance(e, int) else e.node for e in self._edges])
+        run.edges = edges = tuple([given[e].node if isinstance(e, int) else e.node for e in self._edges])
         results = [Tensor(array) for array in outputs]
         if any(wanted):
             places = [i for i, is_wanted in enumerate(wanted) if is_wanted]
@@ -111,21 +111,17 @@ class Replay:
         return mapped(self._structure, Result, lambda part: results[part])
 
 
-def _leaf(edge: int | Source) -> Any:
-    return edge if isinstance(edge, int) else edge.node
-
-
 class Part(NamedTuple):
     """A forward pass with the backward pass of some results.
 
     Attributes:
         executor: runs both.
-        places: for each gradient of the recording, its place among the executor's gradients; None if it has none.
+        backward: where each gradient is among the executor's, and what it needs of the leaves.
         idle: the memory of finished runs, for later ones.
     """
 
     executor: Executor
-    places: list[int | None]
+    backward: Backward
     idle: list[Any]
 
     def memory(self) -> Any:
@@ -148,6 +144,8 @@ class Run:
         self._replay, self._part = replay, replay.part
         self._executor = self._part.executor
         self._inputs = inputs
+        self._made = tick()
+        self.edges: tuple[Any, ...] = ()
         self._memory = self._part.memory()
         self._lock = Lock()  # passes of several threads follow each other
         self._upstream: Any = None
@@ -165,16 +163,21 @@ class Run:
         with self._lock:
             if self._upstream is not upstream:
                 self._backward(upstream)
-            place = self._part.places[i]
+            for saved in self._part.backward.saved:
+                leaf = self.edges[saved.leaf]
+                if saved.gradients >> i & 1 and type(leaf) is Leaf and leaf.mutated > self._made:
+                    raise mutated(saved.op, saved.label, saved.argument, leaf)
+            place = self._part.backward.places[i]
             return None if place is None else self._gradients[place]
 
     def _backward(self, upstream: Any) -> None:
         part = self._replay.part_for(tuple([g is not None for g in upstream]))
         if part is not self._part:
             self._kept = ()
-            self._part.give_back(self._memory)
+            last, memory = self._part, self._memory
             self._part, self._executor, self._memory = part, part.executor, part.memory()
             self._used = True
+            last.give_back(memory)  # not before: an interrupt in between would give it to two runs
         if self._used:  # the backward pass has overwritten what it needs
             self._forward()
             self.outputs = ()

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.graph import Node
-from tinyseq.autograd.modes import MODE
+from tinyseq.autograd.graph import Leaf, Node
+from tinyseq.autograd.modes import MODE, Label
 from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import NAMESPACES, to_numpy
@@ -82,13 +82,11 @@ def freed(node: Node) -> RuntimeError:
     )
 
 
-def mutated(node: Node, i: int) -> RuntimeError:
-    """The error for a saved argument that has been updated before the backward pass."""
-    leaf = node.edges[i]
-    name, shape = getattr(leaf, "name", None), getattr(leaf, "shape", ())
-    called = f" ({name})" if name else ""
-    argument = node.op.inputs[0 if node.op.variadic else i]
+def mutated(op: Op, label: Label, i: int, leaf: Leaf) -> RuntimeError:
+    """The error for a saved argument, the i-th of an op, that has been updated before the backward pass."""
+    called = f" ({leaf.name})" if leaf.name else ""
+    argument = op.inputs[0 if op.variadic else i]
     return RuntimeError(
-        f"{node.op.name} ({node.label.where}) saved its argument {argument}{called} of shape {shape}, which has been "
+        f"{op.name} ({label.where}) saved its argument {argument}{called} of shape {leaf.shape}, which has been "
         "updated since; call backward() before the optimiser's step or any other update, or run the forward pass again"
     )

@@ -2,15 +2,18 @@
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from functools import reduce
+from operator import or_
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinyseq import random
 from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.backward import walk
-from tinyseq.autograd.graph import Leaf, Parent, ancestors
-from tinyseq.autograd.modes import tick
+from tinyseq.autograd.graph import Leaf, Node, Parent, ancestors, owner
+from tinyseq.autograd.modes import Label, tick
+from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import library_of, to_numpy
 from tinyseq.compiler.program import Program
@@ -23,6 +26,34 @@ from tinyseq.compiler.recording.tensors import recording
 from tinyseq.compiler.steps import key, mapped
 
 
+class Saved(NamedTuple):
+    """A leaf that an op saved for its rules: after an update of the leaf, these give no gradient.
+
+    Attributes:
+        op, label, argument: the op, where it was called, and which of its arguments the leaf is.
+        leaf: the place of the leaf among those of the recording.
+        gradients: the leaves whose gradients need the saved values: a bit for each.
+    """
+
+    op: Op
+    label: Label
+    argument: int
+    leaf: int
+    gradients: int
+
+
+class Backward(NamedTuple):
+    """A recorded backward pass.
+
+    Attributes:
+        places: for each leaf of the recording, the place of its gradient among the program's; None if it has none.
+        saved: the leaves whose values are needed, by the newest op that saved each.
+    """
+
+    places: list[int | None]
+    saved: list[Saved]
+
+
 class Trace:
     """One call of a function, and the backward pass of its results.
 
@@ -32,7 +63,8 @@ class Trace:
 
     Attributes:
         structure: what the function returned, with the numbers of results instead of tensors.
-        edges: where each gradient goes: the number of the argument, or the source.
+        edges: where the gradient of each leaf goes: the number of the argument, or the source.
+        backward: the backward pass of all results.
     """
 
     def __init__(self, function: Callable[..., Any], args: Any, settings: Any, outcomes: Outcomes) -> None:
@@ -46,7 +78,8 @@ class Trace:
             self.arrays = [self._value(t._array) for t in self._results]
             self._check_no_hooks()
             self.recorder.program.outputs = self.arrays
-            self.edges = self._backward()
+            self.edges: dict[Leaf, int | Source] = {}
+            self.backward = self._backward()
             if self.recorder.refused is not None:  # the function caught this error: in a call, there would be none
                 raise self.recorder.refused
         self.differentiable = [t.node is not None for t in self._results]
@@ -91,19 +124,19 @@ class Trace:
         if any(node.hooks for node in ancestors(roots)) or any(leaf.hooks for leaf in self._places):
             raise RecordingError("a hook was set inside a compiled function; set hooks on leaves, or do not compile")
 
-    def _backward(self) -> list[int | Source]:
+    def _backward(self) -> Backward:
         program = self.recorder.program
         program.forward = len(program.steps)
         roots = [tensor.node for tensor in self._results if tensor.node is not None]
         self._roots = [(root, self.recorder.value(np.ones(root.shape, root.dtype))) for root in roots]
-        edges = self._walked(self._roots)
+        found = self._walked(self._roots)
         if len(roots) < 2:
             self._roots.clear()  # and the graph with them
         else:
             self._whole = program.copy()
-        return edges
+        return found
 
-    def _walked(self, roots: list[tuple[Parent, Any]]) -> list[int | Source]:
+    def _walked(self, roots: list[tuple[Parent, Any]]) -> Backward:
         recorder, program = self.recorder, self.recorder.program
         program.seeds = [seed.number for _, seed in roots]
         gradients, nodes = Accumulator(roots, hooks=False), ancestors([root for root, _ in roots])
@@ -112,12 +145,32 @@ class Trace:
         deque(walk(gradients, nodes, retain_graph=len(self._roots) > 1), maxlen=0)
         edges: dict[Any, int | Source] = {source.node: source for source in recorder.sources.values()}
         edges.update(self._places)
-        leaves = [(leaf, g) for leaf, g in gradients.leaves() if leaf in edges]  # the others end with the call
-        program.gradients = [self._value(g) for _, g in leaves]
-        return [edges[leaf] for leaf, _ in leaves]
+        reached = {leaf: g for leaf, g in gradients.leaves() if leaf in edges}  # the others end with the call
+        program.gradients = [self._value(g) for g in reached.values()]
+        self.edges = self.edges or {leaf: edges[leaf] for leaf in reached}
+        places = {leaf: place for place, leaf in enumerate(reached)}
+        return Backward([places.get(leaf) for leaf in self.edges], self._saved(nodes))
 
-    def of_some(self, used: tuple[bool, ...]) -> tuple[Program, list[int | Source]]:
-        """The program with the backward pass of some of the differentiable results, and its edges.
+    def _saved(self, nodes: list[Node]) -> list[Saved]:
+        """The leaves that nodes, the newest of which comes first, saved for the gradients of leaves."""
+        places = {leaf: place for place, leaf in enumerate(self.edges)}
+        behind: dict[Any, int] = {leaf: 1 << place for leaf, place in places.items()}
+        for node in reversed(nodes):
+            behind[node] = reduce(or_, (behind.get(edge and owner(edge), 0) for edge in node.edges), 0)
+        found, seen = list[Saved](), dict.fromkeys(places, 0)
+        for node in nodes:
+            for i, leaf in enumerate(node.edges):
+                if type(leaf) is not Leaf or leaf not in places:
+                    continue
+                rules = (edge for rule, edge in enumerate(node.edges) if edge is not None and node.op.reads(rule, i))
+                gradients = reduce(or_, (behind.get(owner(edge), 0) for edge in rules), 0) & ~seen[leaf]
+                if gradients:
+                    seen[leaf] |= gradients
+                    found.append(Saved(node.op, node.label, i, places[leaf], gradients))
+        return found
+
+    def of_some(self, used: tuple[bool, ...]) -> tuple[Program, Backward]:
+        """The program with the backward pass of some of the differentiable results.
 
         Gradients of zero for the others would be wrong: 0 times inf is NaN, and leaves that only they depend on would
         get a gradient.
@@ -128,9 +181,9 @@ class Trace:
         program.guards = [guard for guard in program.guards if guard[0] in known]
         with recording(self.recorder), random.drawn_from(self.recorder):
             self.recorder.program = program
-            edges = self._walked([root for root, is_used in zip(self._roots, used, strict=True) if is_used])
+            found = self._walked([root for root, is_used in zip(self._roots, used, strict=True) if is_used])
             self.let_go()  # under the lock, like the rest
-        return program, edges
+        return program, found
 
     def check_repeated(self, other: "Trace") -> None:
         """Raise if another recording of the same call differs."""
