@@ -160,6 +160,37 @@ def test_the_value_is_that_of_numpy(case):
         np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-12, atol=1e-14)
 
 
+HALVES = [  # arguments that are no whole numbers beside arrays of them
+    Case("diff", lambda x: ts.diff(x, prepend=0.5), lambda x: np.diff(x, prepend=0.5), ((3,),)),
+    Case("linspace", lambda x: ts.linspace(0.5, x, 4), lambda x: np.linspace(0.5, x, 4), ((2,),)),
+    Case("pad", lambda x: ts.pad(x, 1, constant_values=2.5), lambda x: np.pad(x, 1, constant_values=2.5), ((2,),)),
+    Case("scatter_add", lambda x: ts.scatter_add(x, 0, 0.5), lambda x: x + np.array([0.5, 0, 0]), ((3,),)),
+    Case("scatter_add", lambda x: ts.scatter_add(x, [0, 0], [0.5, 1]), lambda x: x + np.array([1.5, 0]), ((2,),)),
+    Case("index_set", lambda x: ts.index_set(x, 0, 0.5), lambda x: np.append([0.5], x[1:]), ((3,),)),
+    Case("index_set", lambda x: ts.index_set(x, 1, 7), lambda x: np.concatenate([x[:1], [7]]), ((2,),)),
+    Case("index_set", lambda x: ts.index_set(x > 0, 1, True), lambda x: np.append(x[:1] > 0, True), ((2,),)),
+    Case("index_set", lambda x: ts.index_set(x + 2**60, 1, 7), lambda x: np.append(x[:1] + 2**60, 7), ((2,),)),
+    Case("matrix_power", lambda x: ts.matrix_power(x, 0), lambda x: np.linalg.matrix_power(x, 0), ((2, 2),)),
+]
+
+
+@pytest.mark.parametrize("case", [*CASES, *HALVES], ids=identity)
+def test_the_value_for_whole_numbers_is_that_of_numpy(case):
+    given = [np.arange(x.size).reshape(x.shape) * 3 % 7 - 2 for x in case.arrays()]
+    try:
+        wanted = case.numpy(*given)
+    except np.linalg.LinAlgError:
+        pytest.skip("a singular matrix")
+    found = case.ours(*map(ts.tensor, given))
+    many = isinstance(wanted, list)
+    for ours, numpys in zip(found if many else [found], wanted if many else [wanted], strict=True):
+        assert ours.dtype.kind == np.asarray(numpys).dtype.kind or case.name in {"astype", "rint"}
+        if ours.dtype.kind == "f":
+            np.testing.assert_allclose(ours.numpy(), numpys, rtol=1e-12, atol=1e-12)
+        else:
+            np.testing.assert_array_equal(ours.numpy(), numpys)
+
+
 @pytest.mark.parametrize("case", CASES, ids=identity)
 def test_the_gradient_keeps_the_contract(case):
     subject = Subject(case.ours, case.arrays(), case.name)

@@ -221,3 +221,36 @@ def test_a_leaf_that_was_a_constant_for_a_while_is_the_same_leaf(made):
     x.requires_grad = True
     with pytest.raises(RuntimeError, match="updated since"):
         square.backward()
+
+
+@pytest.mark.parametrize(
+    ("values", "update"),
+    [
+        ([1, 2], lambda x: x.__iadd__(0.5)),
+        ([1, 2], lambda x: x.__itruediv__(2)),
+        ([True, False], lambda x: x.__iadd__(1)),
+    ],
+    ids=["+=", "/=", "bool"],
+)
+def test_an_update_in_place_that_would_cut_off_fractions_is_refused_as_in_numpy(values, update):
+    x = ts.tensor(values)
+    with pytest.raises(TypeError, match=r"would store \w+ as \w+, the tensor's type; write x = x \+ y"):
+        update(x)
+    with pytest.raises(TypeError):
+        update(np.array(values))
+    assert x.tolist() == values
+
+
+def test_an_update_in_place_keeps_the_type_where_numpy_does():
+    for kind, other in [
+        ("int8", 3),
+        ("int32", np.ones(2, int)),
+        ("float32", 0.5),
+        ("float32", np.ones(2)),
+        ("bool", True),
+    ]:
+        x, y = ts.tensor([1, 0], dtype=kind), np.array([1, 0], dtype=kind)
+        x += other
+        y += other
+        assert x.dtype == y.dtype
+        assert x.tolist() == y.tolist()

@@ -318,6 +318,26 @@ def test_shapes_that_do_not_fit_are_named(change, message):
         chain(**(good | change))
 
 
+@pytest.mark.parametrize("kind", ["int64", "int8", "bool"])
+@pytest.mark.parametrize("order", [2, 3])
+def test_scores_may_be_whole_numbers(kind, order):
+    rng = np.random.default_rng(order)
+    shapes = [*((2,) * (i + 1) for i in range(order)), (4, 3, 2), (2,)]
+    scores = [rng.integers(0, 2, shape) * (1 if kind == "bool" else 60) for shape in shapes]
+
+    def asked(ask, kind, **setting):
+        *tables, transition, emission, end = [part.astype(kind) for part in scores]
+        initial = tuple(tables) if order > 2 else tables[0]
+        return ask(initial, transition, emission, end, lengths=[4, 2, 0], **setting).numpy()
+
+    for ask, setting in [
+        (log_partition, {}),
+        (best_score, {}),
+        *((chain, {"semiring": semiring}) for semiring in (LOG, MAX, COUNT, SUM_PRODUCT, KBest(2), Entropy())),
+    ]:
+        np.testing.assert_array_equal(asked(ask, kind, **setting), asked(ask, float, **setting))
+
+
 def test_k_best_of_none_is_refused():
     with pytest.raises(ValueError, match="k must be at least 1, got 0"):
         KBest(0)

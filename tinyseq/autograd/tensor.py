@@ -325,9 +325,9 @@ def constant(value: TensorLike, library: type | None = None) -> Tensor:
 
 
 def constant_like(x: Tensor, values: Array) -> Tensor:
-    """A constant of NumPy values in x's array library; real numbers take x's dtype."""
-    xp = namespace_of(x._array)
-    return Tensor(xp.asarray(values, dtype=x.dtype) if values.dtype.kind == "f" else xp.asarray(values))
+    """A constant of NumPy values in x's array library; real numbers take x's dtype, unless that has no fractions."""
+    alike = values.dtype.kind == "f" and getattr(x.dtype, "kind", "f") in "fc"
+    return Tensor(namespace_of(x._array).asarray(values, dtype=x.dtype if alike else None))
 
 
 def check_differentiable(array: Array) -> None:

@@ -83,6 +83,17 @@ def in_place(operator: Callable[[Tensor, Any], Tensor]) -> Callable[[Tensor, Any
                     "wrap the update in `with ts.no_grad():`, or write x = x + y for a new tensor"
                 )
             return value  # x += y means x = x + y: nothing that a graph saved is written to
+        _check_kept(self, value)
         return self.copy_(value)
 
     return update
+
+
+def _check_kept(self: Tensor, value: Tensor) -> None:
+    """Raise if an update in place would cut off the fractions of its result, or make numbers True."""
+    kinds = [getattr(part.dtype, "kind", "f").replace("u", "i") for part in (self, value)]
+    if kinds in (["i", "f"], ["b", "f"], ["b", "i"]):
+        raise TypeError(
+            f"an update in place would store {value.dtype} as {self.dtype}, the tensor's type; write x = x + y for a "
+            f'new tensor, or convert it first, with x.to("{value.dtype}")'
+        )

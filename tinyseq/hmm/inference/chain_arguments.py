@@ -60,10 +60,12 @@ def require_semiring(semiring: object) -> None:
 
 
 def _scores(name: str, table: Any) -> Tensor:
+    """Scores as a tensor of real numbers: sums of whole ones may overflow, and have no -inf."""
     try:
-        return constant(table)
+        found = constant(table)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name}: {error}") from None
+    return found.to("float64") if getattr(found.dtype, "kind", "f") in "biu" else found
 
 
 def warn_of_probabilities(tables: tuple[Tensor, ...], transition: Tensor, cure: str) -> None:

@@ -178,7 +178,7 @@ def matrix_power(x: TensorLike, n: int) -> Tensor:
         if bit == "1":
             power = factor if power is None else power @ factor
         factor = factor @ factor
-    return constant_like(x, np.broadcast_to(np.eye(x.shape[-1]), x.shape)) if power is None else power
+    return constant_like(x, np.broadcast_to(np.eye(x.shape[-1]), x.shape)).to(x.dtype) if power is None else power
 
 
 # -- determinants ------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyseq.autograd.declare import as_numpy, composite, op
 from tinyseq.autograd.ops.matrices.matmul import diagonal
-from tinyseq.autograd.ops.moves.index import getitem, scattered
+from tinyseq.autograd.ops.moves.index import beside, getitem, scattered
 from tinyseq.autograd.ops.moves.parts import concatenate
 from tinyseq.autograd.ops.moves.shape import broadcast_to, flatten, flip, reshape, swapaxes, transpose
 from tinyseq.autograd.ops.reduce import along, axis_of
@@ -308,7 +308,7 @@ def diff(
     place = axis_of(axis, x.ndim)
     if prepend is not None or append is not None:
         side = (*x.shape[:place], 1, *x.shape[place + 1 :])
-        ends = [None if end is None else _beside(x, end) for end in (prepend, append)]
+        ends = [None if end is None else _end(x, end) for end in (prepend, append)]
         wide = [None if end is None else end if end.shape else broadcast_to(end, side) for end in ends]
         x = concatenate([part for part in (wide[0], x, wide[1]) if part is not None], axis=place)
     for _ in range(min(n, x.shape[place])):  # an empty axis stays empty
@@ -317,9 +317,9 @@ def diff(
     return x
 
 
-def _beside(x: Tensor, value: TensorLike) -> Tensor:
-    """A tensor-like value beside x: a plain number takes x's library and type."""
-    return constant_like(x, np.asarray(value, float)) if isinstance(value, int | float) else constant(value)
+def _end(x: Tensor, value: TensorLike) -> Tensor:
+    """A tensor-like value at an end of x; only a plain number takes x's library and type."""
+    return beside(x, value) if isinstance(value, int | float) else constant(value)
 
 
 # -- grids -------------------------------------------------------------------------------------------------------------
@@ -351,7 +351,7 @@ def linspace(start: TensorLike, stop: TensorLike, num: int = 50, endpoint: bool 
         raise ValueError(f"linspace: num must be 0 or more, got {num}")
     ends = [part for part in (start, stop) if hasattr(part, "shape")]
     first, last = (
-        _beside(constant(ends[0]), part) if ends else constant(np.asarray(part, float)) for part in (start, stop)
+        _end(constant(ends[0]), part) if ends else constant(np.asarray(part, float)) for part in (start, stop)
     )
     parts = max(num - 1 if endpoint else num, 1)
     steps = np.arange(num, dtype=float).reshape((num,) + (1,) * max(first.ndim, last.ndim))

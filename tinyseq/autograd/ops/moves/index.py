@@ -214,6 +214,13 @@ def _chosen(x: Tensor, index: Index) -> tuple[Any, tuple[int, ...]]:
     return place, np.broadcast_to(np.False_, x.shape)[place].shape
 
 
+def beside(x: Tensor, values: TensorLike) -> Tensor:
+    """Values beside x: numbers take its library, and its type if that is real; whole numbers keep their fractions."""
+    if hasattr(values, "dtype") and not isinstance(values, np.generic):
+        return constant(values)
+    return constant_like(x, np.asarray(values, dtype=float if getattr(x.dtype, "kind", "f") == "f" else None))
+
+
 @composite
 def scatter_add(x: TensorLike, index: Index, values: TensorLike) -> Tensor:
     """``x`` with ``values`` added at ``index``; values at a repeated position add up.
@@ -236,9 +243,7 @@ def scatter_add(x: TensorLike, index: Index, values: TensorLike) -> Tensor:
     """
     x = constant(x)
     place, shape = _chosen(x, index)
-    if isinstance(values, int | float | np.generic) or not hasattr(values, "dtype"):
-        values = constant_like(x, np.asarray(values, dtype=None if np.dtype(x.dtype).kind != "f" else float))
-    values = constant(values)
+    values = beside(x, values)
     if values.shape != shape:
         values = broadcast_to(values, shape)
     added: Tensor = scattered(values, index=place, shape=x.shape)
@@ -271,7 +276,7 @@ def index_set(x: TensorLike, index: Index, values: TensorLike) -> Tensor:
     np.add.at(count, place, 1)
     if (count > 1).any():
         raise ValueError("index_set: the index repeats a position; use scatter_add to add the values")
-    kept: Tensor = where(count > 0, 0.0, x)
+    kept: Tensor = where(count > 0, False, x)  # which is 0 in every type
     return scatter_add(kept, place, values)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.autograd.declare import composite
+from tinyseq.autograd.ops.elementwise.rounding import floor, round
 from tinyseq.autograd.ops.moves.arranging import sort
 from tinyseq.autograd.ops.moves.index import getitem, take
 from tinyseq.autograd.ops.moves.parts import concatenate
@@ -141,14 +142,19 @@ def _pairs(x: Tensor, given: Any, name: str, kind: type) -> Any:
 
 def _full(x: Tensor, axis: int, length: int, value: float) -> Tensor:
     shape = (*x.shape[:axis], length, *x.shape[axis + 1 :])
-    return constant_like(x, np.full(shape, value))
+    return constant_like(x, np.full(shape, value)).to(x.dtype)
 
 
 def _ramp(x: Tensor, axis: int, length: int, end: float) -> Tensor:
     """From ``end`` to x's first element, which is not part of it."""
     edge = getitem(x, along(axis, x.ndim, slice(0, 1)))
     share = np.arange(length).reshape(-1, *(1,) * (x.ndim - axis - 1)) / (length or 1)
-    return end + (edge - end) * constant_like(x, share)
+    return _of_type(x, end + (edge - end) * constant_like(x, share), floor)
+
+
+def _of_type(x: Tensor, values: Tensor, as_whole: Callable[[Tensor], Tensor]) -> Tensor:
+    """What is added to x, in its type, in which real numbers become whole ones as they do in NumPy."""
+    return values if getattr(x.dtype, "kind", "f") not in "iu" else as_whole(values).to(x.dtype)
 
 
 def _with_statistics(x: Tensor, axis: int, widths: list[int], lengths: Any, statistic: Callable[..., Tensor]) -> Tensor:
@@ -160,7 +166,7 @@ def _with_statistics(x: Tensor, axis: int, widths: list[int], lengths: Any, stat
     found = []
     for part, width in zip(parts, widths, strict=True):
         shape = (*x.shape[:axis], width, *x.shape[axis + 1 :])
-        found.append(broadcast_to(statistic(part, axis=axis, keepdims=True), shape))
+        found.append(broadcast_to(_of_type(x, statistic(part, axis=axis, keepdims=True), round), shape))
     return concatenate([found[0], x, found[1]], axis=axis)
 
 
