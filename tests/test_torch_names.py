@@ -12,7 +12,7 @@ import pytest
 from oracles import oracle
 
 import tinyseq as ts
-from tinyseq.torch_names import lookup, names, of_modules, other_names
+from tinyseq.torch_names import lookup, names, of_modules, of_tasks, other_names
 from tinyseq.torch_names.settings import SETTINGS
 
 torch = oracle("torch")
@@ -247,10 +247,10 @@ def test_size_is_a_number_that_says_what_to_call():
 
 def test_no_habit_is_a_name_that_exists():
     owners = [(names.TENSOR, x), (other_names.HMM, ts.hmm.HMM([1.0], [[1.0]], [[1.0]]))]
-    owners += [(other_names.TAGGER, ts.tagging.HMMTagger()), (other_names.DRAWING, ts.viz.cell("rnn"))]
+    owners += [(of_tasks.TAGGER, ts.tagging.HMMTagger()), (other_names.DRAWING, ts.viz.cell("rnn"))]
     models = ts.lm.NgramLM(2).fit("ab"), ts.lm.WindowLM("ab", 2, 2), ts.lm.RNNLM("ab", 2)
-    owners += [(other_names.LANGUAGE_MODEL, model) for model in (*models, ts.lm.Mixture(models))]
-    owners += [(other_names.CLASSIFIER, kind()) for kind in (ts.classify.NaiveBayes, ts.classify.RNNClassifier)]
+    owners += [(of_tasks.LANGUAGE_MODEL, model) for model in (*models, ts.lm.Mixture(models))]
+    owners += [(of_tasks.CLASSIFIER, kind()) for kind in (ts.classify.NaiveBayes, ts.classify.RNNClassifier)]
     owners += [
         (of_modules.MODULE, OWNERS["torch.nn.Module"][1]),
         (of_modules.OPTIMIZER, OWNERS["torch.optim.Optimizer"][1]),
@@ -260,7 +260,7 @@ def test_no_habit_is_a_name_that_exists():
     ]
     owners += [(other_names.AUTOGRAD, ts.autograd)]
     owners += [(other_names.CRF, ts.nn.CRF(2)), (other_names.ESTIMATOR, ts.hmm.HMMEstimator().fit([[0, 1]]))]
-    owners += [(other_names.NGRAMS, ts.lm.NgramLM(2)), (other_names.VOCABULARY, ts.data.Vocabulary("ab"))]
+    owners += [(of_tasks.NGRAMS, ts.lm.NgramLM(2)), (of_tasks.VOCABULARY, ts.data.Vocabulary("ab"))]
     assert len(owners) == 16 + len(lookup.MODULES)
     for table, owner in owners:
         assert [name for name in table if hasattr(owner, name)] == []

@@ -14,7 +14,7 @@ from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io import SavedModel
 from tinyseq.io.names import kept_name
 from tinyseq.nn.checks import check_device
-from tinyseq.torch_names.other_names import CLASSIFIER
+from tinyseq.torch_names.of_tasks import CLASSIFIER
 from tinyseq.torch_names.owners import HintedABC
 
 Learnt = TypeVar("Learnt")

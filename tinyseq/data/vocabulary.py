@@ -12,7 +12,7 @@ from tinyseq.backend import on_host
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.models import SavedModel
 from tinyseq.io.names import kept_name, read_name, written_name
-from tinyseq.torch_names.other_names import VOCABULARY
+from tinyseq.torch_names.of_tasks import VOCABULARY
 from tinyseq.torch_names.owners import Hinted
 
 Symbol = TypeVar("Symbol", bound=Hashable)

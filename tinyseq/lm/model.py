@@ -16,7 +16,7 @@ from tinyseq.lm.perplexity import perplexity
 from tinyseq.lm.sampling import Choice
 from tinyseq.lm.words import END, joined, words_of
 from tinyseq.random import Rng, as_generator
-from tinyseq.torch_names.other_names import LANGUAGE_MODEL
+from tinyseq.torch_names.of_tasks import LANGUAGE_MODEL
 from tinyseq.torch_names.owners import Hinted
 
 Ids = NDArray[np.int64]

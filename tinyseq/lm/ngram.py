@@ -21,7 +21,7 @@ from tinyseq.io.arrays import Arrays
 from tinyseq.lm.model import Floats, LanguageModel, Read, Text
 from tinyseq.lm.smoothing import SMOOTHINGS, Shares, absolute_discount, additive, discounts, witten_bell
 from tinyseq.lm.words import END, check_word_vocabulary, sentences_of, word_vocabulary
-from tinyseq.torch_names.other_names import NGRAMS
+from tinyseq.torch_names.of_tasks import NGRAMS
 from tinyseq.torch_names.settings import explained
 
 Symbol = TypeVar("Symbol", bound=Hashable)

@@ -11,7 +11,7 @@ from tinyseq.data.treebanks.chunks import Scheme
 from tinyseq.io import SavedModel
 from tinyseq.nn.checks import check_device
 from tinyseq.tagging.analysis import Analysis, analysis
-from tinyseq.torch_names.other_names import TAGGER
+from tinyseq.torch_names.of_tasks import TAGGER
 from tinyseq.torch_names.owners import HintedABC
 
 Learnt = TypeVar("Learnt")

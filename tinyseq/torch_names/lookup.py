@@ -18,18 +18,8 @@ from typing import Any
 import numpy as np
 
 from tinyseq.torch_names.names import DATA, NN, OPTIM, PACKAGE, REASONS, WRITTEN
-from tinyseq.torch_names.other_names import (
-    AUTOGRAD,
-    HMM_MODULE,
-    INIT,
-    LM,
-    OF_A_MODEL,
-    RANDOM,
-    TAGGING,
-    TESTING,
-    TRAIN,
-    VIZ,
-)
+from tinyseq.torch_names.of_tasks import LM, TAGGING, TRAIN
+from tinyseq.torch_names.other_names import AUTOGRAD, HMM_MODULE, INIT, OF_A_MODEL, RANDOM, TESTING, VIZ
 
 ROOT = __name__.partition(".")[0]
 MODULES = {

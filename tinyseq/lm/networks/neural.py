@@ -30,7 +30,7 @@ from tinyseq.optim import AdamW
 from tinyseq.optim.optimizer import not_negative
 from tinyseq.optim.schedules import Schedule
 from tinyseq.progress import with_arguments_of
-from tinyseq.torch_names.other_names import LANGUAGE_MODEL
+from tinyseq.torch_names.of_tasks import LANGUAGE_MODEL
 from tinyseq.torch_names.settings import explained
 from tinyseq.train import Callback, Checkpoint, Report, Validation, train, warm_up_cosine
 from tinyseq.train.progress import progress_if
