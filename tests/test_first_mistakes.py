@@ -99,7 +99,9 @@ def test_lengths_in_place_of_states_say_how_to_give_several_sequences():
 
 
 def test_a_cure_names_no_keyword_that_is_not_there():
-    with pytest.raises(TypeError, match=r"'iterations'$"):
+    with pytest.raises(TypeError, match=r"'n_iter'$"):
+        ts.tagging.RNNTagger().fit([], n_iter=3)
+    with pytest.raises(TypeError, match=r"'iterations'; use epochs=, an argument of RNNTagger\(\.\.\.\)$"):
         ts.tagging.RNNTagger().fit([], iterations=3)
 
 

@@ -118,14 +118,26 @@ def test_what_the_tables_name_exists():
     ]
     starts = {"ts": [ts], "crf": [ts.nn.CRF(2)], "model": models, "estimator": estimators}
     found = 0
+    text = ts.lm.NgramLM(2).fit("abc"), ts.lm.RNNLM("ab", 2)
+    sentences = [[("a", "X"), ("b", "Y")]]
+    taggers = [kind.fit(sentences) for kind in (ts.tagging.HMMTagger(2), ts.tagging.RNNTagger(2, 2, epochs=1))]
+    recurrent = ts.classify.RNNClassifier(2, 2, epochs=1)
+    classifiers = [kind.fit(["a", "b"], ["x", "y"]) for kind in (ts.classify.NaiveBayes(), recurrent)]
+    starts |= {"tagger": taggers, "classifier": classifiers, "vocabulary": [ts.data.Vocabulary("ab")]}
+    starts |= {"mixture": [ts.lm.Mixture([text[0], text[0]])], "plateau": [ts.optim.Plateau(0.1)]}
+    starts |= {"optimizer": [ts.optim.SGD([x], 0.1)], "reader": [ts.data.conllu], "embedding": [ts.nn.Embedding(2, 2)]}
+    tables |= {name: table for name, table in vars(of_tasks).items() if name.isupper() and isinstance(table, dict)}
+    tables |= {"SETTINGS": {name: " ".join(np.atleast_1d(cures)) for name, cures in SETTINGS.items()}}
+    tables |= {"OPTIMIZER": of_modules.OPTIMIZER}
     for table, cures in tables.items():
+        starts["model"] = text if table in ("LM", "LANGUAGE_MODEL", "NGRAMS") else models
         for cure in cures.values():
-            for owner, path in re.findall(r"\b(ts|model|crf|estimator)((?:\.[A-Za-z_]\w*)+)", cure):
-                if owner == "model" and table != "HMM":
+            for owner, path in re.findall(rf"\b({'|'.join(starts)})((?:\.[A-Za-z_]\w*)+)", cure):
+                if owner == "model" and table in ("MODULE", "PACKAGE", "ts"):
                     continue
                 assert any(leads(path, start) for start in starts[owner]), cure
                 found += 1
-    assert found > 150
+    assert found > 350
 
 
 def test_dir_lists_the_public_names_and_no_others():
@@ -261,7 +273,10 @@ def test_no_habit_is_a_name_that_exists():
     owners += [(other_names.AUTOGRAD, ts.autograd)]
     owners += [(other_names.CRF, ts.nn.CRF(2)), (other_names.ESTIMATOR, ts.hmm.HMMEstimator().fit([[0, 1]]))]
     owners += [(of_tasks.NGRAMS, ts.lm.NgramLM(2)), (of_tasks.VOCABULARY, ts.data.Vocabulary("ab"))]
-    assert len(owners) == 16 + len(lookup.MODULES)
+    owners += [(of_tasks.MIXTURE, ts.lm.Mixture(models)), (of_tasks.NAIVE_BAYES, ts.classify.NaiveBayes())]
+    owners += [(of_tasks.READER, ts.data.conllu), (of_tasks.PLATEAU, ts.optim.Plateau(0.1))]
+    owners += [(of_tasks.EMBEDDING, ts.nn.Embedding(2, 2))]
+    assert len(owners) == 21 + len(lookup.MODULES)
     for table, owner in owners:
         assert [name for name in table if hasattr(owner, name)] == []
     operators = [name for name in names.WRITTEN if hasattr(ts, name)]

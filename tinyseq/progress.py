@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TextIO, TypeVar, overl
 
 import numpy as np
 
-from tinyseq.torch_names.settings import place_of, setting
+from tinyseq.torch_names.settings import setting
 
 LINES = 10  # lines per run without a bar
 ARGUMENTS = re.compile(r"^Args:\n(?:    .*\n|\n)*", re.MULTILINE)
@@ -114,7 +114,7 @@ def with_arguments_of(
         @functools.wraps(fit)
         def called(*args: Any, **settings: Any) -> Any:
             for unknown in (each for each in settings if each not in signature.parameters):
-                cure = setting(unknown, signature.parameters, place_of(unknown, args[0]) if args else "")
+                cure = setting(unknown, signature.parameters, args[0] if args else None)
                 raise TypeError(f"{name}() got an unexpected keyword argument {unknown!r}{cure}")
             try:
                 return fit(*args, **settings)

@@ -1,7 +1,7 @@
 """Naive Bayes: the words of a text are independent of each other, given its class."""
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from tinyseq.classify.classifier import (
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import kept_settings
+from tinyseq.torch_names.of_tasks import NAIVE_BAYES
 from tinyseq.torch_names.settings import explained
 
 
@@ -56,6 +57,8 @@ class NaiveBayes(Classifier):
         >>> model.predict(["a funny end"]).tolist(), model.predict_proba(["dull"]).round(3).tolist()
         (['good'], [[0.8, 0.2]])
     """
+
+    _other_names: ClassVar[dict[str, str]] = NAIVE_BAYES
 
     @explained
     def __init__(self, alpha: float = 1.0, units: str = "words") -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinyseq.arguments import finite, whole
+from tinyseq.arguments import finite, number, whole
 from tinyseq.backend import on_host
 from tinyseq.random import Rng, as_generator
 from tinyseq.torch_names.settings import explained
@@ -46,6 +46,7 @@ class Windows:
         [[2, 6], [3, 6]] [[3, 7], [4, -100]]
     """
 
+    @explained
     def __init__(self, ids: ArrayLike, *, steps: int, batch: int) -> None:
         text = as_ids(ids, "ids")
         if text.ndim != 1:
@@ -103,7 +104,7 @@ def padded(sequences: Sequence[ArrayLike], padding: int = 0) -> tuple[Ids, Ids]:
     vectors = [as_ids(sequence, f"sequence {i}") for i, sequence in enumerate(sequences)]
     if not vectors:
         raise ValueError("no sequence to pad; a batch needs at least one")
-    padding = whole("padding", padding, None)
+    padding = whole("padding", _a_value(padding), None)
     for i, vector in enumerate(vectors):
         if vector.ndim != 1:
             raise ValueError(f"sequence {i} has shape {vector.shape}; expected a vector of ids (T,)")
@@ -128,7 +129,7 @@ def padded_values(sequences: Sequence[ArrayLike], padding: float = 0.0) -> tuple
     Raises:
         ValueError: if there are no sequences, one is neither a vector nor a table, or they have different numbers of
             features.
-        TypeError: if a sequence does not contain real numbers.
+        TypeError: if a sequence does not contain real numbers, or padding is not a number.
 
     Example:
         >>> values, lengths = padded_values([[0.5, 1.5], [2.5]])
@@ -144,12 +145,21 @@ def padded_values(sequences: Sequence[ArrayLike], padding: float = 0.0) -> tuple
             wanted = f"(T{''.join(f', {side}' for side in features)}{'' if features else ','})"
             raise ValueError(f"sequence {i} has shape {part.shape}; expected {wanted}, as sequence 0 or (T, F) for all")
     lengths = np.array([len(part) for part in parts], np.int64)
+    padding = number("padding", _a_value(padding))
     values = np.full((lengths.max(), len(parts), *features), padding, np.result_type(*parts))
     for i, part in enumerate(parts):
         values[: len(part), i] = part
     return values, lengths
 
 
+def _a_value(padding: float) -> float:
+    """The padding, which is no place, as in Keras."""
+    if isinstance(padding, str):
+        raise TypeError(f"padding must be the value of the padding, got {padding!r}; it stands behind each sequence")
+    return padding
+
+
+@explained
 def bucketed(lengths: ArrayLike, size: int, rng: Rng = None, *, jitter: float = 0.0) -> list[Ids]:
     """Group sequences of similar length into batches, so that there is little padding.
 

@@ -13,6 +13,7 @@ from tinyseq.arguments import whole
 from tinyseq.data.generated import Tables
 from tinyseq.data.pysource import labelled_tokens
 from tinyseq.data.readers import DataError, Sentence
+from tinyseq.torch_names.settings import explained
 
 Data = TypeVar("Data")
 
@@ -89,6 +90,7 @@ def is_prose(block: str) -> bool:
     return len(block.split()) >= 5 and letters >= 0.85 * len(block)
 
 
+@explained
 def python_source(train: int = 150_000, held_out: int = 15_000) -> Split[list[Sentence]]:
     """Labelled sequences: the source code of the standard library, one sequence for each logical line.
 

@@ -6,8 +6,10 @@ from tinyseq.arguments import number, shown
 from tinyseq.data.corpora import Split
 from tinyseq.data.treebanks.conllu import ConlluSentence
 from tinyseq.random import Rng, as_generator
+from tinyseq.torch_names.settings import explained
 
 
+@explained
 def documents(sentences: Iterable[ConlluSentence]) -> list[list[ConlluSentence]]:
     """Group the sentences of a CoNLL-U file by document.
 
@@ -42,6 +44,7 @@ def documents(sentences: Iterable[ConlluSentence]) -> list[list[ConlluSentence]]
     return found
 
 
+@explained
 def split_documents(
     sentences: Sequence[ConlluSentence], held_out: float = 0.1, rng: Rng = None
 ) -> Split[list[ConlluSentence]]:

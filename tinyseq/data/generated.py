@@ -10,6 +10,7 @@ import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.random import Rng, as_generator
+from tinyseq.torch_names.settings import explained
 
 Symbol = TypeVar("Symbol", str, int)
 
@@ -72,6 +73,7 @@ gaps between them 800.
 """
 
 
+@explained
 def casino(length: int, rng: Rng = None) -> list[tuple[int, str]]:
     """Rolls of the occasionally dishonest casino, with the die that was used (Durbin and others, 1998, section 3.2).
 
@@ -97,6 +99,7 @@ def casino(length: int, rng: Rng = None) -> list[tuple[int, str]]:
     return _sequence(CASINO, whole("length", length, 0), as_generator(rng))
 
 
+@explained
 def cpg_islands(length: int, rng: Rng = None) -> list[tuple[str, str]]:
     """DNA with CpG islands, in which C is often followed by G (Durbin and others, 1998, section 3.1).
 
@@ -138,6 +141,7 @@ def _edges(probabilities: Sequence[float]) -> list[float]:
 BRACKETS = ("()", "[]", "{}", "<>")
 
 
+@explained
 def dyck(length: int, kinds: int = 2, depth: int | None = None, rng: Rng = None) -> str:
     """A random string of balanced brackets: the Dyck language (Chomsky and Schuetzenberger, 1963).
 
@@ -226,6 +230,7 @@ People, fish and tanks are nouns and verbs, and a phrase with "with" may belong 
 """
 
 
+@explained
 def ambiguous_sentence(rng: Rng = None, longest: int = 40) -> list[tuple[str, str]]:
     """A sentence of the small ambiguous grammar ``ts.data.FISH_PEOPLE``, with the part of speech of each word.
 

@@ -3,7 +3,7 @@
 A `Reader` is the name of a format, a description of a valid line, and a function from numbered lines to items. Opening,
 decoding and error messages are the same for all formats: whatever is wrong with a file becomes a `DataError` whose
 message is one line with the file, the line number, what was found and what was expected. The formats are defined in
-`formats.py` and `treebank.py`.
+`formats.py`, `tables.py` and `treebanks/`.
 """
 
 import codecs
@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from inspect import signature
 from itertools import islice
 from pathlib import Path
-from typing import Any, Generic, TextIO, TypeVar
+from typing import Any, ClassVar, Generic, TextIO, TypeVar
 
 from tinyseq.arguments import as_path
+from tinyseq.torch_names.of_tasks import READER
+from tinyseq.torch_names.owners import Hinted
 
 Word = str
 Tag = str
@@ -79,7 +81,7 @@ class Malformed(Exception):
 
 
 @dataclass(frozen=True)
-class Reader(Generic[Items]):
+class Reader(Generic[Items], metaclass=Hinted):
     """A file format. Call it with a path to read a file, or use `parse` for a text in memory.
 
     Args:
@@ -101,6 +103,8 @@ class Reader(Generic[Items]):
         Traceback (most recent call last):
         tinyseq.data.readers.DataError: <text>, line 1: no tab in 'positive I like cats'; expected a label, ...
     """
+
+    _other_names: ClassVar[dict[str, str]] = READER
 
     name: str
     line: str

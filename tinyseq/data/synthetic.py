@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from tinyseq.arguments import whole
 from tinyseq.data.batches import IGNORE, Ids
 from tinyseq.random import Rng, as_generator
+from tinyseq.torch_names.settings import explained
 
 Numbers = NDArray[np.float32]
 
 
+@explained
 def adding_problem(length: int, batch: int, rng: Rng = None) -> tuple[Numbers, Numbers]:
     """The adding problem: the sum of the two marked numbers in a sequence (Hochreiter and Schmidhuber, 1997).
 
@@ -46,6 +48,7 @@ def adding_problem(length: int, batch: int, rng: Rng = None) -> tuple[Numbers, N
     return x, sums
 
 
+@explained
 def copy_task(symbols: int, count: int, blanks: int, batch: int, rng: Rng = None) -> tuple[Ids, Ids]:
     """The copy task: repeat symbols after a long delay (Hochreiter and Schmidhuber, 1997; Arjovsky and others, 2016).
 
@@ -94,6 +97,7 @@ REBER = {
 """Reber's grammar (1967) as an automaton: from each state, the symbols that may come, and where each leads."""
 
 
+@explained
 def embedded_reber(length: int, rng: Rng = None) -> str:
     """A random string of the embedded Reber grammar (Cleeremans and others, 1989; Hochreiter and Schmidhuber, 1997).
 

@@ -14,6 +14,7 @@ from tinyseq.io.models import SavedModel
 from tinyseq.io.names import kept_name, read_name, written_name
 from tinyseq.torch_names.of_tasks import VOCABULARY
 from tinyseq.torch_names.owners import Hinted
+from tinyseq.torch_names.settings import explained
 
 Symbol = TypeVar("Symbol", bound=Hashable)
 SYMBOLS = "a string or a list of symbols"
@@ -50,6 +51,7 @@ class Vocabulary(SavedModel, Generic[Symbol], metaclass=Hinted):
 
     _other_names: ClassVar[dict[str, str]] = VOCABULARY
 
+    @explained
     def __init__(self, symbols: Iterable[Symbol], unknown: Symbol | None = None) -> None:
         self.symbols: tuple[Symbol, ...] = tuple(
             kept_name(symbol, "symbol") for symbol in listed("symbols", symbols, SYMBOLS)
@@ -68,6 +70,7 @@ class Vocabulary(SavedModel, Generic[Symbol], metaclass=Hinted):
             )
 
     @classmethod
+    @explained
     def from_counts(
         cls, counts: Mapping[Symbol, int] | Iterable[Symbol], *, min_count: int = 1, unknown: Symbol | None = None
     ) -> "Vocabulary[Symbol]":

@@ -23,6 +23,7 @@ from tinyseq.autograd.record.op import Op
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.inspect.naming import Names
 from tinyseq.structure.paths import edges_in, leading_to, made_of, scalar_root
+from tinyseq.torch_names.settings import explained
 
 NEWEST, OLDEST, OUTSIDE = 2, 1, 6  # steps written out at both ends of a long sequence; lines outside of loops
 BROADCASTING = {"elementwise", "choice", "product"}  # kinds of ops
@@ -107,6 +108,7 @@ class Explanation:
         return self.text
 
 
+@explained
 def explain(loss: Tensor, W: Tensor) -> Explanation:
     """Write out the chain rule of this graph, from the loss back to W.
 

@@ -13,6 +13,7 @@ from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import namespace_of, to_numpy
 from tinyseq.structure.paths import edges_in, gradients, leading_to
 from tinyseq.structure.states import loops
+from tinyseq.torch_names.settings import explained
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -80,6 +81,7 @@ class JacobianNorms:
         return "\n".join(lines)
 
 
+@explained
 def jacobian_norms(h_s: Tensor, h_t: Tensor) -> JacobianNorms:
     """The Jacobian dh_t/dh_s, its singular values, and the bound beta^(t - s) that makes gradients vanish.
 

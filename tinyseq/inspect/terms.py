@@ -22,10 +22,12 @@ from tinyseq.autograd.tensor import Index, Tensor, as_node
 from tinyseq.backend import Array, namespace_of
 from tinyseq.inspect.shares import shares
 from tinyseq.structure.paths import add, first_steps, labels_of, leading_to, made_of, ones, scalar_root, size_of, visits
+from tinyseq.torch_names.settings import explained
 
 Norms = np.ndarray[Any, np.dtype[np.float64]]
 
 
+@explained
 def grad_by_step(loss: Tensor, W: Tensor) -> Tensor:
     """Each time step's term of a shared weight's gradient; their sum is ``W.grad``.
 
@@ -63,6 +65,7 @@ def grad_by_step(loss: Tensor, W: Tensor) -> Tensor:
     return _row(found.by_step, W, range(1 + found.last))
 
 
+@explained
 def grad_by_lag(losses: Sequence[Tensor], W: Tensor, *, norms_only: bool = False) -> "LagTable":
     """The contributions to a shared weight's gradient: of the loss of step s, by the use of the weight at step t.
 

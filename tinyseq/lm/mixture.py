@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.models import MODELS
 from tinyseq.lm.model import Floats, LanguageModel, Read, Text
+from tinyseq.torch_names.of_tasks import MIXTURE
+from tinyseq.torch_names.settings import explained
 
 ENOUGH = 1e-10  # nats a symbol: an iteration of EM that gains less is the last one
 
@@ -45,6 +47,9 @@ class Mixture(LanguageModel):
         'ello'
     """
 
+    _other_names: ClassVar[dict[str, str]] = MIXTURE
+
+    @explained
     def __init__(self, models: Sequence[LanguageModel], weights: Sequence[float] | Floats | None = None) -> None:
         self.models = list(models)
         if len(self.models) < 2:

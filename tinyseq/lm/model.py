@@ -18,6 +18,7 @@ from tinyseq.lm.words import END, joined, words_of
 from tinyseq.random import Rng, as_generator
 from tinyseq.torch_names.of_tasks import LANGUAGE_MODEL
 from tinyseq.torch_names.owners import Hinted
+from tinyseq.torch_names.settings import explained
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
@@ -114,6 +115,7 @@ class LanguageModel(SavedModel, metaclass=Hinted):
         """
         return -float(self.log_probs(text).mean())
 
+    @explained
     def sample(
         self,
         length: int,

@@ -177,6 +177,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
         self._base = len(self._ids) + 2
         self._outside = self._base - 1 if vocabulary.unknown is None else self._ids[vocabulary.unknown]
 
+    @explained
     def prob(self, symbol: Symbol, history: Iterable[Symbol] = (), *, context: int | None = None) -> float:
         """P(symbol | history), where the history is all preceding symbols, or the last n - 1 of them.
 
@@ -201,6 +202,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
         """
         return float(self._probabilities([[*self._of_its_sequence(history), symbol]], context)[-1])
 
+    @explained
     def log_probs(self, data: Iterable[Iterable[Symbol]] | str, *, context: int | None = None) -> Floats:
         """log P of every symbol given its history, in nats (N,); several sequences are concatenated."""
         with np.errstate(divide="ignore"):  # log 0 = -inf is intended
@@ -217,6 +219,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
             p = kept + np.where(history < 0, 1.0, level.left[history]) * (p if self._interpolates else uniform)
         return p
 
+    @explained
     def distribution(self, history: Iterable[Symbol] = (), *, context: int | None = None) -> Floats:
         """P(w | history) for every symbol w of the vocabulary, in its order (V,); ``context`` as for `prob`."""
         return self._distribution(self.ids_before(self._of_its_sequence(history)), self._context(context))
@@ -242,6 +245,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
             p[level.ngrams[seen] - first] += level.kept[seen]
         return p
 
+    @explained
     def nats(self, text: Iterable[Iterable[Symbol]] | str, *, context: int | None = None) -> float:
         """The cross entropy: the mean of -log P over the symbols of the text, in nats; ``context`` as for `prob`.
 

@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinyseq.arguments import number, whole
+from tinyseq.torch_names.settings import explained
 
 Probabilities = NDArray[np.float64]
 
 
+@explained
 def filtered(p: ArrayLike, top_k: int | None = None, top_p: float | None = None) -> Probabilities:
     """A distribution restricted to its most probable symbols. Of equally probable ones, the first are kept.
 

@@ -8,6 +8,7 @@ from typing import Any
 from tinyseq import arguments
 from tinyseq.arguments import whole
 from tinyseq.data.vocabulary import Vocabulary
+from tinyseq.torch_names.settings import explained
 
 END = "</s>"
 UNKNOWN = "<unk>"
@@ -16,6 +17,7 @@ Words = str | Iterable[Sequence[str]]
 """A text with a sentence in each line, or sentences as lists of words."""
 
 
+@explained
 def word_vocabulary(text: Words, min_count: int = 2) -> Vocabulary[str]:
     """The words of a text, the end of a sentence ``"</s>"``, and ``"<unk>"`` for every other word.
 

@@ -1,6 +1,6 @@
 """Feed-forward layers: linear maps, embeddings, dropout and normalisation."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from tinyseq.arguments import check_flags, dropped, finite, whole
 from tinyseq.autograd.ops.elementwise.arithmetic import sqrt, square
@@ -13,6 +13,7 @@ from tinyseq.nn import init
 from tinyseq.nn.checks import as_ids, as_input, as_numbers, check_ids
 from tinyseq.nn.module import Module
 from tinyseq.random import generator
+from tinyseq.torch_names.of_tasks import EMBEDDING
 
 
 class Linear(Module):
@@ -82,6 +83,8 @@ class Embedding(Module):
         >>> ts.nn.Embedding(10, 4)([[1, 2, 9]]).shape
         (1, 3, 4)
     """
+
+    _other_names: ClassVar[dict[str, str]] = EMBEDDING
 
     def __init__(
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, dtype: str = "float32"

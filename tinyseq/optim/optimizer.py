@@ -11,7 +11,7 @@ from tinyseq.arguments import as_called, check_unmasked
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, is_half, namespace_of, to_numpy
 from tinyseq.torch_names.of_modules import OPTIMIZER
-from tinyseq.torch_names.settings import Explained
+from tinyseq.torch_names.settings import Explained, explained
 
 Trials = tuple[Mapping[str, object], ...]
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -161,6 +161,7 @@ class Optimizer(metaclass=Explained):
         state.update(found, **whole)
         return updated
 
+    @explained
     def zero_grad(self) -> None:
         """Set the gradients to None."""
         for parameter in self.parameters:

@@ -8,10 +8,13 @@ measured values.
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from tinyseq.arguments import number, whole
 from tinyseq.optim.optimizer import not_negative
+from tinyseq.torch_names.of_tasks import PLATEAU
+from tinyseq.torch_names.owners import Hinted
+from tinyseq.torch_names.settings import explained
 
 Schedule = Callable[[int], float]
 """The learning rate of a step, counted from 0. The schedules here can be pickled, and print their settings."""
@@ -19,6 +22,7 @@ Schedule = Callable[[int], float]
 LEAST_FALL = 1e-8  # smaller reductions on a plateau are skipped, as in PyTorch
 
 
+@explained
 def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
     """``lr``, multiplied by ``factor`` after every ``every`` steps; PyTorch's StepLR.
 
@@ -46,6 +50,7 @@ def _stepped(lr: float, every: int, factor: float, step: int) -> float:
     return float(lr * factor ** (step // every))
 
 
+@explained
 def exponential_decay(lr: float, factor: float) -> Schedule:
     """``lr``, multiplied by ``factor`` after every step; PyTorch's ExponentialLR.
 
@@ -67,6 +72,7 @@ def exponential_decay(lr: float, factor: float) -> Schedule:
     return partial(_stepped, not_negative("lr", lr), 1, not_negative("factor", factor))
 
 
+@explained
 def cosine_decay(lr: float, steps: int, floor: float = 0.0) -> Schedule:
     """Decay from ``lr`` to ``floor`` along half a cosine over ``steps`` steps, then stay at ``floor``.
 
@@ -98,6 +104,7 @@ def _half_cosine(lr: float, steps: int, floor: float, step: int) -> float:
     return floor + (lr - floor) * (1 + math.cos(math.pi * min(step / steps, 1.0))) / 2
 
 
+@explained
 def warm_up(schedule: Schedule | float, steps: int, start: float = 1 / 3) -> Schedule:
     """A schedule times a factor that rises linearly from ``start`` to 1 over ``steps`` steps.
 
@@ -131,6 +138,7 @@ def _warmed(schedule: Schedule | float, steps: int, start: float, step: int) -> 
     return full * (start + (1 - start) * min(step / steps, 1.0))
 
 
+@explained
 def warm_up_cosine(peak: float, steps: int, warm_up: int = 0, floor: float = 0.1) -> Schedule:
     """A learning rate that rises to ``peak`` in ``warm_up`` steps and falls to ``floor * peak`` along a cosine.
 
@@ -162,7 +170,7 @@ def _warmed_cosine(peak: float, warm_up: int, falling: Schedule, step: int) -> f
     return peak * (step + 1) / warm_up if step < warm_up else falling(step - warm_up)
 
 
-class Plateau:
+class Plateau(metaclass=Hinted):
     """A rate that is reduced when a measured value stops improving; PyTorch's ReduceLROnPlateau.
 
     A value is an improvement if it beats the best one by the fraction ``threshold`` of it. After more than ``patience``
@@ -195,6 +203,9 @@ class Plateau:
         0.5
     """
 
+    _other_names: ClassVar[dict[str, str]] = PLATEAU
+
+    @explained
     def __init__(
         self,
         lr: float,

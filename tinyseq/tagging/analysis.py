@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tinyseq.arguments import whole
 from tinyseq.data.readers import Tag, Word
 from tinyseq.data.treebanks.chunks import Scheme, Span, check_scheme, split_tag
+from tinyseq.torch_names.settings import explained
 
 SHOWN = 10  # confusions and words in a table
 
@@ -215,6 +216,7 @@ def analysis(
     return Analysis(everything, known_share, unknown_share, tags, confusion, words, chunks, totals_of)
 
 
+@explained
 def learning_curve(
     make: Callable[[], "Fitted"],
     sentences: Sequence[Sequence[tuple[Word, Tag]]],

@@ -13,6 +13,7 @@ from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.tagging.dictionary import ranges
 from tinyseq.tagging.tagger import labelled
+from tinyseq.torch_names.settings import explained
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
@@ -35,6 +36,7 @@ class Lexicon:
         (('they', 'fish'), ('NN', 'PRP', 'VB'), [[0, 1, 0], [1, 0, 1]])
     """
 
+    @explained
     def __init__(self, words: Vocabulary[Word], tags: Vocabulary[Tag], counts: NDArray[Any]) -> None:
         if counts.shape != (len(words), len(tags)):
             raise ValueError(f"counts must have shape {(len(words), len(tags))} (words, tags), got {counts.shape}")

@@ -10,10 +10,12 @@ from tinyseq.testing.diagnosis import diagnose
 from tinyseq.testing.numerical import central_differences, moved, places
 from tinyseq.testing.report import Derivative, GradcheckError, GradcheckReport, snippet
 from tinyseq.testing.subject import Subject, is_real, pull
+from tinyseq.torch_names.settings import explained
 
 Inputs = TensorLike | Sequence[TensorLike]
 
 
+@explained
 def gradcheck(
     fn: Callable[..., object], inputs: Inputs, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3
 ) -> GradcheckReport:
@@ -49,6 +51,7 @@ def gradcheck(
     return check(Subject(fn, inputs), eps, atol, rtol)
 
 
+@explained
 def gradgradcheck(
     fn: Callable[..., object], inputs: Inputs, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3
 ) -> GradcheckReport:

@@ -17,16 +17,18 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.torch_names.names import DATA, NN, OPTIM, PACKAGE, REASONS, WRITTEN
-from tinyseq.torch_names.of_tasks import LM, TAGGING, TRAIN
+from tinyseq.torch_names.names import NN, OPTIM, PACKAGE, REASONS, WRITTEN
+from tinyseq.torch_names.of_tasks import CLASSIFY, DATA, INSPECT, LM, TAGGING, TRAIN
 from tinyseq.torch_names.other_names import AUTOGRAD, HMM_MODULE, INIT, OF_A_MODEL, RANDOM, TESTING, VIZ
 
 ROOT = __name__.partition(".")[0]
 MODULES = {
     "ts": {**OF_A_MODEL, **PACKAGE},
     "ts.autograd": AUTOGRAD,
+    "ts.classify": CLASSIFY,
     "ts.data": DATA,
     "ts.hmm": HMM_MODULE,
+    "ts.inspect": INSPECT,
     "ts.lm": LM,
     "ts.nn": NN,
     "ts.nn.init": INIT,

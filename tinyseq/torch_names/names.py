@@ -269,22 +269,19 @@ OPTIM = {
     "LambdaLR": "a function of the step, with optimizer.lr = function(step)",
     "ReduceLROnPlateau": "ts.optim.Plateau(lr)",
     **dict.fromkeys(
-        ("ASGD", "Adadelta", "Adafactor", "Adamax", "LBFGS", "Muon", "NAdam", "RAdam", "Rprop", "SparseAdam"),
+        ("ASGD", "Adadelta", "Adafactor", "Adamax", "LBFGS", "Lion", "Muon", "NAdam", "RAdam", "Rprop", "SparseAdam"),
         "ts.optim.Adam, or a rule of your own as a subclass of ts.optim.Optimizer",
     ),
     "CosineAnnealingWarmRestarts": "a function of the step, with optimizer.lr = function(step)",
+    **dict.fromkeys(("Momentum", "Nesterov"), "ts.optim.SGD(parameters, lr, momentum=0.9, nesterov=...)"),
+    **dict.fromkeys(
+        ("get_linear_schedule_with_warmup", "get_cosine_schedule_with_warmup", "NoamOpt", "WarmUp"),
+        "ts.optim.warm_up_cosine(peak, steps, warm_up), or ts.optim.warm_up(schedule, steps)",
+    ),
+    **dict.fromkeys(("clip_grad_norm_", "clip_by_global_norm"), "ts.nn.clip_grad_norm_(parameters, max_norm)"),
+    **dict.fromkeys(("clip_grad_value_", "clip_by_value"), "ts.nn.clip_grad_value_(parameters, clip_value)"),
+    "apply_updates": "optimizer.step()",
     "swa_utils": "ts.train.WeightAverage(model), a callback",
-}
-DATA = {
-    **{f"{verb}_{name}": f"ts.data.{name}(path)" for verb in ("read", "load") for name in ("conllu", "fasta", "table")},
-    "DataLoader": "ts.data.bucketed for sequences, ts.data.Windows for a long text, "
-    "and ts.data.padded to fill up a batch",
-    "Dataset": "any list or array",
-    **dict.fromkeys(("pad_sequence", "pad_sequences", "pad"), "ts.data.padded(sequences), or padded_values"),
-    "IterableDataset": "any iterable",
-    "Subset": "a slice",
-    "TensorDataset": "arrays of the same length",
-    "random_split": "ts.data.Split, or rng.permutation(len(items)) with rng = np.random.default_rng(seed)",
 }
 REASONS = [
     (
@@ -301,7 +298,7 @@ REASONS = [
     (r"block_diag|diag_embed|index_reduce|^fill|scatter", "use ts.index_set or ts.scatter_add on ts.zeros(shape)"),
     (r"kl_div", "use ts.nn.cross_entropy with soft targets, which differs by their entropy"),
     (
-        r"(?i)conv|pool|pixel|upsampl|interpol|grid_?sampl|affine_grid|channel|fold|pad\d|_pad|2d|3d",
+        r"(?i)conv|pool|pixel|upsampl|interpolate$|grid_?sampl|affine_grid|channel|fold|pad\d|_pad|2d|3d",
         "it is for recurrent networks, not for convolutions and images",
     ),
     (r"Transformer|Multihead|attention", "it has recurrent layers; attention is ts.softmax(q @ k.T, axis=-1) @ v"),

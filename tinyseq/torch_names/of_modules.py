@@ -58,4 +58,11 @@ OPTIMIZER = {
     "add_param_group": "one optimizer for each group of parameters",
     "param_groups": "optimizer.lr and optimizer.parameters; one optimizer for each group that has settings of its own",
     "state": "optimizer.state_dict()",
+    **dict.fromkeys(("learning_rate", "get_lr", "update_lr", "set_lr"), "optimizer.lr, which may be set"),
+    "params": "optimizer.parameters",
+    "defaults": "the optimizer itself, which prints its settings",
+    **dict.fromkeys(
+        ("minimize", "apply_gradients", "backward"),
+        "optimizer.zero_grad(), loss.backward() and optimizer.step(), in this order",
+    ),
 }

@@ -217,10 +217,16 @@ VIZ = {
     **dict.fromkeys(("heatmap", "plot", "plot_loss", "history"), "one of ts.viz.plots, such as ts.viz.loss_curve"),
     **dict.fromkeys(("draw_cell", "lstm", "gru", "rnn"), "ts.viz.cell(layer)"),
 }
-TESTING = dict.fromkeys(
-    ("check_gradients", "check_grad", "check_grads", "check_gradient", "grad_check", "numerical_gradient"),
-    "ts.testing.gradcheck(function, inputs)",
-)
+TESTING = {
+    **dict.fromkeys(
+        ("check_gradients", "check_grad", "check_grads", "check_gradient", "grad_check", "numerical_gradient"),
+        "ts.testing.gradcheck(function, inputs)",
+    ),
+    **dict.fromkeys(
+        ("assert_close", "assert_allclose", "assert_array_equal", "assert_equal"),
+        "np.testing.assert_allclose of t.numpy()",
+    ),
+}
 INIT = {
     **dict.fromkeys(
         ("kaiming_uniform_", "kaiming_normal_", "kaiming_uniform", "kaiming_normal", "he_"),

@@ -9,6 +9,7 @@ import numpy as np
 from tinyseq.arguments import number, whole
 from tinyseq.backend import Array, namespace_of, to_numpy
 from tinyseq.nn.module import Module
+from tinyseq.torch_names.settings import explained
 from tinyseq.train.loop import Report
 
 
@@ -49,6 +50,7 @@ class WeightAverage:
         -3.0
     """
 
+    @explained
     def __init__(self, model: Module, decay: float = 0.999, start: int = 0) -> None:
         if not isinstance(model, Module):
             raise TypeError(f"model must be a Module, got {type(model).__name__}")

@@ -13,6 +13,7 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.io import ModelFileError
 from tinyseq.io.files import remove_unfinished
 from tinyseq.nn.module import Module
+from tinyseq.torch_names.settings import explained
 from tinyseq.train.fingerprint import differences
 from tinyseq.train.state import Snapshot, Stateful, random_state, set_random_state
 
@@ -67,6 +68,7 @@ class Checkpoint:
         ([1, 2], [3, 4, 5])
     """
 
+    @explained
     def __init__(
         self, path: str | Path, model: Module, *, every: int = 100, depends_on: Mapping[str, object] | None = None
     ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyseq.io.files import atomic_write, check_output, remove_unfinished
+from tinyseq.torch_names.settings import explained
 from tinyseq.train.loop import Report
 
 
@@ -34,6 +35,7 @@ class Log:
         step,loss,grad_norm,tokens_per_second,seconds,lr,held_out
     """
 
+    @explained
     def __init__(self, path: str | Path) -> None:
         self.path = check_output(path, "the log")
         if self.path.suffix not in (".csv", ".jsonl"):

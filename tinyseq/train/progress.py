@@ -4,9 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 from tinyseq.progress import shown
+from tinyseq.torch_names.settings import explained
 from tinyseq.train.loop import Report
 
 
+@explained
 def progress(
     reports: Iterable[Report], steps: int, title: str = "training", *, file: TextIO | None = None
 ) -> Iterator[Report]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinyseq.arguments import check_flags, whole
 from tinyseq.nn.module import Module
+from tinyseq.torch_names.settings import explained
 
 
 class Validation:
@@ -41,6 +42,7 @@ class Validation:
         (40, 2.0, 20)
     """
 
+    @explained
     def __init__(
         self,
         model: Module,

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, get_args
 
 from tinyseq.arguments import whole
 from tinyseq.data.readers import Sentence, Tag
+from tinyseq.torch_names.settings import explained
 
 Scheme = Literal["iob1", "bio", "bioes"]
 LETTERS = {"iob1": "IB", "bio": "BI", "bioes": "BIES"}
@@ -73,6 +74,7 @@ OPEN = {"iob1": "IB", "bio": "BI", "bioes": "BI"}  # prefixes after which a chun
 CONTINUES = {"iob1": "I", "bio": "I", "bioes": "IE"}  # prefixes that continue a chunk
 
 
+@explained
 def span_tags(chunks: Iterable[Span], length: int, scheme: Scheme = "bio") -> list[Tag]:
     """The tags of a sentence with these chunks; the inverse of `spans`.
 
@@ -130,6 +132,7 @@ def convert_tags(tags: Sequence[Tag], source: Scheme, target: Scheme) -> list[Ta
     return span_tags(spans(tags, source), len(tags), target)
 
 
+@explained
 def convert_sentences(sentences: Iterable[Sentence], source: Scheme, target: Scheme) -> list[Sentence]:
     """Convert the tags of sentences of (word, tag) pairs to another scheme.
 

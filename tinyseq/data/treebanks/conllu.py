@@ -12,6 +12,7 @@ from typing import Self
 
 from tinyseq import io
 from tinyseq.data.readers import BLANKS, Lines, Malformed, Reader, Sentence, Tag, Word, blocks, option, show
+from tinyseq.torch_names.settings import explained
 
 TAGS = ("upos", "xpos")
 
@@ -118,6 +119,7 @@ class ConlluSentence:
         return "".join(f"{line}\n" for line in (*self.comments, *self.tokens)) + "\n"
 
 
+@explained
 def conllu_text(sentences: Iterable[ConlluSentence]) -> str:
     """The text of a CoNLL-U file with these sentences.
 
@@ -161,6 +163,7 @@ def _checked(sentence: ConlluSentence, place: int) -> str:
     return text
 
 
+@explained
 def write_conllu(sentences: Iterable[ConlluSentence], path: str | os.PathLike[str]) -> None:
     """Write sentences to a CoNLL-U file in UTF-8. Writing is atomic: a failure leaves no partial file.
 

@@ -184,6 +184,7 @@ class NeuralLM(Module, LanguageModel):
 
     # -- evaluation ----------------------------------------------------------------------------------------------------
 
+    @explained
     def log_probs(self, text: Text, *, window: int = 128, batch: int = 32, adapt: float | None = None) -> Floats:
         """log P of each symbol given all before it, in nats (N,); nothing predicts the first character of a text.
 
@@ -241,6 +242,7 @@ class NeuralLM(Module, LanguageModel):
         for parameter, gradient in zip(parameters, grad(losses, parameters, upstream), strict=True):
             parameter._assign(parameter._array - rate * gradient._array)
 
+    @explained
     def nats(self, text: Text, *, window: int = 128, batch: int = 32, adapt: float | None = None) -> float:
         """The cross entropy of a text: the mean of -log P(symbol | all before it), in nats per symbol.
 
