@@ -27,17 +27,15 @@ class Accumulator:
             shape, to which it was broadcast; see `spread`.
         kept: the gradients of intermediate results that the caller asked for, None until they are known.
         deferred: the uses of each leaf whose gradients are to be computed together (see `Summed`).
-        hooks: whether to call the users' hooks; inspection must not, see `without_hooks`.
         owned: the nodes and leaves whose sums were allocated here, so that they may be added to in place.
     """
 
-    __slots__ = ("deferred", "hooks", "kept", "owned", "sums")
+    __slots__ = ("deferred", "kept", "owned", "sums")
 
-    def __init__(self, seeds: Iterable[tuple[Parent, Any]], kept: Iterable[Parent] = (), hooks: bool = True) -> None:
+    def __init__(self, seeds: Iterable[tuple[Parent, Any]], kept: Iterable[Parent] = ()) -> None:
         self.sums: dict[Any, Any] = {}
         self.kept: dict[Parent, Any] = dict.fromkeys(kept)
         self.deferred: dict[tuple[Leaf, Op, int], list[tuple[Any, ...]]] = {}
-        self.hooks = hooks and CALLED.get()
         self.owned: set[Any] = set()
         for parent, g in seeds:
             self.add(parent, g)
@@ -100,7 +98,7 @@ class Accumulator:
         return self._final(node, g) if node.hooks or node in self.kept else g
 
     def _final(self, parent: Parent, g: Any) -> Any:
-        if self.hooks and parent.hooks:
+        if parent.hooks and CALLED.get():
             g = hooked(parent, g)
         if parent in self.kept:
             self.kept[parent] = g

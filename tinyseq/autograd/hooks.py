@@ -14,7 +14,7 @@ CALLED: ContextVar[bool] = ContextVar("tinyseq_hooks_called", default=True)
 
 @contextmanager
 def without_hooks() -> Iterator[None]:
-    """Call no hooks in the backward passes that begin inside, nor in those of the checkpoints that they run again.
+    """Call no hooks in the backward passes inside, nor in those of the checkpoints that they run again.
 
     A hook changes the gradient of a loss, not the derivative of a function.
     """

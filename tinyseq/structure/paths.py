@@ -82,7 +82,7 @@ def visits(seeds: Mapping[Parent, Array], through: set[Parent] | None = None) ->
         seeds: where to start, and the gradients there.
         through: the nodes to visit; all if None.
     """
-    gradients = Accumulator(seeds.items(), hooks=False)
+    gradients = Accumulator(seeds.items())
     steps = walk(gradients, readable(list(seeds)), path=through, retain_graph=True, watched=True)
     while True:
         with without_hooks():

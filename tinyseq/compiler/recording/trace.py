@@ -139,13 +139,13 @@ class Trace:
     def _walked(self, roots: list[tuple[Parent, Any]]) -> Backward:
         recorder, program = self.recorder, self.recorder.program
         program.seeds = [seed.number for _, seed in roots]
-        gradients, nodes = Accumulator(roots, hooks=False), ancestors([root for root, _ in roots])
+        gradients, nodes = Accumulator(roots), ancestors([root for root, _ in roots])
         for node in reversed(ancestors([root for root, _ in self._roots])):
             node.seq = tick()  # as if recorded now: parameters may have been updated since
         deque(walk(gradients, nodes, retain_graph=len(self._roots) > 1), maxlen=0)
         edges: dict[Any, int | Source] = {source.node: source for source in recorder.sources.values()}
         edges.update(self._places)
-        reached = {leaf: g for leaf, g in gradients.leaves() if leaf in edges}  # the others end with the call
+        reached = {leaf: g for leaf, g in gradients.sums.items() if leaf in edges}  # the others end with the call
         program.gradients = [self._value(g) for g in reached.values()]
         self.edges = self.edges or {leaf: edges[leaf] for leaf in reached}
         places = {leaf: place for place, leaf in enumerate(reached)}

@@ -50,7 +50,7 @@ class Flows:
         self._read(loss)
 
     def _read(self, loss: Tensor) -> None:
-        sent = defaultdict[Place, Accumulator](lambda: Accumulator((), hooks=False))
+        sent = defaultdict[Place, Accumulator](lambda: Accumulator(()))
         for node, gradient, pairs in visits(ones(loss)):
             vertex = self.ids[node]
             if node in self.passed:
