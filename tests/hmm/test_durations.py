@@ -8,6 +8,7 @@ from hmm.models import random_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tinyseq as ts
 from tinyseq.hmm import HMM, observed_durations
 
 ONE = [[1.0], [1.0]]
@@ -109,6 +110,14 @@ def test_runs_of_paths_are_counted():
     np.testing.assert_allclose(everything.probabilities, [[0.5, 0.25, 0.25], [2 / 3, 1 / 3, 0]])
     assert np.isnan(observed_durations([np.array([0, 1])]).probabilities).all()
     assert observed_durations([], names="a").stays.tolist() == [0]
+
+
+@pytest.mark.parametrize("form", [list, ts.tensor, lambda path: path.astype("int8")], ids=["list", "tensor", "int8"])
+def test_paths_may_be_arrays_of_any_kind(form):
+    path = np.repeat([0, 1, 0, 1], [2, 3, 1, 2])
+    found, wanted = observed_durations([form(path)]), observed_durations([path])
+    assert list(found.names) == list(wanted.names) == [0, 1]
+    np.testing.assert_array_equal(found.probabilities, wanted.probabilities)
 
 
 def test_errors():

@@ -89,7 +89,10 @@ _OF_SYMBOLS = "; ts.data.Vocabulary(symbols).encode(text) makes ids of symbols"
 
 
 def as_ids(values: Any, name: str, of_text: str = _OF_SYMBOLS) -> NDArray[Any]:
-    """Ids as a NumPy array, unchecked; an empty list becomes an array of integers. For text, the error has a cure."""
+    """Ids as a NumPy array, unchecked; an empty list becomes an array of integers. For text, the error has a cure.
+
+    Integers become int64, as sums and products of ids would overflow a narrow type.
+    """
     try:
         ids: NDArray[Any] = host_array(values._array if isinstance(values, Tensor) else values)
     except ValueError as error:
@@ -98,7 +101,7 @@ def as_ids(values: Any, name: str, of_text: str = _OF_SYMBOLS) -> NDArray[Any]:
         ) from error
     if ids.dtype.kind in "US":
         raise TypeError(f"{name} must be integers, got strings{of_text}")
-    return ids if ids.size else ids.astype(np.int64)
+    return ids.astype(np.int64, copy=False) if ids.dtype.kind in "iu" or not ids.size else ids
 
 
 def as_lengths(lengths: Any, size: int, steps: int) -> NDArray[Any]:

@@ -141,7 +141,7 @@ def observed_durations(
     seen: dict[Any, None] = {}
     given = None if names is None else listed("names", names, "a list of states")
     for path in _several(paths, given):
-        states = path.tolist() if isinstance(path, np.ndarray) else list(path)
+        states = path.tolist() if hasattr(path, "tolist") else list(path)  # of tensors, each state is another object
         seen |= dict.fromkeys(states)
         edges = [0, *(t for t in range(1, len(states)) if states[t] != states[t - 1]), len(states)]
         stays = [(states[a], b - a) for a, b in pairwise(edges) if b > a]

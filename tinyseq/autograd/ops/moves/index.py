@@ -78,15 +78,20 @@ def frozen_index(index: object) -> Any:
     if isinstance(index, tuple):
         return tuple(frozen_index(part) for part in index)
     if isinstance(index, Tensor):
-        return to_numpy(index._array)
+        return _places(to_numpy(index._array))
     if isinstance(index, list) or hasattr(index, "dtype"):
         array = on_host(index).copy() if is_array(index) else np.array(on_host(index))
         if array.size == 0 and array.dtype.kind == "f":
             array = array.astype(np.intp)
         if array.dtype.kind not in "iub":
             raise IndexError(f"an index must hold integers or booleans, got {array.dtype}")
-        return frozen(array)
+        return frozen(_places(array))
     return index
+
+
+def _places(index: Any) -> Any:
+    """Whole numbers of a type that can count all places: a rule computes with them."""
+    return index.astype(np.intp, copy=False) if index.dtype.kind in "iu" else index
 
 
 def getitem(x: TensorLike, index: Index) -> Tensor:
