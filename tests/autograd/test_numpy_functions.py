@@ -61,7 +61,7 @@ def test_constants_are_numpys_own(name):
         (np.sort, ("matrix",)),
         (np.block, ("pair",)),
         (np.linalg.eigvalsh, ("square",)),
-        (np.take_along_axis, ("matrix", "few")),
+        (np.take_along_axis, ("matrix", "few", -1)),
     ],
 )
 def test_these_have_gradients_in_either_precision(function, args):
@@ -152,3 +152,9 @@ def test_each_function_takes_a_tensor_first():
         taken = _Ours(function)
         first = next(iter(inspect.signature(function).parameters))
         assert taken.variadic or getattr(function, "op", None) or taken.inputs[0] == first, function.__name__
+
+
+def test_a_tensor_for_a_number_that_numpy_passes_on_to_its_own_code():
+    a, b = np.arange(6.0).reshape(3, 2) ** 2, np.arange(3.0)
+    for found, wanted in zip(np.linalg.lstsq(a, b, ts.tensor(0.1)), np.linalg.lstsq(a, b, 0.1), strict=True):
+        np.testing.assert_array_equal(found, wanted)

@@ -4,6 +4,7 @@ import array
 import ctypes
 import functools
 import importlib
+import io
 import os
 import sys
 import types
@@ -224,6 +225,18 @@ ENDS = {
     },
     "array.array": (lambda v: array.array("d", [v]), "{}[0]", lambda h, v: h.__setitem__(0, v), float),
     "memoryview": (lambda v: memoryview(bytearray([v])), "{}[0]", lambda h, v: h.__setitem__(0, v), int),
+    "bytes like a file": (
+        lambda v: io.BytesIO(bytes([v])),
+        "{}.getvalue()[0]",
+        lambda h, v: (h.seek(0), h.write(bytes([v]))),
+        int,
+    ),
+    "text like a file": (
+        lambda v: io.StringIO(str(v)),
+        "float({}.getvalue())",
+        lambda h, v: (h.seek(0), h.truncate(), h.write(str(v))),
+        float,
+    ),
     "number of C": (ctypes.c_double, "{}.value", lambda h, v: setattr(h, "value", v), float),
     "pointer of C": (
         lambda v: ctypes.pointer(ctypes.c_double(v)),

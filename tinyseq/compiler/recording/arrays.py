@@ -91,7 +91,7 @@ def _with_numbers(args: Any) -> Any:
     weak = any(dtype.kind in "fc" for dtype in types)
 
     def converted(part: Any) -> Any:
-        if not (weak and type(part) is Recorded and part.is_number):
+        if not (type(part) is Recorded and part.is_number and (weak or part.scalar is int)):
             return part
         dtype = np.result_type(*types, _PYTHON[part.dtype.kind])
         return part if dtype == part.dtype else _called(np.astype, (part, dtype), {})
@@ -113,7 +113,8 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
         ref: the value in the program; one object shared by all steps that read it.
         kind: its shape, type and layout.
         recorder: the recording that it belongs to.
-        scalar: whether it is a scalar of NumPy, as the sum of an array is: beside tensors, such a one is a number.
+        scalar: the type of what NumPy gives instead, if that is a number, as the sum of an array is. Beside tensors, it
+            is one.
         is_number: whether it stands beside tensors as a number, so that it widens no type of real numbers.
     """
 
@@ -121,7 +122,7 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
     __hash__ = object.__hash__
 
     def __init__(
-        self, number: int, kind: Kind, recorder: Active, scalar: bool = False, is_number: bool = False
+        self, number: int, kind: Kind, recorder: Active, scalar: type | None = None, is_number: bool = False
     ) -> None:
         self.ref = Ref(number)
         self.kind = kind
@@ -251,7 +252,7 @@ class Recording(Namespace):
     def operand(self, array: Any, copies: bool) -> Any:
         """See `Namespace.operand`."""
         if array.scalar:
-            return Recorded(array.number, array.kind, array.recorder, is_number=True)
+            return Recorded(array.number, array.kind, array.recorder, array.scalar, is_number=True)
         return super().operand(array, copies)
 
     def asarray(self, x: Any, dtype: Any = None, copy: bool | None = None) -> Any:

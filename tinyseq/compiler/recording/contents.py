@@ -1,5 +1,6 @@
 """The contents of arrays and buffers of other libraries."""
 
+import io
 from typing import Any
 
 import numpy as np
@@ -7,14 +8,18 @@ import numpy as np
 from tinyseq.compiler.recording.active import RecordingError
 
 
-def buffered(value: Any) -> bytes | None:
+def buffered(value: Any) -> Any:
     """The contents of a bytearray, an `array.array`, a memoryview or a number of ctypes; None for anything else.
 
+    Those of a text or of bytes that are read and written like a file are followed by the place in it.
+
     Example:
-        >>> buffered(bytearray([65])), buffered({})
-        (b'A', None)
+        >>> buffered(bytearray([65])), buffered({}), buffered(io.StringIO("A"))
+        (b'A', None, ('A', 0))
     """
     try:
+        if isinstance(value, io.BytesIO | io.StringIO):
+            return value.getvalue(), value.tell()
         return memoryview(value).tobytes()
     except (TypeError, ValueError, BufferError):
         return None
