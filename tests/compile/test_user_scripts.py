@@ -6,7 +6,7 @@ import itertools
 import pickle
 import random
 import threading
-from collections import deque, namedtuple
+from collections import OrderedDict, defaultdict, deque, namedtuple
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +43,13 @@ def gradients(leaves):
 def after_backward(y, *leaves):
     y.backward()
     return [y.numpy(), *gradients(leaves)]
+
+
+def outcome(function, x):
+    try:
+        return [function(x).numpy()]
+    except (ValueError, TypeError) as error:
+        return [type(error)]
 
 
 # -- what a function reads besides its tensors -------------------------------------------------------------------------
@@ -182,6 +189,19 @@ def arrays_of_all_types(compile, rng):
 
 
 @script
+def powers_of_all_types(compile, rng):
+    for exponent in (2, 0.5, -1, 0, 3.0, 1, True, 2j, -0.5, np.float32(2), np.array(2.0)):
+        fast = compile(lambda x: x**exponent)  # noqa: B023
+        for dtype in ("float64", "float32", "float16", "complex128", "complex64", "int64", "int8", "bool"):
+            x = (
+                np.array([3, 0, 1, 4, 7])
+                if dtype[0] in "ib"
+                else np.array([-np.inf, -0.0, 0.0, np.inf, 3.0, -2.0, 0.7])
+            )
+            yield outcome(fast, ts.tensor(x.astype(dtype)))
+
+
+@script
 def numbers_of_all_types(compile, rng):
     w = ts.tensor([0.5, 1.5, 2.5], dtype="float32", requires_grad=True)
     fast = compile(lambda k: ((w * 1e-9) * k + k).sum())
@@ -258,6 +278,10 @@ def results_in_containers(compile, rng):
         found = fast(fixed(rng, 3))
         yield [type(found), found.parts["all"][0].numpy(), found.parts["all"][1][0].numpy(), found.parts["none"]]
         yield after_backward(found.total, w)
+    fast = compile(lambda x: defaultdict(list, a=OrderedDict(b=x * w), c=[x]))
+    for _ in range(3):
+        found = fast(fixed(rng, 3))
+        yield [type(found), type(found["a"]), found["a"]["b"].numpy(), found["c"][0].numpy()]
 
 
 @script

@@ -1,6 +1,7 @@
 """The vocabulary of programs: values, references to them, and the steps that make them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from math import prod
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -54,7 +55,16 @@ class Kind(NamedTuple):
 
 
 def kind_of(array: Array) -> Kind:
-    """The kind of an array."""
+    """The kind of an array.
+
+    Raises:
+        TypeError: its elements are Python objects.
+    """
+    if array.dtype.hasobject:
+        raise TypeError(
+            f"a compiled function computes with numbers, got an array of Python objects of shape {array.shape}; "
+            "convert it with .astype(float), or pass its elements in a list"
+        )
     return Kind(array.shape, array.dtype, array.strides)
 
 
@@ -175,7 +185,10 @@ def mapped(tree: Any, kind: type | None, change: Callable[[Any], Any]) -> Any:
         parts = [mapped(part, kind, change) for part in tree]
         return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
     if isinstance(tree, dict):
-        return {name: mapped(part, kind, change) for name, part in tree.items()}
+        twin = {} if type(tree) is dict else copy(tree)  # which keeps an OrderedDict what it is
+        for name, part in tree.items():
+            twin[name] = mapped(part, kind, change)
+        return twin
     return change(tree) if kind is None else tree
 
 
@@ -194,9 +207,9 @@ def key(tree: Any, numbers: dict[int, int] | None = None) -> Any:
     kind = type(tree)
     if kind is Ref:
         return kind, tree.number if numbers is None else numbers[tree.number]
-    if kind in (tuple, list):
+    if isinstance(tree, tuple | list):
         return kind, tuple([key(part, numbers) for part in tree])
-    if kind is dict:
+    if isinstance(tree, dict):
         return kind, tuple([(name, key(part, numbers)) for name, part in tree.items()])
     if kind is slice:
         return kind, tree.start, tree.stop, tree.step

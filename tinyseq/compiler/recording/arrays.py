@@ -58,9 +58,10 @@ _FIXED = {"where", "concatenate", "concat", "stack", "reshape", "transpose", "pe
 _FIXED |= {"broadcast_to", "expand_dims", "squeeze", "astype", "asarray", "copy", "max", "min", "mean", "prod", "any"}
 _FIXED |= {"all", "flip", "roll", "cumulative_sum", "cumulative_prod", "argmax", "argmin", "sort", "argsort", "tril"}
 _FIXED |= {"triu", "clip", "ravel", "swapaxes", "moveaxis", "cumsum", "cumprod", "nan_to_num", "real", "imag", "round"}
+_FIXED |= {"pow"}
 _PLACING = {"scattered", "replaced", "erf", "normal_cdf"}
 _PLACING |= {"losses", "losses_and_exponentials", "gradient_of_exponentials", "sum_in_blocks", "contract_in_blocks"}
-_TAKING_NUMBERS = {"where", "clip"}  # beside arrays, as universal functions do, without a wider type
+_TAKING_NUMBERS = {"where", "clip", "pow"}  # beside arrays, as universal functions do, without a wider type
 _PYTHON = {"b": False, "u": 0, "i": 0, "f": 0.0, "c": 0j}  # a number of Python for each kind of type
 _CHANGES = {"copyto", "put", "place", "putmask", "fill_diagonal", "put_along_axis"}
 
@@ -159,6 +160,13 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_namespace__(self, **_: Any) -> Any:
         return RECORDING
+
+    def __pow__(self, exponent: Any) -> Any:
+        if not isinstance(exponent, int | float | complex | np.generic):
+            return np.power(self, exponent)
+        if self.dtype.kind == "f":  # for numbers, NumPy's operator has short cuts that np.power has not
+            return np.sqrt(self) if exponent == 0.5 else np.power(self, exponent)
+        return _called(operator.pow, (self, exponent), {})
 
     def __getitem__(self, index: Any) -> Any:
         return _recorder().call(operator.getitem, (self, index), {}, not _masks(index))
