@@ -157,6 +157,23 @@ def test_the_ops_keep_the_contract_of_ops(name, data):
 
 
 @pytest.mark.host
+@pytest.mark.parametrize("fast", [log_partition, best_score])
+@pytest.mark.parametrize("twice", ["transition and emission", "initial and end", "initial and transition"])
+def test_one_tensor_may_be_two_of_the_arguments(fast, twice):
+    rng = np.random.default_rng(0)
+    vector, matrix, batch = (rng.standard_normal((3,) * n) for n in (1, 2, 3))
+    given, ask = {
+        "transition and emission": (batch, lambda x, y: fast(vector, x, y)),
+        "initial and end": (vector, lambda x, y: fast(x, matrix, batch, y)),
+        "initial and transition": (matrix, lambda x, y: fast((vector, x), batch, y)),
+    }[twice]
+    both = ts.tensor(given, requires_grad=True)
+    apart = [ts.tensor(given, requires_grad=True) for _ in range(2)]
+    ask(both, both).sum().backward()
+    ask(*apart).sum().backward()
+    np.testing.assert_allclose(both.grad.numpy(), sum(part.grad.numpy() for part in apart), rtol=1e-12)
+
+
 def test_it_is_one_node_of_the_tape():
     emission = ts.tensor(np.zeros((50, 3)), requires_grad=True)
     out = log_partition(np.zeros(3), np.zeros((3, 3)), emission[:, None], lengths=[50]).sum()

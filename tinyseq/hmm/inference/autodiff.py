@@ -109,7 +109,7 @@ def _run(node: Any, semiring: Semiring, initial: Any, transition: Any, emission:
     # All scores are packed into one vector, so that forward-backward runs once, not once for each table.
     scores = FUNCTIONS["concatenate"]([part.reshape(-1) for part in parts])
     shapes = tuple(part.shape for part in parts)
-    learns = any(part.requires_grad for part in parts if part is not emission)
+    learns = any(part.requires_grad for i, part in enumerate(parts) if i != len(tables) + 1)  # other than emission
     out: Tensor = node(scores, shapes=shapes, n=len(tables) + 1, lengths=stops, learns=learns)
     return out[0] if single else out
 
