@@ -71,3 +71,35 @@ def test_layer_norm_in_half_precision_is_that_of_the_same_numbers():
     slopes = [ts.grad((y * y * y).sum(), each).numpy() for y, each in zip((found, wanted), given, strict=True)]
     np.testing.assert_allclose(*slopes, atol=2e-4)
     assert found.dtype == slopes[0].dtype == np.float16
+
+
+MANY = np.random.default_rng(0).normal(size=(70_000, 3)).astype(np.float16)  # more than float16 can count
+TAGS = np.ones((2, 35_000), int)
+MEANS = {
+    "mse_loss": lambda x: ts.nn.mse_loss(x * 2, MANY),
+    "l1_loss": lambda x: ts.nn.l1_loss(x * 2, MANY),
+    "huber_loss": lambda x: ts.nn.huber_loss(x * 4, MANY),
+    "binary_cross_entropy": lambda x: ts.nn.binary_cross_entropy_with_logits(x, np.ones(MANY.shape)),
+    "cross_entropy": lambda x: ts.nn.cross_entropy(x, np.arange(70_000) % 3),
+    "ignored": lambda x: ts.nn.cross_entropy(x, np.where(np.arange(70_000) % 9, 1, -100)),
+    "weighted": lambda x: ts.nn.cross_entropy(x, np.arange(70_000) % 3, weight=[9.0, 20.0, 8.0], label_smoothing=0.1),
+    "nll_loss": lambda x: ts.nn.nll_loss(ts.log_softmax(x), np.arange(70_000) % 3),
+    "CRF": lambda x: (
+        ts.nn.CRF(3).to(x.dtype).log_likelihood(x.reshape(2, -1, 3), np.ones((2, 35_000), int), reduction="mean")
+    ),
+    "tile": lambda x: ts.tile(x[0] + 1, 30_000).mean(),
+}
+
+
+@pytest.mark.parametrize("name", MEANS)
+def test_means_in_half_precision_are_those_of_the_same_numbers(name):
+    found, wanted = [], []
+    for kind, results in ((np.float16, found), (float, wanted)):
+        ts.manual_seed(0)
+        x = ts.tensor(MANY.astype(kind), requires_grad=True)
+        y = MEANS[name](x)
+        y.backward(np.asarray(1000, kind))
+        results += [y.item(), x.grad.numpy()]
+        assert y.dtype == x.grad.dtype == kind
+    assert found[0] == pytest.approx(wanted[0], rel=2e-3)
+    np.testing.assert_allclose(found[1], wanted[1], rtol=3e-3, atol=1e-4)

@@ -21,7 +21,7 @@ from tinyseq.autograd.ops.moves.parts import concatenate, stack, unbind
 from tinyseq.autograd.ops.moves.shape import expand_dims, swapaxes
 from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
-from tinyseq.backend import Array, frozen, host_array, is_array, made_once, namespace_of, recorded_whole
+from tinyseq.backend import Array, frozen, host_array, is_array, is_half, made_once, namespace_of, recorded_whole
 from tinyseq.hmm import best_score, chain, log_partition
 from tinyseq.hmm.inference.known import all_known
 from tinyseq.nn import init
@@ -160,7 +160,8 @@ class CRF(Module):
             return found[0] if single else found
         count = {"sum": 1, "mean": len(stops), "token_mean": real.sum()}[reduction]
         share = 1 / np.maximum(count, 1)  # of no sequences too, the mean is 0, as in the losses
-        return total(found) * (constant_like(found, share) if is_array(share) else float(share))
+        wide = found.to("float32") if is_half(found) else found  # the sum may be infinite where its share is not
+        return (total(wide) * (constant_like(wide, share) if is_array(share) else float(share))).to(found.dtype)
 
     @explained
     def decode(self, scores: TensorLike, lengths: Lengths | None = None, *, mask: Mask = None) -> list[Any]:

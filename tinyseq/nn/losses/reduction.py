@@ -8,7 +8,7 @@ import numpy as np
 from tinyseq.autograd.ops.elementwise.choice import where
 from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like
-from tinyseq.backend import namespace_of
+from tinyseq.backend import is_half, namespace_of
 from tinyseq.nn.checks import as_numbers
 
 Reduction = Literal["mean", "sum", "none"]
@@ -43,6 +43,9 @@ def reduced(losses: Tensor, counted: Any, reduction: str, shares: Tensor | None 
     """Reduce the counted losses to one number; the mean is weighted if shares are given."""
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f'reduction must be "mean", "sum" or "none", got {reduction!r}')
+    if reduction == "mean" and is_half(losses):  # the sum and the count may be infinite where their ratio is not
+        shares = None if shares is None else shares.to("float32")
+        return reduced(losses.to("float32"), counted, reduction, shares).to(losses.dtype)
     all_count = counted.all()
     if not all_count:
         mask = constant_like(losses, counted * 1.0)

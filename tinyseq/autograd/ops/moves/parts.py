@@ -9,7 +9,7 @@ from tinyseq.arguments import whole
 from tinyseq.autograd.declare import FUNCTIONS, OPS, composite, op
 from tinyseq.autograd.ops.moves.joined import remember
 from tinyseq.autograd.ops.moves.layout import side_by_side
-from tinyseq.autograd.ops.moves.shape import expand_dims
+from tinyseq.autograd.ops.moves.shape import broadcast_to, reshape
 from tinyseq.autograd.ops.reduce import along
 from tinyseq.autograd.record.axes import but_along
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
@@ -270,11 +270,10 @@ def tile(x: TensorLike, reps: int | Sequence[int]) -> Tensor:
     if min(counts, default=0) < 0:
         raise ValueError(f"reps must not be negative, got {reps}")
     counts = [1] * (x.ndim - len(counts)) + counts
-    while x.ndim < len(counts):
-        x = expand_dims(x, 0)
-    for axis, n in enumerate(counts):
-        x = concatenate([x] * n, axis=axis) if n else x[along(axis, x.ndim, slice(0, 0))]
-    return x
+    sides = (1,) * (len(counts) - x.ndim) + x.shape
+    apart = reshape(x, tuple(length for side in sides for length in (1, side)))
+    spread = broadcast_to(apart, tuple(length for pair in zip(counts, sides, strict=True) for length in pair))
+    return reshape(spread, tuple(n * side for n, side in zip(counts, sides, strict=True)))
 
 
 FUNCTIONS["concat"] = concatenate  # under the name of the array-API standard, as rules use it
