@@ -28,7 +28,7 @@ import tinyseq as ts
 from tinyseq.data import adding_problem
 
 QUICK = os.environ.get("TINYSEQ_EXAMPLE_QUICK") == "1"
-LENGTH, STEPS, HIDDEN = (20, 240, 16) if QUICK else (60, 1200, 32)
+LENGTH, STEPS, HIDDEN = (20, 180, 16) if QUICK else (60, 1200, 32)
 FAILED, LEARNT = (0.1, 0.08) if QUICK else (0.12, 0.02)
 
 

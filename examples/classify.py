@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 QUICK = os.environ.get("TINYSEQ_EXAMPLE_QUICK") == "1"
-FUNCTIONS, EPOCHS, EXPECTED = (1200, 8, 75) if QUICK else (2500, 8, 80)
+FUNCTIONS, EPOCHS, EXPECTED = (900, 6, 75) if QUICK else (2500, 8, 80)
 PACKAGES = ["asyncio", "email", "importlib", "unittest", "xml"]
 WORD, WORDS = re.compile(r"\w+"), 60  # of a function, at most
 

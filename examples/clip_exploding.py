@@ -28,7 +28,7 @@ import numpy as np
 import tinyseq as ts
 
 QUICK = os.environ.get("TINYSEQ_EXAMPLE_QUICK") == "1"
-BITS, STEPS, EXPECTED = (40, 150, 0.05) if QUICK else (50, 400, 0.01)
+BITS, STEPS, EXPECTED = (40, 110, 0.05) if QUICK else (50, 400, 0.01)
 GUESSING = BITS / 400  # the variance of a tenth of the ones
 BATCH, HIDDEN, PEAK, THRESHOLD = 32, 32, 0.01, 1.0
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 QUICK = os.environ.get("TINYSEQ_EXAMPLE_QUICK") == "1"
-STEPS, HIDDEN, UNSEEN = (250, 24, 200) if QUICK else (600, 32, 500)
+STEPS, HIDDEN, UNSEEN = (170, 24, 200) if QUICK else (600, 32, 500)
 WRITTEN, PLACED = (0.85, 0.8) if QUICK else (0.93, 0.9)
 LETTERS = "-abcde"  # the blank first
 SOUNDS, NOISE = 8, 0.5

@@ -27,7 +27,7 @@ import tinyseq as ts
 from tinyseq.data import embedded_reber
 
 QUICK = os.environ.get("TINYSEQ_EXAMPLE_QUICK") == "1"
-SHORTEST, LONGEST, STEPS, HIDDEN = (20, 24, 450, 16) if QUICK else (30, 40, 1000, 24)
+SHORTEST, LONGEST, STEPS, HIDDEN = (20, 24, 300, 16) if QUICK else (30, 40, 1000, 24)
 FAILED, LEARNT = (0.7, 0.95) if QUICK else (0.6, 0.98)
 LETTERS = "BTPSXVE"
 T, P = LETTERS.index("T"), LETTERS.index("P")

@@ -66,6 +66,7 @@ class Library(ctypes.CDLL):
 ctypes.CDLL = Library
 """
 
+OWN = ["MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"]
 CALLS = """
 import tinyseq as ts
 with ts.memory.reuse():
@@ -74,12 +75,20 @@ print(*(name for name in called if "mall" in name))
 """
 
 
-@needs_glibc
-@pytest.mark.parametrize("own", ["MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"])
-def test_the_users_own_setting_is_left_alone(own, monkeypatch):
-    for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"):
+@pytest.fixture
+def no_setting(monkeypatch):
+    for name in OWN:
         monkeypatch.delenv(name, raising=False)
+
+
+@needs_glibc
+def test_the_library_is_told_where_the_user_has_set_nothing(no_setting):
     assert "mallopt" in output(WATCHED_LIBRARY + CALLS)
+
+
+@needs_glibc
+@pytest.mark.parametrize("own", OWN)
+def test_the_users_own_setting_is_left_alone(own, no_setting, monkeypatch):
     monkeypatch.setenv(own, "glibc.malloc.trim_threshold=131072" if own == "GLIBC_TUNABLES" else "131072")
     assert output(WATCHED_LIBRARY + CALLS) == []
 
