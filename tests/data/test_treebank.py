@@ -122,7 +122,7 @@ def changed_token(**columns):
 @pytest.mark.parametrize(
     ("sentences", "error", "message"),
     [
-        ([[("cat", "NN")]], TypeError, r"sentences\[0\] must be a ConlluSentence, got list; .* with_tags"),
+        ([[("cat", "NN")]], TypeError, r"sentences\[0\] must be a ConlluSentence, got .*'NN'.*; .* with_tags"),
         ([changed_token(form="a\tb")], ValueError, r"sentences\[0\] is not valid CoNLL-U: 11 columns in"),
         ([changed_token(id="7")], ValueError, "not valid CoNLL-U: word number '7'"),
         ([changed_token(misc="a\n")], ValueError, r"sentences\[0\] "),

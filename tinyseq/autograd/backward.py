@@ -15,7 +15,7 @@ from tinyseq.autograd.accumulator import Accumulator, fitted
 from tinyseq.autograd.anomaly import check_backward
 from tinyseq.autograd.calls.conversion import check_real
 from tinyseq.autograd.calls.errors import freed, mutated
-from tinyseq.autograd.calls.tensors import tensors_of
+from tinyseq.autograd.calls.tensors import one_tensor, tensors_of
 from tinyseq.autograd.declare import TENSORS
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, ancestors, owner, readable
 from tinyseq.autograd.hooks import as_gradient
@@ -93,7 +93,7 @@ def trace_backward(output: Tensor, gradient: TensorLike | None = None, retain_gr
         >>> x.grad.item()
         1.0
     """
-    root, seed = as_node(output), _upstream(output, gradient, "gradient")
+    root, seed = as_node(one_tensor(output, "output")), _upstream(output, gradient, "gradient")
     gradients = Accumulator([(root, seed)])
     yield from walk(gradients, readable([root]), retain_graph=retain_graph, watched=True)
     _add_to_leaves(gradients, seed)

@@ -29,10 +29,12 @@ from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import check_sizes, kept_settings
 from tinyseq.nn.checks import check_device
 from tinyseq.nn.recurrent.registry import cell_named
+from tinyseq.optim.optimizer import not_negative
 from tinyseq.progress import with_arguments_of
 from tinyseq.torch_names.settings import explained
 from tinyseq.train import Callback, Report, Validation
 from tinyseq.train.bucketed import epochs
+from tinyseq.train.checkpoint import named
 from tinyseq.train.progress import progress_if
 from tinyseq.train.validation import keeping_best
 
@@ -112,7 +114,7 @@ class RNNClassifier(Classifier):
             "dropout": dropped("dropout", dropout),
             "epochs": whole("epochs", epochs),
             "batch": whole("batch", batch),
-            "lr": lr,
+            "lr": not_negative("lr", lr),
             "skip": skip,
         }
         self.settings = kept_settings(settings)
@@ -201,7 +203,7 @@ class RNNClassifier(Classifier):
             callbacks=callbacks,
             checkpoint=checkpoint,
             every=every,
-            depends_on={"texts": given, "labels": gold, **(depends_on or {})},
+            depends_on={"texts": given, "labels": gold, **named(depends_on)},
         )
         self._network = network
         if measured is not None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinyseq.arguments import finite, number, whole
+from tinyseq.arguments import finite, listed, number, whole
 from tinyseq.backend import on_host
 from tinyseq.random import Rng, as_generator
 from tinyseq.torch_names.settings import explained
@@ -101,7 +101,8 @@ def padded(sequences: Sequence[ArrayLike], padding: int = 0) -> tuple[Ids, Ids]:
         >>> ids.tolist(), lengths.tolist()
         ([[1, 4], [2, 0], [3, 0]], [3, 1])
     """
-    vectors = [as_ids(sequence, f"sequence {i}") for i, sequence in enumerate(sequences)]
+    given = listed("sequences", sequences, "a list of sequences of ids")
+    vectors = [as_ids(sequence, f"sequence {i}") for i, sequence in enumerate(given)]
     if not vectors:
         raise ValueError("no sequence to pad; a batch needs at least one")
     padding = whole("padding", _a_value(padding), None)
@@ -136,7 +137,8 @@ def padded_values(sequences: Sequence[ArrayLike], padding: float = 0.0) -> tuple
         >>> values.tolist(), lengths.tolist()
         ([[0.5, 2.5], [1.5, 0.0]], [2, 1])
     """
-    parts = [_real(sequence, f"sequence {i}") for i, sequence in enumerate(sequences)]
+    given = listed("sequences", sequences, "a list of sequences of real numbers")
+    parts = [_real(sequence, f"sequence {i}") for i, sequence in enumerate(given)]
     if not parts:
         raise ValueError("no sequence to pad; a batch needs at least one")
     features = parts[0].shape[1:]
@@ -175,7 +177,8 @@ def bucketed(lengths: ArrayLike, size: int, rng: Rng = None, *, jitter: float = 
         The batches, each an array of the indices of its sequences; every index from 0 to N - 1 occurs once.
 
     Raises:
-        ValueError: if size is not positive, lengths is not a vector, or jitter is below 0, or above it without rng.
+        ValueError: if size is not positive, lengths are no vector or negative, or jitter is not from 0 to 1, or above
+            0 without rng.
         TypeError: if lengths are not integers, or size is not a whole number.
 
     Example:
@@ -188,7 +191,11 @@ def bucketed(lengths: ArrayLike, size: int, rng: Rng = None, *, jitter: float = 
     lengths = as_ids(lengths, "lengths")
     if lengths.ndim != 1:
         raise ValueError(f"lengths must be one number for each sequence (N,), got shape {lengths.shape}")
+    if lengths.size and lengths.min() < 0:
+        raise ValueError(f"lengths must be at least 0, got {lengths.min()} at position {int(lengths.argmin())}")
     jitter = finite("jitter", jitter, least=0.0)
+    if jitter > 1:
+        raise ValueError(f"jitter must be at most 1, got {jitter}: no length is multiplied by a negative number")
     if jitter and rng is None:
         raise ValueError(f"jitter={jitter} needs random numbers; pass rng as well")
     rng = None if rng is None else as_generator(rng)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from tinyseq.arguments import number, shown
+from tinyseq.arguments import listed, number
 from tinyseq.data.corpora import Split
-from tinyseq.data.treebanks.conllu import ConlluSentence
+from tinyseq.data.treebanks.conllu import ConlluSentence, annotated
 from tinyseq.random import Rng, as_generator
 from tinyseq.torch_names.settings import explained
 
@@ -32,12 +32,8 @@ def documents(sentences: Iterable[ConlluSentence]) -> list[list[ConlluSentence]]
         [2, 1]
     """
     found: list[list[ConlluSentence]] = []
-    for i, sentence in enumerate(sentences):
-        if not isinstance(sentence, ConlluSentence):
-            raise TypeError(
-                f"sentences[{i}] must be a ConlluSentence, got {shown(sentence)}; "
-                "ts.data.conllu_sentences(path) reads them"
-            )
+    for i, sentence in enumerate(listed("sentences", sentences, "a list of sentences")):
+        annotated(f"sentences[{i}]", sentence)
         if not found or any(comment[1:].split()[:1] == ["newdoc"] for comment in sentence.comments):
             found.append([])
         found[-1].append(sentence)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
+from tinyseq.arguments import text
 from tinyseq.data.readers import (
     BLANKS,
     MARK,
@@ -155,6 +156,7 @@ def bases(sequence: str, *, masked: bool = True) -> list[str | None]:
         >>> bases("AcgNt", masked=False)
         ['A', None, None, None, None]
     """
+    sequence = text("sequence", sequence)
     if wrong := re.search(r"[^A-Za-z*\-.]", sequence):
         raise ValueError(
             f"sequence has {wrong[0]!r} at position {wrong.start()}; expected letters, or '-' or '.' for gaps"

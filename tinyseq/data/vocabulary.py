@@ -33,7 +33,7 @@ class Vocabulary(SavedModel, Generic[Symbol], metaclass=Hinted):
 
     Raises:
         ValueError: if a symbol occurs twice, or there are none.
-        TypeError: if a symbol is not a string, a number, or a tuple of these, and so cannot be saved.
+        TypeError: if a symbol is not a string, bytes, a number, None or a tuple of these, and so cannot be saved.
 
     Example:
         >>> letters = Vocabulary("helo")
@@ -84,12 +84,20 @@ class Vocabulary(SavedModel, Generic[Symbol], metaclass=Hinted):
         Returns:
             The vocabulary.
 
+        Raises:
+            ValueError, TypeError: no symbol is as frequent, something cannot be a symbol, or ``min_count`` is not a
+                whole number of at least 0.
+
         Example:
             >>> Vocabulary.from_counts("hello world", min_count=2).symbols
             ('l', 'o')
         """
         min_count = whole("min_count", min_count, 0)
-        ranked = Counter(counts if isinstance(counts, Mapping) else listed("counts", counts, SYMBOLS)).most_common()
+        given = counts if isinstance(counts, Mapping) else listed("counts", counts, SYMBOLS)
+        try:
+            ranked = Counter(given).most_common()
+        except TypeError:
+            raise no_symbol(list(given)) from None
         return cls([symbol for symbol, count in ranked if count >= min_count], unknown)
 
     def encode(self, symbols: Iterable[Symbol]) -> NDArray[np.int64]:
@@ -127,8 +135,12 @@ class Vocabulary(SavedModel, Generic[Symbol], metaclass=Hinted):
 
         Raises:
             ValueError: for an id that is out of range or negative, and for ids that are not a vector.
+            TypeError: for ids that are not integers.
         """
-        ids = np.asarray(on_host(ids))
+        try:
+            ids = np.asarray(on_host(ids))
+        except ValueError:
+            raise ValueError("ids must be a vector (N,), got rows of different lengths; decode each of them") from None
         if ids.ndim != 1:
             raise ValueError(
                 f"ids must be a vector (N,), got shape {ids.shape}; decode a table row by row, or the rows of ids.T"
@@ -149,7 +161,10 @@ class Vocabulary(SavedModel, Generic[Symbol], metaclass=Hinted):
 
         Raises:
             ValueError: for any other mapping.
+            TypeError: for anything else.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"state must be what to_dict returns, got {shown(state)}")
         if set(state) != {"symbols", "unknown"} or not isinstance(state["symbols"], list):
             raise ValueError(f"state must have a list 'symbols' and an 'unknown', got {sorted(state)}")
         return cls([read_name(symbol) for symbol in state["symbols"]], read_name(state["unknown"]))

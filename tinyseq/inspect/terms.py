@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import listed, whole
 from tinyseq.autograd.calls.tensors import one_tensor
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
 from tinyseq.autograd.ops.moves.parts import stack
@@ -103,7 +103,7 @@ def grad_by_lag(losses: Sequence[Tensor], W: Tensor, *, norms_only: bool = False
         raise TypeError(
             "losses must be a list of losses, one for each step, got one tensor; grad_by_step takes one loss"
         )
-    losses = list(losses)
+    losses = listed("losses", losses, "a list of losses, one for each step")
     if not losses:
         raise ValueError("losses must hold at least one loss, one for each step")
     found = [_terms(loss, W, f"losses[{s}]") for s, loss in enumerate(losses)]

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import listed
 from tinyseq.autograd.calls.tensors import one_tensor
 from tinyseq.autograd.graph import readable
 from tinyseq.autograd.tensor import Tensor, as_node
@@ -80,6 +81,7 @@ def influence(outputs: Sequence[Tensor], inputs: Tensor) -> Floats:
         array([[2., 1., 0.],
                [0., 0., 1.]])
     """
+    outputs = listed("outputs", outputs, "a list of single numbers")
     if not outputs:
         raise ValueError("outputs must hold at least one number")
     target, rows = as_node(one_tensor(inputs, "inputs")), []

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from tinyseq.arguments import check_unmasked, listed, shown
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.models import MODELS
@@ -51,7 +52,7 @@ class Mixture(LanguageModel):
 
     @explained
     def __init__(self, models: Sequence[LanguageModel], weights: Sequence[float] | Floats | None = None) -> None:
-        self.models = list(models)
+        self.models: list[LanguageModel] = listed("models", models, "a list of language models")
         if len(self.models) < 2:
             raise ValueError(f"models must be at least two language models, got {len(self.models)}")
         for i, model in enumerate(self.models):
@@ -187,7 +188,11 @@ def _normalised(weights: Sequence[float] | Floats | None, count: int) -> Floats:
     """The weights, checked, with the sum one."""
     if weights is None:
         return np.full(count, 1 / count)
-    given = np.asarray(weights, np.float64)
+    check_unmasked(weights)
+    try:
+        given = np.asarray(weights, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"weights must be {count} numbers, one for each model, got {shown(weights)}") from None
     if given.shape != (count,):
         raise ValueError(f"weights must have shape ({count},), one for each model, got {given.shape}")
     if not ((given >= 0).all() and 0 < given.sum() < np.inf):

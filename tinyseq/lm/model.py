@@ -204,7 +204,8 @@ class LanguageModel(SavedModel, metaclass=Hinted):
             >>> model.text(["a", "rose", "</s>", "a"])
             'a rose\\na'
         """
-        return joined(map(str, symbols)) if self.words else "".join(map(str, symbols))
+        written = map(str, listed("symbols", symbols, SYMBOLS))
+        return joined(written) if self.words else "".join(written)
 
 
 def first_impossible(model: LanguageModel, text: Text, log_probs: Floats) -> str:

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinyseq.arguments import number, whole
+from tinyseq.arguments import check_unmasked, number, shown, whole
+from tinyseq.backend import on_host
 from tinyseq.torch_names.settings import explained
 
 Probabilities = NDArray[np.float64]
@@ -25,7 +26,8 @@ def filtered(p: ArrayLike, top_k: int | None = None, top_p: float | None = None)
         The probabilities (V,), which sum to one again; 0 for the other symbols.
 
     Raises:
-        ValueError, TypeError: ``top_k`` is not a whole number above 0, or ``top_p`` is not above 0 and at most 1.
+        ValueError, TypeError: ``p`` is not a vector of numbers of at least 0 with a positive sum, ``top_k`` is not a
+            whole number above 0, or ``top_p`` is not above 0 and at most 1.
 
     Source: Fan and others (2018) for top k; Holtzman and others (2020) for top p.
 
@@ -35,11 +37,28 @@ def filtered(p: ArrayLike, top_k: int | None = None, top_p: float | None = None)
         >>> filtered([0.5, 0.25, 0.125, 0.125], top_p=0.8).round(3).tolist()
         [0.571, 0.286, 0.143, 0.0]
     """
-    given = np.asarray(p, np.float64)
+    given = _probabilities(p)
     ids = Choice.checked(1.0, top_k, top_p).kept(given)
     result = np.zeros_like(given)
     result[ids] = given[ids] / given[ids].sum()
     return result
+
+
+def _probabilities(p: ArrayLike) -> Probabilities:
+    """A distribution, checked; it need not sum to one."""
+    check_unmasked(p)
+    try:
+        given = np.asarray(on_host(p), np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"p must be a vector of probabilities (V,), got {shown(p)}") from None
+    if given.ndim != 1 or not given.size:
+        raise ValueError(f"p must be a vector of probabilities (V,), got shape {given.shape}")
+    if not ((given >= 0).all() and 0 < given.sum() < np.inf):
+        raise ValueError(
+            f"p must be probabilities, finite, at least 0 and not all 0, got {shown(given.tolist())}; ts.softmax makes "
+            "them of scores"
+        )
+    return given
 
 
 class Choice(NamedTuple):

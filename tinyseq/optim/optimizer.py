@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from tinyseq.arguments import as_called, check_unmasked
+from tinyseq.arguments import as_called, check_unmasked, shown
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, is_half, namespace_of, to_numpy
 from tinyseq.torch_names.of_modules import OPTIMIZER
@@ -231,11 +231,16 @@ def _leaves(parameters: Iterable[Tensor]) -> list[Tensor]:
     return list(leaves.values())
 
 
+def single(value: Any) -> Any:
+    """A number of NumPy's, or an array or a tensor of one element, as a Python number; anything else as it is."""
+    return value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else value
+
+
 def not_negative(name: str, value: Any) -> float:
     """A setting as a plain number; a tensor of one element is accepted."""
-    plain = value.item() if hasattr(value, "item") else value
+    plain = single(value)
     if isinstance(plain, bool) or not isinstance(plain, int | float):
-        raise TypeError(f"{name} must be a number, got {value!r}")
+        raise TypeError(f"{name} must be a number, got {shown(value)}")
     if not isfinite(plain):
         raise ValueError(f"{name} must be a finite number, got {plain}")
     if plain < 0:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, ClassVar, Literal
 
 from tinyseq.arguments import number, whole
-from tinyseq.optim.optimizer import not_negative
+from tinyseq.optim.optimizer import not_negative, single
 from tinyseq.torch_names.of_tasks import PLATEAU
 from tinyseq.torch_names.owners import Hinted
 from tinyseq.torch_names.settings import explained
@@ -239,7 +239,12 @@ class Plateau(metaclass=Hinted):
         return self.lr
 
     def observe(self, value: float) -> None:
-        """Record a new value, and reduce the rate if it is due."""
+        """Record a new value, and reduce the rate if it is due.
+
+        Raises:
+            TypeError: the value is not a number.
+        """
+        value = number("value", single(value))
         if self._better(value):
             self.best, self.bad = value, 0
         else:

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import listed, whole
 from tinyseq.data.readers import Tag, Word
-from tinyseq.data.treebanks.chunks import Scheme, Span, check_scheme, split_tag
+from tinyseq.data.treebanks.chunks import Scheme, Span, as_tags, check_scheme, split_tag
 from tinyseq.torch_names.settings import explained
 
 SHOWN = 10  # confusions and words in a table
@@ -74,10 +74,16 @@ class ChunkScores(NamedTuple):
 
         Raises:
             ValueError: a tag is not one of the scheme's, or the sentences do not match.
+            TypeError: something is no list of tags.
         """
         check_scheme("scheme", scheme)
         given, found, right = Counter[str](), Counter[str](), Counter[str]()
-        for i, (wanted, guessed) in enumerate(zip(gold, predicted, strict=True)):
+        given_tags = listed("gold", gold, "a list of the tags of sentences")
+        found_tags = listed("predicted", predicted, "a list of the tags of sentences")
+        if len(given_tags) != len(found_tags):
+            raise ValueError(f"gold has {len(given_tags)} sentences, but predicted has {len(found_tags)}")
+        for i, sentence in enumerate(zip(given_tags, found_tags, strict=True)):
+            wanted, guessed = as_tags(f"gold[{i}]", sentence[0]), as_tags(f"predicted[{i}]", sentence[1])
             if len(wanted) != len(guessed):
                 raise ValueError(f"sentence {i} has {len(wanted)} given tags, but {len(guessed)} predicted ones")
             try:

@@ -22,6 +22,7 @@ from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import check_sizes, kept_settings
 from tinyseq.nn.checks import check_device
 from tinyseq.nn.recurrent.registry import cell_named
+from tinyseq.optim.optimizer import not_negative
 from tinyseq.progress import with_arguments_of
 from tinyseq.tagging.encoders import UNKNOWN, Ids, Network, ending
 from tinyseq.tagging.rules import Rules, check_gold, checked
@@ -30,6 +31,7 @@ from tinyseq.tagging.tagger import Tagger, labelled, learnt, of_pairs
 from tinyseq.torch_names.settings import explained
 from tinyseq.train import Callback, Report, Validation
 from tinyseq.train.bucketed import epochs
+from tinyseq.train.checkpoint import named
 from tinyseq.train.progress import progress_if
 
 
@@ -118,7 +120,7 @@ class RNNTagger(Tagger):
             "dropout": dropped("dropout", dropout),
             "epochs": whole("epochs", epochs),
             "batch": whole("batch", batch),
-            "lr": lr,
+            "lr": not_negative("lr", lr),
             "rules": checked(rules),
             "input_dropout": dropped("input_dropout", input_dropout),
             "chars": chars,
@@ -213,7 +215,7 @@ class RNNTagger(Tagger):
             callbacks=callbacks,
             checkpoint=checkpoint,
             every=every,
-            depends_on={"sentences": kept, **(depends_on or {})},
+            depends_on={"sentences": kept, **named(depends_on)},
         )
         self._network, self._known, self.history = network, known, []
         if measured is not None:

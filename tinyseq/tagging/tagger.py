@@ -140,9 +140,11 @@ def labelled(sentences: Iterable[Sentence]) -> list[Sentence]:
 
     Raises:
         ValueError: an item is not a pair of strings; the error gives its position.
+        TypeError: something is no list of sentences, or no sentence.
     """
-    given = list(sentences)
-    found = [list(sentence) for sentence in given]
+    given = arguments.listed("sentences", sentences, "a list of sentences of (word, tag) pairs")
+    wanted = "a sentence, a list of (word, tag) pairs"
+    found = [arguments.listed(f"sentences[{i}]", sentence, wanted) for i, sentence in enumerate(given)]
     for i, sentence in enumerate(found):
         for j, pair in enumerate(sentence):
             match pair:

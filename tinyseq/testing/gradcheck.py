@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import finite
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.testing.diagnosis import diagnose
 from tinyseq.testing.numerical import central_differences, moved, places
@@ -34,7 +35,7 @@ def gradcheck(
         GradcheckError: if a derivative is off. Its text shows the worst ones, the quotients for steps of many sizes,
             what that means (a wrong rule, a kink, or a point where quotients cannot tell), and code to reproduce it.
         TypeError: for types with fewer than 64 bits, in which quotients are too inaccurate.
-        ValueError: if two calls return different results.
+        ValueError: if two calls return different results, or ``eps`` or a tolerance is negative, NaN or infinite.
 
     Warns:
         UserWarning: the function does not use its inputs, as one that computes with variables from outside.
@@ -93,6 +94,9 @@ def gradient_of(subject: Subject) -> Subject:
 
 def check(subject: Subject, eps: float, atol: float, rtol: float) -> GradcheckReport:
     """Compare the Jacobian of the rules with that of the quotients, element by element."""
+    atol, rtol = finite("atol", atol, least=0.0), finite("rtol", rtol, least=0.0)
+    if not finite("eps", eps) > 0:
+        raise ValueError(f"eps must be above 0, got {eps}")
     if not subject.real:
         raise TypeError(f"{subject.name} has no floating-point input, so there is no derivative to check")
     values = subject.values()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq import io
-from tinyseq.arguments import whole
+from tinyseq.arguments import shown, whole
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.io import ModelFileError
 from tinyseq.io.files import remove_unfinished
@@ -77,7 +77,7 @@ class Checkpoint:
         self.path = io.check_model_output(path, "the checkpoint")
         self.model = model
         self.every = whole("every", every)
-        self.depends_on = dict(depends_on or {})
+        self.depends_on = named(depends_on)
         self._run: dict[str, Any] = {}
 
     def __repr__(self) -> str:
@@ -190,6 +190,13 @@ class Checkpoint:
                 count = sum(other.partition("#")[0] == name for other in named)
                 named[f"{name}#{count + 1}" if count else name] = part
         return named
+
+
+def named(depends_on: Mapping[str, object] | None) -> dict[str, object]:
+    """What a run depends on, by name; a TypeError for what has no names."""
+    if not isinstance(depends_on, Mapping | None):
+        raise TypeError(f'depends_on must be a dictionary, such as {{"seed": 0}}, got {shown(depends_on)}')
+    return dict(depends_on or {})
 
 
 def _check_plain(part: object, key: str, value: object) -> None:

@@ -9,15 +9,16 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from tinyseq.arguments import number, whole
+from tinyseq.arguments import number, shown, whole
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.memory import reuse
 from tinyseq.nn.clipping import clip_grad_norm_
 from tinyseq.optim import Optimizer, Plateau, Schedule
+from tinyseq.optim.optimizer import not_negative
 from tinyseq.progress import stops
 from tinyseq.torch_names.settings import explained
 from tinyseq.train.checkpoint import Checkpoint
@@ -26,6 +27,8 @@ from tinyseq.train.interrupt import HeldBack
 from tinyseq.train.nonfinite import Divergence, failure
 from tinyseq.train.state import Snapshot
 from tinyseq.train.validation import Validation
+
+Result = TypeVar("Result")
 
 
 class Loss(NamedTuple):
@@ -206,7 +209,7 @@ def _updated(
 ) -> tuple[Loss, float, float]:
     """One step: the loss, its value, and the norm of its gradient."""
     before = Snapshot(task)
-    loss = _checked(_called(task, step))
+    loss = _checked(_called("task", task, step))
     value = loss.value.item()
     if not math.isfinite(value):
         raise failure(f"the loss of step {step} is {value}", step, loss.batch, task, before)
@@ -222,12 +225,21 @@ def _updated(
         what = f"the loss of step {step} is {value:.4g}, but the norm of its gradient is {norm}"
         raise failure(what, step, loss.batch, task, before)
     if schedule is not None:
-        rate = float(schedule(step))  # a Python float, as in JSON; a NumPy scalar would promote float32 states
+        rate = _rate(schedule, step)
         if not 0 <= rate < math.inf:
             raise ValueError(f"the schedule's learning rate must be a number of at least 0, got {rate} at step {step}")
         optimizer.lr = rate
     optimizer.step()
     return loss, value, norm
+
+
+def _rate(schedule: Schedule, step: int) -> float:
+    """The learning rate of a step, as a Python float, as in JSON; a NumPy scalar would promote float32 states."""
+    found = _called("schedule", schedule, step)
+    try:
+        return float(found)
+    except (TypeError, ValueError):
+        raise TypeError(f"the schedule must return a number, got {shown(found)} at step {step}") from None
 
 
 def _check(
@@ -277,13 +289,13 @@ def _check(
         raise ValueError(f"clip must be above 0, or None for no clipping, got {clip}")
 
 
-def _called(task: Task, step: int) -> Loss:
-    """The loss of a step; the error of a task that takes no number says that it must."""
+def _called(what: str, function: Callable[[int], Result], step: int) -> Result:
+    """What a task or a schedule returns; the error of one that takes no number says that it must."""
     try:
-        return task(step)
+        return function(step)
     except TypeError as error:
         if re.search(r"takes 0 positional arguments but 1 was given$", str(error)):
-            error.args = (f"{error}; the task is called with the number of the step: def task(step)",)
+            error.args = (f"{error}; the {what} is called with the number of the step: def {what}(step)",)
         raise
 
 
@@ -296,6 +308,7 @@ def _checked(loss: object) -> Loss:
         )
     if not isinstance(loss.value, Tensor):
         raise TypeError(f"the value of a Loss must be a tensor, got {type(loss.value).__name__}")
+    not_negative("the tokens of a Loss", loss.tokens)
     if loss.value.size != 1:
         raise ValueError(f"the value of a Loss must be one number, got shape {loss.value.shape}; take its mean")
     return loss

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
+from tinyseq.arguments import whole
 from tinyseq.progress import shown
 from tinyseq.torch_names.settings import explained
 from tinyseq.train.loop import Report
@@ -26,6 +27,9 @@ def progress(
     Returns:
         The reports.
 
+    Raises:
+        ValueError, TypeError: ``steps`` is not a whole number of at least 0, or ``reports`` yields nothing.
+
     Example:
         >>> import tinyseq as ts
         >>> w = ts.tensor(4.0, requires_grad=True)
@@ -33,7 +37,9 @@ def progress(
         >>> for report in ts.train.progress(run, 50):
         ...     pass
     """
-    return shown(reports, steps, title, _numbers, file)
+    if not isinstance(reports, Iterable):
+        raise TypeError(f"reports must be what ts.train.train yields, got {reports!r}")
+    return shown(reports, whole("steps", steps, 0), title, _numbers, file)
 
 
 def _numbers(report: Report) -> str:

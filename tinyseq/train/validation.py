@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.arguments import check_flags, whole
+from tinyseq.arguments import check_flags, shown, whole
 from tinyseq.nn.module import Module
 from tinyseq.torch_names.settings import explained
 
@@ -27,7 +27,8 @@ class Validation:
 
     Raises:
         ValueError: if ``every`` or ``patience`` is below 1.
-        TypeError: if one of them is not a whole number, or, during training, if ``measure`` does not return a number.
+        TypeError: if one of them is not a whole number, ``model`` is not a Module, ``measure`` is not a function, or,
+            during training, if it does not return a number.
 
     Example:
         >>> import tinyseq as ts
@@ -53,6 +54,10 @@ class Validation:
         higher_is_better: bool = False,
     ) -> None:
         check_flags(higher_is_better=higher_is_better)
+        if not isinstance(model, Module):
+            raise TypeError(f"model must be a Module, got {type(model).__name__}")
+        if not callable(measure):
+            raise TypeError(f"measure must be a function without arguments that returns a number, got {shown(measure)}")
         self.model = model
         self.measure = measure
         self.every = whole("every", every)

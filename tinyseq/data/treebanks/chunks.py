@@ -11,7 +11,7 @@ Source: Ramshaw and Marcus (1995); Tjong Kim Sang and Veenstra (1999).
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, get_args
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import as_pairs, listed, shown, whole
 from tinyseq.data.readers import Sentence, Tag
 from tinyseq.torch_names.settings import explained
 
@@ -45,6 +45,7 @@ def spans(tags: Sequence[Tag], scheme: Scheme = "bio") -> list[Span]:
 
     Raises:
         ValueError: if a tag is not in the scheme, or is not allowed at its position.
+        TypeError: if the tags are a string, or no list.
 
     Example:
         >>> spans(["B-PER", "I-PER", "O", "B-LOC"])
@@ -53,6 +54,7 @@ def spans(tags: Sequence[Tag], scheme: Scheme = "bio") -> list[Span]:
     check_scheme("scheme", scheme)
     found: list[Span] = []
     before, kind_before = "O", ""
+    tags = as_tags("tags", tags)
     for position, tag in enumerate(tags):
         letter, kind = split_tag(tag, scheme, f"tags[{position}]")
         inside = before in OPEN[scheme] and kind == kind_before  # whether a chunk of this type may continue here
@@ -88,6 +90,7 @@ def span_tags(chunks: Iterable[Span], length: int, scheme: Scheme = "bio") -> li
 
     Raises:
         ValueError: if a chunk is empty, is outside the sentence, or overlaps with another one.
+        TypeError: if something is not a chunk.
 
     Example:
         >>> span_tags([Span("PER", 0, 2), Span("LOC", 3, 4)], 4, "bioes")
@@ -95,7 +98,8 @@ def span_tags(chunks: Iterable[Span], length: int, scheme: Scheme = "bio") -> li
     """
     check_scheme("scheme", scheme)
     tags, before = ["O"] * whole("length", length, 0), Span("", 0, 0)
-    for chunk in sorted(chunks, key=lambda chunk: chunk.start):
+    found = [_as_span(i, chunk) for i, chunk in enumerate(listed("chunks", chunks, "a list of chunks"))]
+    for chunk in sorted(found, key=lambda chunk: chunk.start):
         kind, start, end = chunk
         if not before.end <= start < end <= length:
             raise ValueError(f"{chunk} is empty, overlaps with {before}, or ends after the last of {length} words")
@@ -129,6 +133,7 @@ def convert_tags(tags: Sequence[Tag], source: Scheme, target: Scheme) -> list[Ta
     """
     check_scheme("source", source)
     check_scheme("target", target)
+    tags = as_tags("tags", tags)
     return span_tags(spans(tags, source), len(tags), target)
 
 
@@ -151,13 +156,31 @@ def convert_sentences(sentences: Iterable[Sentence], source: Scheme, target: Sch
         [[('Ann', 'S-PER'), ('runs', 'O')]]
     """
     converted = []
-    for i, sentence in enumerate(sentences):
-        words, tags = [word for word, _ in sentence], [tag for _, tag in sentence]
+    for i, sentence in enumerate(listed("sentences", sentences, "a list of sentences")):
+        pairs = listed(f"sentences[{i}]", sentence, "a list of (word, tag) pairs")
+        if wrong := next((pair for pair in pairs if not (isinstance(pair, tuple | list) and len(pair) == 2)), None):
+            raise ValueError(f"sentence {i}: expected (word, tag) pairs, got {shown(wrong)}{as_pairs(sentence)}")
+        words, tags = [word for word, _ in pairs], [tag for _, tag in pairs]
         try:
             converted.append(list(zip(words, convert_tags(tags, source, target), strict=True)))
         except ValueError as error:
             raise ValueError(f"sentence {i}: {error}") from None
     return converted
+
+
+def as_tags(name: str, tags: Sequence[Tag]) -> list[Tag]:
+    """The tags of a sentence as a list; a TypeError for a string, whose letters would be taken for tags."""
+    if isinstance(tags, str | bytes):
+        raise TypeError(f"{name} must be a list of tags, one for each word, got the string {shown(tags)}")
+    return listed(name, tags, "a list of tags, one for each word")
+
+
+def _as_span(place: int, chunk: object) -> Span:
+    """A chunk, also from a plain tuple."""
+    if not (isinstance(chunk, tuple) and len(chunk) == 3):
+        raise TypeError(f"chunks[{place}] must be a ts.data.Span(kind, start, end), got {shown(chunk)}")
+    kind, start, end = chunk
+    return Span(kind, whole(f"the start of chunks[{place}]", start, 0), whole(f"the end of chunks[{place}]", end, 0))
 
 
 def split_tag(tag: Tag, scheme: Scheme, name: str) -> tuple[str, str]:

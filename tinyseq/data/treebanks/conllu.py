@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from tinyseq import io
+from tinyseq.arguments import listed, shown
 from tinyseq.data.readers import BLANKS, Lines, Malformed, Reader, Sentence, Tag, Word, blocks, option, show
 from tinyseq.torch_names.settings import explained
 
@@ -138,14 +139,19 @@ def conllu_text(sentences: Iterable[ConlluSentence]) -> str:
         True
     """
     parts = []
-    for i, sentence in enumerate(sentences):
-        if not isinstance(sentence, ConlluSentence):
-            raise TypeError(
-                f"sentences[{i}] must be a ConlluSentence, got {type(sentence).__name__}; ts.data.conllu_sentences "
-                "reads them, and with_tags changes their tags"
-            )
-        parts.append(_checked(sentence, i))
+    for i, sentence in enumerate(listed("sentences", sentences, "a list of sentences")):
+        parts.append(_checked(annotated(f"sentences[{i}]", sentence), i))
     return "".join(parts)
+
+
+def annotated(name: str, sentence: object) -> ConlluSentence:
+    """A sentence with all columns; a TypeError for anything else, such as pairs of words and tags."""
+    if not isinstance(sentence, ConlluSentence):
+        raise TypeError(
+            f"{name} must be a ConlluSentence, got {shown(sentence)}; ts.data.conllu_sentences(path) reads them, "
+            "and with_tags changes their tags"
+        )
+    return sentence
 
 
 def _checked(sentence: ConlluSentence, place: int) -> str:

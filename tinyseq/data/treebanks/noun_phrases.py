@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tinyseq.data.readers import Sentence
 from tinyseq.data.treebanks.chunks import Scheme, Span, span_tags
-from tinyseq.data.treebanks.conllu import ConlluSentence, ConlluToken
+from tinyseq.data.treebanks.conllu import ConlluSentence, ConlluToken, annotated
 
 HEADS = {"NOUN", "PROPN", "PRON"}
 BEFORE = {"det", "amod", "nummod", "compound", "flat", "goeswith", "advmod", "nmod:poss"}
@@ -29,6 +29,7 @@ def noun_phrases(sentence: ConlluSentence) -> list[Span]:
 
     Raises:
         ValueError: a word's head is not the number of a word, or heads form a cycle.
+        TypeError: the sentence is not a `ConlluSentence`.
 
     Example:
         >>> import tinyseq as ts
@@ -39,7 +40,7 @@ def noun_phrases(sentence: ConlluSentence) -> list[Span]:
         >>> ts.data.noun_phrases(ts.data.ConlluSentence((), tuple(tokens)))
         [Span(kind='NP', start=0, end=3), Span(kind='NP', start=4, end=5)]
     """
-    words = sentence.words
+    words = annotated("sentence", sentence).words
     below = _descendants(words)
     dependents: list[list[int]] = [[] for _ in words]
     for i, word in enumerate(words):
@@ -72,7 +73,7 @@ def noun_phrase_tags(sentence: ConlluSentence, scheme: Scheme = "bio") -> Senten
         >>> ts.data.noun_phrase_tags(sentence)
         [('cats', 'B-NP')]
     """
-    words = [word.form for word in sentence.words]
+    words = [word.form for word in annotated("sentence", sentence).words]
     return list(zip(words, span_tags(noun_phrases(sentence), len(words), scheme), strict=True))
 
 

@@ -33,6 +33,7 @@ from tinyseq.progress import with_arguments_of
 from tinyseq.torch_names.of_tasks import LANGUAGE_MODEL
 from tinyseq.torch_names.settings import explained
 from tinyseq.train import Callback, Checkpoint, Report, Validation, train, warm_up_cosine
+from tinyseq.train.checkpoint import named
 from tinyseq.train.progress import progress_if
 from tinyseq.train.validation import keeping_best
 
@@ -144,7 +145,7 @@ class NeuralLM(Module, LanguageModel):
         if schedule is None:
             schedule = warm_up_cosine(lr, steps, warm_up=min(50, steps // 10))
         self.train()
-        depends_on = {"text": ids, "window": window, "batch": batch, "lr": lr, **(depends_on or {})}
+        depends_on = {"text": ids, "window": window, "batch": batch, "lr": lr, **named(depends_on)}
         reports = train(
             TextTask(self, windows, compile),
             optimizer,

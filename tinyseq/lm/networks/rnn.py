@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from tinyseq.arguments import dropped, whole
+from tinyseq.arguments import check_flags, dropped, whole
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.lm.networks.neural import NeuralLM
@@ -57,6 +57,7 @@ class RNNLM(NeuralLM):
         tied: bool = False,
         bidirectional: bool = False,
     ) -> None:
+        check_flags(bidirectional=bidirectional, words=words, tied=tied)
         if bidirectional:
             raise ValueError(
                 "a bidirectional network cannot be a language model: it needs the whole input, and would see the "

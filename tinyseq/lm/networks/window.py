@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.arguments import dropped, whole
+from tinyseq.arguments import check_flags, dropped, whole
 from tinyseq.autograd.ops.elementwise.activations import tanh
 from tinyseq.autograd.ops.moves.parts import concatenate
 from tinyseq.autograd.tensor import Tensor, TensorLike, tensor
@@ -60,6 +60,7 @@ class WindowLM(NeuralLM):
         words: bool = False,
         tied: bool = False,
     ) -> None:
+        check_flags(words=words, tied=tied)
         context, hidden_size = whole("context", context), whole("hidden_size", hidden_size)
         embedding_size = vector_length(embedding_size, hidden_size, tied)
         settings = {
