@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.autograd.anomaly import frames_inside
 from tinyseq.autograd.backward import grad
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import NUMPY, Namespace, namespace_of, to_numpy
@@ -88,7 +89,7 @@ class Subject:
             warnings.warn(
                 f"{self.name} does not use its inputs, so there is nothing to check; compute with its arguments, "
                 "not with variables from outside",
-                stacklevel=4,
+                stacklevel=1 + frames_inside(),
             )
 
     def gradients(self, upstreams: Sequence[Values | None], arrays: Sequence[Values] | None = None) -> list[Values]:
