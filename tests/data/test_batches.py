@@ -61,6 +61,14 @@ def test_windows_can_be_taken_up_again_at_any_position(case, data):
         windows[len(windows)]
 
 
+def test_a_window_that_is_written_to_leaves_the_text_as_it_was():
+    windows = Windows(np.arange(9), steps=2, batch=2)
+    for inputs, targets in windows:
+        inputs[:] = targets[:] = -1
+    assert (windows.inputs >= 0).all()
+    assert (windows.targets >= 0).all()
+
+
 @given(sequences, st.integers(-100, 100))
 def test_padding_round_trip(sequences, padding):
     ids, lengths = padded(sequences, padding)

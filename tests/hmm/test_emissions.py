@@ -1,5 +1,6 @@
 """Every class of emissions, found at run time: what it declares is true, and what follows from it works."""
 
+import copy
 import inspect
 import pickle
 
@@ -187,6 +188,15 @@ def test_a_model_comes_back_from_its_file(name, tmp_path):
     assert back.log_likelihood(x) == hmm.log_likelihood(x) == pickle.loads(pickle.dumps(hmm)).log_likelihood(x)
     for part in model.settings:
         assert getattr(back.emissions, part) == getattr(model, part)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_arrays_of_a_model_are_read_only_in_copies_too(name):
+    """What one fit does not learn is shared by the models before and after it."""
+    emission = CASES[name].make(np.random.default_rng(0))
+    for made in (emission, copy.copy(emission), copy.deepcopy(emission), pickle.loads(pickle.dumps(emission))):
+        parts = [*vars(made).values(), *vars(getattr(made, "emission", made)).values()]
+        assert [part for part in parts if isinstance(part, np.ndarray) and part.flags.writeable] == []
 
 
 @pytest.mark.parametrize("name", list(CASES))

@@ -75,7 +75,7 @@ class Windows:
         if not 0 <= index < len(self):
             raise IndexError(f"window {index} of {len(self)}")
         window = slice(index * self.steps, (index + 1) * self.steps)
-        return self.inputs[window], self.targets[window]
+        return self.inputs[window].copy(), self.targets[window].copy()  # who drops words in a batch keeps the text
 
     def __iter__(self) -> Iterator[tuple[Ids, Ids]]:
         return (self[i] for i in range(len(self)))

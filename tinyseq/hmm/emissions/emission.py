@@ -68,6 +68,13 @@ class Emission(ABC):
         tables = "".join(f", {name} {getattr(self, name).shape}" for name in self.arrays)
         return f"{type(self).__name__}(states={self.states}{tables})"
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a copy, whose arrays are as read-only as the original's: models share their emissions."""
+        vars(self).update(state)
+        for value in state.values():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+
     @property
     def parameters(self) -> tuple[Table, ...]:
         """The parameter arrays or tensors, by name."""

@@ -46,6 +46,7 @@ class Shared(Emission):
                 f"got {type(emission).__name__}"
             )
         self.emission, self.of = emission, np.array(of)
+        self.of.flags.writeable = False
         if self.of.ndim != 1 or not len(self.of) or self.of.dtype.kind not in "iu":
             raise ValueError(f"of must name a state of the emission model for each state, got {of!r}")
         if self.of.min() < 0 or self.of.max() >= emission.states:

@@ -108,7 +108,7 @@ class Density(Emission):
 
     @staticmethod
     def taken(name: str, values: TensorLike) -> Table:
-        """A copy of a parameter as a float array; a tensor stays a tensor.
+        """A copy of a parameter as a float array, which is read-only; a tensor stays a tensor.
 
         Args:
             name: of the parameter, for errors.
@@ -122,6 +122,7 @@ class Density(Emission):
                 values = values if values.dtype.kind == "f" else values.numpy().astype(np.float64)
             else:
                 values = np.array(values, dtype=np.float64)
+                values.flags.writeable = False  # models share their emissions
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name} must be numbers ({error})") from error
         if in_recording(values):
