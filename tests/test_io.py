@@ -1,5 +1,6 @@
 """Model files: whole or not at all, never executed, and readable by others."""
 
+import json
 import pickle
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from tinyseq.io import ModelFileError, atomic_write, load_with_metadata
 from tinyseq.io.models import MODELS
 
 pytest.importorskip("safetensors", reason="safetensors is not installed")
+
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 
 def test_round_trip_with_metadata(tmp_path):
@@ -134,6 +138,46 @@ def test_a_bit_that_has_changed_is_noticed(tmp_path):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         with pytest.raises(ModelFileError, match="damaged: checksum mismatch"):
             ts.load(path)
+
+
+@pytest.mark.parametrize("bit", [0, 1, 4, 5])
+def test_a_changed_bit_anywhere_is_noticed_or_changes_nothing(tmp_path, bit):
+    """Of names, shapes and settings, too: 1.0 would be 3.0, and "good" be "Good"."""
+    path = tmp_path / "m.safetensors"
+    ts.save({"weight": np.ones((2, 0)), "bias": np.arange(3.0)}, path, {"alpha": 1.0, "classes": ["bad", "good"]})
+    whole, (arrays, metadata) = path.read_bytes(), load_with_metadata(path)
+    noticed = 0
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+        try:
+            found, described = load_with_metadata(path)
+        except ModelFileError:
+            noticed += 1
+            continue
+        assert described in (metadata, {}), place  # {} as of a file that another library wrote
+        assert {name: (a.dtype, a.shape, a.tolist()) for name, a in found.items()} == {
+            name: (a.dtype, a.shape, a.tolist()) for name, a in arrays.items()
+        }, place
+    assert noticed > 0.9 * len(whole)
+
+
+def test_a_file_whose_description_has_no_checksum_is_read(tmp_path):
+    """As all files of before."""
+    path, value = tmp_path / "m.safetensors", {"a": np.arange(3.0)}
+    ts.save(value, path, {"kind": "x"})
+    with safe_open(path, framework="numpy") as file:
+        described, _ = json.loads(file.metadata()["tinyseq"])
+    save_file(value, path, {"tinyseq": json.dumps(described)})
+    assert load_with_metadata(path, "x")[0]["a"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("length", range(32))
+def test_a_model_that_was_cut_off_is_no_pickle_whatever_its_first_byte(tmp_path, length):
+    path = tmp_path / "m.safetensors"
+    ts.save({"a": np.ones(3)}, path, {"name": "x" * 8 * length})
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(ModelFileError, match="not a complete safetensors file: damaged, or cut off"):
+        ts.load(path)
 
 
 @pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2"])

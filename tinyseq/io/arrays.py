@@ -91,9 +91,10 @@ def save(state: Mapping[str, TensorLike], path: str | Path, metadata: Mapping[st
         if name == "__metadata__":
             raise TypeError("state has an entry '__metadata__', a name that safetensors reserves; choose another name")
     try:
-        header = {"tinyseq": json.dumps({**(metadata or {}), CHECKSUM: _checksum(arrays)})}
+        described = json.loads(json.dumps({**(metadata or {}), CHECKSUM: _checksum(arrays)}))
     except TypeError as error:
         raise TypeError(f"metadata must be a JSON value: {error}") from error
+    header = {"tinyseq": json.dumps([described, _checksum_of_the_rest(described, arrays)])}
     contents = safetensors.save(
         arrays, header
     )  # save_file makes its own temporary file, which would be left if the process were killed
@@ -161,27 +162,35 @@ def load_with_metadata(path: str | Path, kind: str | None = None) -> tuple[Array
         arrays = safetensors.load_file(path)
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
-        metadata = json.loads(header.get("tinyseq", "{}"))
+        found = json.loads(header.get("tinyseq", "{}"))
     except (TypeError, AttributeError) as error:  # NumPy has no bfloat16, and no 8-bit floats
         raise ModelFileError(f"{path}: holds numbers that NumPy lacks ({error}); save them as float32") from error
     except (SafetensorError, ValueError, OSError, RecursionError) as error:
         raise ModelFileError(f"{path}: {_found_instead(path, error)}") from error
+    metadata, rest = found if isinstance(found, list) and len(found) == 2 else (found, None)  # older files have no rest
     if not isinstance(metadata, dict):
         raise ModelFileError(f"{path}: its metadata is {type(metadata).__name__}, expected an object")
-    if metadata.pop(CHECKSUM, None) not in (None, _checksum(arrays)):
-        raise ModelFileError(f"{path}: damaged: checksum mismatch")
+    whole = rest in (None, _checksum_of_the_rest(metadata, arrays))
+    if not whole or metadata.pop(CHECKSUM, None) not in (None, _checksum(arrays)):
+        raise ModelFileError(f"{path}: damaged: checksum mismatch; copy, download or save it again")
     if kind is not None and metadata.get("kind") != kind:
         raise ModelFileError(f"{path}: holds {metadata.get('kind') or 'no tinyseq model'}, expected {kind}")
     return arrays, metadata
 
 
 def _checksum(arrays: Arrays) -> str:
-    """A checksum of the contents, which safetensors does not have itself."""
+    """A checksum of the numbers, which safetensors does not have itself."""
     total = 0
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name], dtype=arrays[name].dtype.newbyteorder("<"))
         total = zlib.crc32(array.data, zlib.crc32(name.encode(), total))
     return f"{total:08x}"
+
+
+def _checksum_of_the_rest(metadata: dict[str, Any], arrays: Arrays) -> str:
+    """A checksum of the metadata, and of the names, types and shapes of the arrays."""
+    rest = [(name, array.dtype.kind, array.itemsize, array.shape) for name, array in sorted(arrays.items())]
+    return f"{zlib.crc32(json.dumps([metadata, rest]).encode()):08x}"
 
 
 def _found_instead(path: Path, error: Exception) -> str:
@@ -193,10 +202,10 @@ def _found_instead(path: Path, error: Exception) -> str:
         return f"is empty; {wanted}"
     if start.startswith(b"\x1f\x8b"):
         return f"is compressed with gzip, so unpack it first; {wanted}"
-    if other := _of_another_library(path, start):
-        return other
     if start[8:9] == b"{":
         return f"not a complete safetensors file: damaged, or cut off ({error}); copy, download or save it again"
+    if other := _of_another_library(path, start):
+        return other
     text = _as_text(start)
     if text is not None:
         return f"is a text file that begins with {text!r}; {wanted}"
