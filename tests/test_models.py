@@ -317,3 +317,35 @@ def test_tables_of_other_lengths_are_no_ngram_model(tmp_path):
     with pytest.raises(ModelFileError, match="the tables of its 2-grams have different lengths"):
         ts.load_model(tmp_path / "m")
     assert json.dumps(metadata)
+
+
+SMALLEST = {
+    "RNNLM": lambda **given: ts.lm.RNNLM("ab", 1, 1, **given),
+    "WindowLM": lambda **given: ts.lm.WindowLM("ab", 1, 1, 1, **given),
+    "RNNTagger": lambda **given: ts.tagging.RNNTagger(1, 1, epochs=1, **given).fit([[("a", "X"), ("b", "Y")]]),
+    "RNNClassifier": lambda **given: ts.classify.RNNClassifier(1, 1, epochs=1, **given).fit(["a", "b"], ["x", "y"]),
+}
+CHOICES = [
+    *(("RNNLM", given) for given in ({}, {"tied": True}, {"num_layers": 9}, {"cell": "gru_before"})),
+    *(("WindowLM", given) for given in ({}, {"tied": True})),
+    *(("RNNTagger", given) for given in ({}, {"chars": False}, {"crf": True, "chars": False}, {"num_layers": 5})),
+    *(
+        ("RNNClassifier", given)
+        for given in ({}, {"skip": True}, {"units": "chars"}, {"pooling": "max", "num_layers": 5})
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "given"), CHOICES, ids=str)
+def test_the_smallest_models_come_back_with_every_choice(kind, given, tmp_path):
+    """A size that a choice leaves unused is not taken for one of a damaged file."""
+    model = SMALLEST[kind](**given)
+    model.save(tmp_path / "model")
+    loaded = ts.load_model(tmp_path / "model")
+    assert loaded.settings == model.settings
+    if kind == "RNNTagger":
+        assert loaded.tag(["a", "c"]) == model.tag(["a", "c"])
+    elif kind == "RNNClassifier":
+        assert loaded.predict_proba(["a b"]).tolist() == model.predict_proba(["a b"]).tolist()
+    else:
+        assert loaded.nats("abba") == model.nats("abba")
