@@ -158,6 +158,29 @@ def test_impossible_sentences_of_the_dictionary_are_searched_among_all_tags():
         tagger.tag(["x"])
 
 
+@pytest.mark.parametrize("by_dictionary", [True, False])
+def test_an_impossible_sentence_is_named_by_its_words_wherever_paths_are_searched(by_dictionary, monkeypatch):
+    corpus = [[("x", "A"), ("y", "B")]] * 50
+    tagger = HMMTagger(2, smoothing=None, least=0.05).fit(corpus)
+    if not by_dictionary:  # as on a GPU
+        monkeypatch.setattr(HMMTagger, "_by_dictionary", lambda self: False)
+    assert tagger.tag_many([["x", "x"], ["x", "y"]]) == [["A", "B"], ["A", "B"]]
+    for words, message in (
+        (["x", "y", "x"], r"^sentences\[1\] is impossible: .* lead to word 2, 'x'; smoothing=\"witten-bell\" gives"),
+        (["x"], r"^sentences\[1\] is impossible: .* end after its last word; smoothing="),
+    ):
+        with pytest.raises(ImpossibleSequenceError, match=message) as error:
+            tagger.tag_many([["x", "y"], words])
+        assert (error.value.sequence, error.value.position) == (1, len(words) - (len(words) > 1))
+
+
+def test_the_smoothing_of_a_tagger_is_a_name():
+    with pytest.raises(ValueError, match=r"one of None, 'witten-bell', 'deleted-interpolation'; got 'laplace'$"):
+        HMMTagger(2, "laplace")
+    with pytest.raises(TypeError, match="smoothing must be a name, so that the tagger can be saved"):
+        HMMTagger(2, lambda counts: counts)
+
+
 def test_a_dictionary_is_of_probabilities():
     for least in (-0.1, 1, "0.1", float("nan")):
         with pytest.raises(ValueError, match="least must be a probability from 0 to below 1, got"):

@@ -6,6 +6,7 @@ ending. The model sees only these scores.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any, Self
 
@@ -17,7 +18,7 @@ from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import constant
 from tinyseq.data.readers import Sentence, Tag, Word
 from tinyseq.data.vocabulary import Vocabulary
-from tinyseq.hmm import HMM
+from tinyseq.hmm import HMM, ImpossibleSequenceError
 from tinyseq.hmm.learning.counting import smoother
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.io.arrays import Arrays
@@ -111,7 +112,8 @@ class HMMTagger(Tagger):
         hmm: the model of the tags, a `tinyseq.hmm.HMM` whose observations are log scores (T, K).
 
     Raises:
-        ValueError, TypeError: n is not a whole number, or is below 2; or least does not lie in [0, 1).
+        ValueError, TypeError: n is not a whole number, or is below 2; smoothing is not one of these; or least does not
+            lie in [0, 1).
 
     Example:
         >>> sentences = [
@@ -127,9 +129,9 @@ class HMMTagger(Tagger):
     @explained
     @arguments.refuses_order
     def __init__(self, n: int = 3, smoothing: str | None = "witten-bell", *, least: float = 0.001) -> None:
-        smoother(smoothing)  # raises for an unknown name
         if callable(smoothing):
             raise TypeError(f"smoothing must be a name, so that the tagger can be saved, got {smoothing!r}")
+        smoother(smoothing, functions=False)  # raises for an unknown name
         if not (isinstance(least, int | float) and 0 <= least < 1):
             raise ValueError(f"least must be a probability from 0 to below 1, got {least!r}")
         self.n, self.smoothing, self.least = whole("n", n, 2), smoothing, float(least)
@@ -228,19 +230,42 @@ class HMMTagger(Tagger):
         hmm, given = self.hmm, arguments.sentences("sentences", sentences)
         if not self._by_dictionary():
             scores = [self._masked_scores(words) for words in given]
-            return [list(decoding.path) for decoding in hmm.viterbi(scores)] if scores else []
+            try:
+                return [list(decoding.path) for decoding in hmm.viterbi(scores)] if scores else []
+            except ImpossibleSequenceError:
+                return [self._one_by_one(i, words) for i, words in enumerate(given)]
         full = [words for words in given if words]
         rows = self._candidate_rows(list(chain.from_iterable(full)))
         path, totals = self._decoder.best(rows, [len(words) for words in full])
         symbols = self.lexicon.tags.symbols
         tags, left, found = [symbols[i] for i in path], iter(totals), list[list[Tag]]()
         first = 0
-        for words in given:
+        for i, words in enumerate(given):
             found.append(tags[first : first + len(words)])
             first += len(words)
-            if not words or next(left) == -np.inf:  # among all tags there may be a path, or an error says why not
-                found[-1] = list(hmm.viterbi(self.log_scores(words)).path)
+            if not words or next(left) == -np.inf:
+                found[-1] = self._among_all_tags(i, words)
         return found
+
+    def _one_by_one(self, place: int, words: list[Word]) -> list[Tag]:
+        """The tags of one of several sentences, among its candidates if they have a path."""
+        with suppress(ImpossibleSequenceError):
+            return list(self.hmm.viterbi(self._masked_scores(words)).path)
+        return self._among_all_tags(place, words)
+
+    def _among_all_tags(self, place: int, words: list[Word]) -> list[Tag]:
+        """The tags of one of several sentences, whose candidates have no path; an error if all tags have none."""
+        try:
+            return list(self.hmm.viterbi(self.log_scores(words)).path)
+        except ImpossibleSequenceError as error:
+            at = error.position
+            where = f"lead to word {at}, {words[at]!r}" if at < len(words) else "end after its last word"
+            raise ImpossibleSequenceError(
+                f"sentences[{place}] is impossible: no tags that were seen in this order {where}; "
+                'smoothing="witten-bell" gives every order a probability',
+                place,
+                at,
+            ) from None
 
     def _by_dictionary(self) -> bool:
         """Whether the `Decoder` finds the tags: not on a GPU, nor where no tag is left out."""

@@ -141,8 +141,13 @@ def tables(transition: Array) -> tuple[tuple[Array, ...], Array]:
     return tuple(initial), transition[(slice(size),) * (n - 1)]
 
 
-def smoother(smoothing: Smoothing, name: str = "smoothing") -> Callable[[Array], Array]:
+def smoother(smoothing: Smoothing, name: str = "smoothing", *, functions: bool = True) -> Callable[[Array], Array]:
     """The smoothing function with a given name.
+
+    Args:
+        smoothing: a name, None, or a function of one's own.
+        name: of the argument, for errors.
+        functions: whether the error says that functions are allowed.
 
     Raises:
         ValueError: for an unknown name; the error lists the known ones.
@@ -152,7 +157,8 @@ def smoother(smoothing: Smoothing, name: str = "smoothing") -> Callable[[Array],
     known = {None: maximum_likelihood, "witten-bell": witten_bell, "deleted-interpolation": deleted_interpolation}
     if not isinstance(smoothing, str | None) or smoothing not in known:
         names = ", ".join(repr(name) for name in known)
-        raise ValueError(f"{name} must be one of {names}, or a function such as AddK(0.1); got {smoothing!r}")
+        own = ", or a function such as AddK(0.1)" if functions else ""
+        raise ValueError(f"{name} must be one of {names}{own}; got {smoothing!r}")
     return known[smoothing]
 
 
