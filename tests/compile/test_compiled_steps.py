@@ -190,6 +190,8 @@ OF_AN_ARRAY = {
     "a truth": lambda s, a: s if (a == 0).any() else s * s,
     "take": lambda s, a: ts.take(s, a) * ts.take_along_axis(s, a, axis=0),
     "gather": lambda s, a: ts.gather(s, 0, a),
+    "take by a tensor": lambda s, a: ts.take(s, ts.tensor(a)) * ts.take_along_axis(s, ts.tensor(a), axis=0),
+    "gather by a tensor": lambda s, a: ts.gather(s, 0, ts.tensor(a)) @ ts.one_hot(ts.tensor(a), 4, dtype="float64"),
 }
 
 

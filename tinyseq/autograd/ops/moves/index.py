@@ -128,10 +128,15 @@ def take(x: TensorLike, indices: TensorLike, axis: int | None = 0) -> Tensor:
     x = constant(x)
     if axis is None:
         x, axis = x.reshape(-1), 0
-    chosen = host_array(indices)
+    chosen = _on_host(indices)
     if chosen.dtype == bool:
         chosen = chosen.astype(np.intp)  # as NumPy: numbers 0 and 1, and no mask
     return getitem(x, along(axis, x.ndim, frozen_index(chosen)))
+
+
+def _on_host(indices: TensorLike) -> Any:
+    """Indices as a NumPy array; those that are being recorded stay so."""
+    return host_array(indices._array if isinstance(indices, Tensor) else indices)
 
 
 def _along(chosen: Any, axis: int, shape: Sequence[int]) -> tuple[Any, ...]:
@@ -163,7 +168,7 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = -1) -
         [[3.0, 4.0]]
     """
     x = constant(x)
-    chosen = frozen_index(host_array(indices))
+    chosen = frozen_index(_on_host(indices))
     if axis is None:
         x, axis = x.reshape(-1), 0
     axis = axis_of(axis, x.ndim)
@@ -200,7 +205,7 @@ def gather(x: TensorLike, axis: int, indices: TensorLike) -> Tensor:
         [[3.0]]
     """
     x = constant(x)
-    chosen = frozen_index(host_array(indices))
+    chosen = frozen_index(_on_host(indices))
     axis = axis_of(axis, x.ndim)
     fits = chosen.ndim == x.ndim and all(
         i == axis or m <= n for i, (m, n) in enumerate(zip(chosen.shape, x.shape, strict=True))
@@ -306,7 +311,7 @@ def one_hot(ids: TensorLike, num_classes: int, dtype: DTypeLike = np.float32) ->
         [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
     num_classes = whole("num_classes", num_classes)
-    chosen = frozen_index(host_array(ids))
+    chosen = frozen_index(_on_host(ids))
     wrong = (chosen < 0) | (chosen >= num_classes)
     if wrong.any():
         raise ValueError(f"one_hot: id {int(chosen[wrong][0])} lies outside [0, {num_classes})")
