@@ -93,7 +93,7 @@ def noted() -> Iterator[Any]:
     """
     source = generator()
     if not isinstance(source, np.random.Generator):  # that of a recording
-        yield source.bit_generator.state
+        yield source.again()
         return
     notes: list[Any] = []
     with drawn_from(_Noted(source, notes)):

@@ -142,7 +142,6 @@ class Run:
 
     def __init__(self, replay: Replay, inputs: list[Array]) -> None:
         self._replay, self._part = replay, replay.part
-        self._executor = self._part.executor
         self._inputs = inputs
         self._made = tick()
         self.edges: tuple[Any, ...] = ()
@@ -153,9 +152,9 @@ class Run:
         self._forward()
 
     def _forward(self) -> None:
-        count = len(self._executor.program.outputs)
+        count = len(self._part.executor.program.outputs)
         with np.errstate(all="ignore"):
-            found = self._executor.forward(self._inputs, self._memory)
+            found = self._part.executor.forward(self._inputs, self._memory)
         self.outputs, self._kept, self._used = found[:count], found[count:], False
 
     def gradient(self, upstream: Any, i: int) -> Array | None:
@@ -175,7 +174,7 @@ class Run:
         if part is not self._part:
             self._kept = ()
             last, memory = self._part, self._memory
-            self._part, self._executor, self._memory = part, part.executor, part.memory()
+            self._part, self._memory = part, part.memory()
             self._used = True
             last.give_back(memory)  # not before: an interrupt in between would give it to two runs
         if self._used:  # the backward pass has overwritten what it needs
@@ -185,7 +184,7 @@ class Run:
         self._used = True
         try:
             with np.errstate(all="ignore"):
-                self._gradients = self._executor.backward(self._inputs, self._memory, self._kept, seeds)
+                self._gradients = self._part.executor.backward(self._inputs, self._memory, self._kept, seeds)
         except Changed as error:
             raise RecordingError("a shape in the backward pass depends on values, which cannot be replayed") from error
         self._upstream = upstream

@@ -189,9 +189,8 @@ class Recorder:
         self.drawn[found.number] = found
         return found
 
-    @property
-    def bit_generator(self) -> "Draws":
-        """Stands in for the generator's own, whose state `tinyseq.random.state` reads."""
+    def again(self) -> "Draws":
+        """The random numbers from now on, which `tinyseq.random.noted` notes."""
         return Draws(self, len(self.draws))
 
     def __getattr__(self, name: str) -> NoReturn:
@@ -208,16 +207,6 @@ class Draws:
 
     def __init__(self, recorder: Recorder, place: int) -> None:
         self._recorder, self._place = recorder, place
-
-    @property
-    def bit_generator(self) -> "Draws":
-        """Like the recorder's, for a function inside one that is run again."""
-        return self
-
-    @property
-    def state(self) -> "Draws":
-        """The current place."""
-        return self.again()
 
     def again(self) -> "Draws":
         """The same numbers from this place on."""
