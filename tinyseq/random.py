@@ -46,6 +46,9 @@ def manual_seed(seed: int | None) -> np.random.Generator:
         True
     """
     global _seeded
+    source: Any = _REPLAY.get(None)
+    if source is not None and not isinstance(source, np.random.Generator):
+        source.manual_seed(seed)  # an error: replays of a recording would not do this
     _seeded = np.random.default_rng(None if seed is None else whole("seed", seed, 0))
     return _seeded
 

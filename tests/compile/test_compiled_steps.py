@@ -328,6 +328,8 @@ REFUSED = {
     "np.asarray": (lambda x, a: (x * leaf * np.asarray(a)).sum(), "reads a value"),
     "index_set": (lambda x, a: ts.index_set(x * leaf, a.astype(int), 2.0).sum(), "reads a value"),
     "an array": (lambda x: np.zeros(3), "returned an array"),
+    "seed": (lambda x: ts.manual_seed(0) and (x * leaf).sum(), "draws random numbers by manual_seed"),
+    "sort in place": (lambda x, a: a.sort() or (x * leaf).sum(), "in place"),
     "kept": (keeping, "changes something outside"),
 }
 
@@ -345,6 +347,33 @@ def test_what_cannot_be_replayed_is_refused(name):
     assert leaf.grad is None
     np.testing.assert_array_equal(constant.numpy(), before)
     assert isinstance(leaf._array, np.ndarray)
+
+
+CHANGED = {
+    "set": lambda s: s.update(h=s["h"] * 2),
+    "number": lambda s: s.update(count=s["count"] + 1),
+    "new": lambda s: s.update(new=1),
+    "deleted": lambda s: s.pop("count"),
+    "append": lambda s: s["list"].append(1),
+    "replaced": lambda s: s["list"].__setitem__(0, s["list"][1]),
+    "reversed": lambda s: s["list"].reverse(),
+    "inner": lambda s: s["in"][0].update(k=s["h"]),
+    "all": lambda s: s.clear(),
+}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_a_change_of_a_container_among_the_arguments_is_refused(name):
+    def given():
+        return {"h": leaf, "count": 1, "list": [2, 3], "in": ({"k": 1.0},)}
+
+    before, again, fast = given(), given(), ts.compile(lambda x, state: [CHANGED[name](state), (x * leaf).sum()][1])
+    for state in (before, again):
+        with pytest.raises(RecordingError, match="changes a list or dict among its arguments"):
+            fast(ts.ones(2), state)
+    assert before == given()
+    own = ts.compile(lambda x, state: [CHANGED[name](copy.deepcopy({**state, "h": x})), (x * leaf).sum()][1])
+    assert own(ts.ones(2), before).item() == own(ts.ones(2), before).item() == leaf.sum().item()
 
 
 def test_the_gradient_of_a_compiled_function_is_not_differentiated_again():

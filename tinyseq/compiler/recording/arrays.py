@@ -101,7 +101,7 @@ def _with_numbers(args: Any) -> Any:
 
 
 _READING = {"item", "tolist", "view", "tobytes", "flags", "data", "setflags", "dump", "dumps", "flat", "ctypes"}
-_WRITING = {"fill", "put", "resize", "partition", "itemset", "setfield", "byteswap"}
+_WRITING = {"fill", "sort", "put", "resize", "partition", "itemset", "setfield", "byteswap"}
 _METHODS = {"sum", "prod", "max", "min", "mean", "any", "all", "std", "var", "argmax", "argmin", "argsort", "cumsum"}
 _METHODS |= {"cumprod", "copy", "ravel", "squeeze", "swapaxes", "take", "repeat", "clip", "round", "diagonal", "trace"}
 _METHODS |= {"astype", "nonzero", "dot", "conj", "searchsorted", "compress"}

@@ -198,7 +198,8 @@ class Recorder:
             raise AttributeError(name)
         raise RecordingError(
             f"a compiled function draws random numbers by {name}, at {user_line()}; only the numbers that "
-            "ts.random.generator().random(shape) gives are drawn anew at each replay, as by ts.nn.Dropout"
+            "ts.random.generator().random(shape) gives are drawn anew at each replay, as by ts.nn.Dropout; set their "
+            "seed outside"
         )
 
 
