@@ -64,7 +64,9 @@ class Evaluation(NamedTuple):
             TypeError: a label is neither a string nor a whole number, or strings and numbers are mixed.
         """
         gold, predicted = checked_labels("gold", gold), checked_labels("predicted", predicted)
-        if len(gold) != len(predicted) or not gold:
+        if not gold and not predicted:
+            raise ValueError("there are no labels to compare")
+        if len(gold) != len(predicted):
             raise ValueError(f"expected one predicted label for each given one, got {len(predicted)} for {len(gold)}")
         classes = class_names([*gold, *predicted])
         confusion = np.zeros((len(classes), len(classes)), np.int64)

@@ -68,7 +68,8 @@ class RNNClassifier(Classifier):
 
     Raises:
         ValueError, TypeError: the cell, the pooling or the units are unknown, a size or a count is not a positive
-            whole number, or the pooling is ``"last"`` with ``skip``.
+            whole number, ``lr`` is negative, a dropout is not a probability below 1, or the pooling is ``"last"`` with
+            ``skip``.
 
     Source: Conneau and others (2017), for the mean and the maximum of states; Nie and Bansal (2017), for the skip.
 

@@ -68,8 +68,8 @@ class RNNTagger(Tagger):
         history: the held-out accuracy after each epoch, after a `fit` with ``validation``: pairs (epoch, accuracy).
 
     Raises:
-        ValueError, TypeError: the cell is unknown, a size or a count is not a positive whole number, or ``rules`` are
-            invalid, or given without ``crf``.
+        ValueError, TypeError: the cell is unknown, a size or a count is not a positive whole number, ``lr`` is
+            negative, a dropout is not a probability below 1, or ``rules`` are invalid, or given without ``crf``.
 
     Source: Plank, Søgaard and Goldberg (2016), for the network; Lample and others (2016), for that with the CRF.
 
