@@ -3,6 +3,7 @@
 A block marked `python` is executed; a block marked `pycon` is a doctest, whose outputs are compared.
 """
 
+import builtins
 import doctest
 import importlib.util
 import re
@@ -15,6 +16,7 @@ import typer
 
 import tinyseq as ts
 from tinyseq.commands.main import app
+from tinyseq.torch_names.lookup import public_modules
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -209,3 +211,29 @@ def test_a_link_to_a_heading_that_does_not_exist_is_seen(tmp_path):
         ("", "d"),
         ("i/j.md", ""),
     ]
+
+
+# -- names in sentences and tables -------------------------------------------------------------------------------------
+
+ELSEWHERE = {"fast", "recorded_whole", "wait"}  # made in examples of the pages, or in modules that they import from
+
+
+def callable_names() -> set[str]:
+    """The functions, classes and methods that a page may call without saying where they are."""
+    found = set(dir(ts.Tensor)) | set(dir(builtins)) | ELSEWHERE
+    for _, module in public_modules(ts):
+        for name in module.__all__:
+            found |= {name, *dir(getattr(module, name))}
+    return found
+
+
+@pytest.mark.parametrize("page", [*PAGES, *sorted((ROOT / "docs" / "book").glob("*.md"))], ids=lambda page: page.stem)
+def test_what_a_sentence_calls_exists(page):
+    known = callable_names()
+    sentences = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    for code in re.findall(r"`([^`\n]+)`", sentences):
+        assert set(re.findall(r"(?<![\w.])([a-z_]\w+)\(", code)) <= known, code
+        for path in re.findall(r"\bts((?:\.\w+)+)", code):
+            value = ts
+            for part in path.split(".")[1:]:
+                value = getattr(value, part)
