@@ -279,6 +279,13 @@ def test_one_hot():
             ValueError,
             r"indices have shape \(3, 1\).*none longer than",
         ),
+        (lambda x: ts.gather(x, 0, [[True]]), IndexError, "gather: indices must be whole numbers, got bool"),
+        (
+            lambda x: ts.take_along_axis(x, np.array([[True, False, True]]), 0),
+            IndexError,
+            "take_along_axis: indices must be whole numbers, got bool",
+        ),
+        (lambda x: ts.one_hot([True, False], 2), IndexError, "one_hot: ids must be whole numbers, got bool"),
         (lambda x: ts.clip(x, 1.0, low=2.0), TypeError, "low"),
         (lambda x: ts.clip(x, 1.0, a_min=2.0), TypeError, "low= and a_min=, which are the same bound"),
         (lambda x: ts.clip(x, lower=1.0), TypeError, "clip.*'lower'"),

@@ -139,6 +139,14 @@ def _on_host(indices: TensorLike) -> Any:
     return host_array(indices._array if isinstance(indices, Tensor) else indices)
 
 
+def _ids(name: str, values: TensorLike) -> Any:
+    """Whole numbers, not a mask, which would pick other elements."""
+    chosen = frozen_index(_on_host(values))
+    if chosen.dtype.kind == "b":
+        raise IndexError(f"{name} must be whole numbers, got bool; convert with .astype(int), or pick by x[mask]")
+    return chosen
+
+
 def _along(chosen: Any, axis: int, shape: Sequence[int]) -> tuple[Any, ...]:
     """The index of one element for each of ``chosen``, which stand along an axis of a grid of a shape."""
     grid = list(np.ogrid[tuple(slice(side) for side in shape)])
@@ -168,7 +176,7 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = -1) -
         [[3.0, 4.0]]
     """
     x = constant(x)
-    chosen = frozen_index(_on_host(indices))
+    chosen = _ids("take_along_axis: indices", indices)
     if axis is None:
         x, axis = x.reshape(-1), 0
     axis = axis_of(axis, x.ndim)
@@ -205,7 +213,7 @@ def gather(x: TensorLike, axis: int, indices: TensorLike) -> Tensor:
         [[3.0]]
     """
     x = constant(x)
-    chosen = frozen_index(_on_host(indices))
+    chosen = _ids("gather: indices", indices)
     axis = axis_of(axis, x.ndim)
     fits = chosen.ndim == x.ndim and all(
         i == axis or m <= n for i, (m, n) in enumerate(zip(chosen.shape, x.shape, strict=True))
@@ -311,7 +319,7 @@ def one_hot(ids: TensorLike, num_classes: int, dtype: DTypeLike = np.float32) ->
         [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
     num_classes = whole("num_classes", num_classes)
-    chosen = frozen_index(_on_host(ids))
+    chosen = _ids("one_hot: ids", ids)
     wrong = (chosen < 0) | (chosen >= num_classes)
     if wrong.any():
         raise ValueError(f"one_hot: id {int(chosen[wrong][0])} lies outside [0, {num_classes})")
