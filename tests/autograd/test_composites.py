@@ -242,6 +242,10 @@ def test_any_and_all_ask_without_a_gradient():
     assert not ts.all(x).requires_grad
 
 
+def test_lengths_of_parts_may_come_from_an_iterator():
+    assert [part.tolist() for part in ts.split(ts.arange(4), iter([1, 3]))] == [[0], [1, 2, 3]]
+
+
 def test_one_hot():
     assert ts.one_hot(ts.tensor([[1], [0]]), 2, dtype="float64").tolist() == [[[0, 1]], [[1, 0]]]
     assert ts.one_hot([], 3).shape == (0, 3)
@@ -267,6 +271,7 @@ def test_one_hot():
         (lambda x: ts.unbind(x, axis=2), IndexError, r"unbind\(x\(2, 3\), axis=2\)"),
         (lambda x: ts.split(x, 2, axis=1), ValueError, "cannot split a length of 3 into 2 equal parts"),
         (lambda x: ts.split(x, [1, 2], axis=0), ValueError, r"parts of \[1, 2\] add up to 3, but the length is 2"),
+        (lambda x: ts.split(x, [3, -1], axis=0), ValueError, r"must not have negative lengths, got \[3, -1\]"),
         (lambda x: ts.sum(x, axis=5), ValueError, r"sum\(x\(2, 3\), axis=5\).*axis 5 is out of bounds"),
         (
             lambda x: ts.take_along_axis(x, [[0], [0], [0]], 1),

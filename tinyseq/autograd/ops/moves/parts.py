@@ -123,9 +123,12 @@ def _cuts(length: int, sections: int | Sequence[int]) -> list[int]:
         if sections < 1 or length % sections:
             raise ValueError(f"cannot split a length of {length} into {sections} equal parts")
         return [length // sections] * sections
-    if sum(sections) != length:
-        raise ValueError(f"parts of {list(sections)} add up to {sum(sections)}, but the length is {length}")
-    return list(sections)
+    lengths = list(sections)
+    if min(lengths, default=0) < 0:
+        raise ValueError(f"parts must not have negative lengths, got {lengths}")
+    if sum(lengths) != length:
+        raise ValueError(f"parts of {lengths} add up to {sum(lengths)}, but the length is {length}")
+    return lengths
 
 
 def _split(xp: Any, x: Any, *, sections: Any, axis: Any = 0) -> Any:
