@@ -141,3 +141,30 @@ def test_what_cannot_be_read_as_text_is_named(call, value):
     name, function = LISTED[call]
     with pytest.raises(TypeError, match=rf"^{name} must be a string or a list of \w+, got {value}$"):
         function(value)
+
+
+ROWS = [[0.5, 0.5], [0.5, 0.5]]
+ONE = ts.ones(2)
+OF_SETS = {  # where the order of a list matters
+    "states": lambda: ts.hmm.HMM([0.5, 0.5], ROWS, ROWS, states={"rain", "sun"}),
+    "symbols": lambda: ts.hmm.HMM([0.5, 0.5], ROWS, ROWS, symbols=frozenset("ab")),
+    "known states": lambda: ts.hmm.HMM([0.5, 0.5], ROWS, ROWS).viterbi([0, 1], states={0, 1}),
+    "groups": lambda: ts.hmm.HMM([0.5, 0.5], ROWS, ROWS).durations(of={"p", "q"}),
+    "Vocabulary": lambda: ts.data.Vocabulary(set("abc")),
+    "encode": lambda: ts.data.Vocabulary("abc").encode(set("ab")),
+    "prompt": lambda: ts.lm.NgramLM(2).fit("ab").sample(2, prompt={"a", "b"}),
+    "SGD": lambda: ts.optim.SGD({ts.ones(2, requires_grad=True)}, lr=0.1),
+    "ModuleList": lambda: ts.nn.ModuleList({ts.nn.Linear(1, 1)}),
+    "grad": lambda: ts.grad(ONE.sum(), {ONE}),
+    **{
+        name: lambda f=f: f({ONE})
+        for f in (ts.stack, ts.concatenate, ts.vstack, ts.hstack, ts.dstack, ts.column_stack)
+        for name in (f.__name__,)
+    },
+}
+
+
+@pytest.mark.parametrize("name", OF_SETS)
+def test_a_set_is_refused_where_the_order_matters(name):
+    with pytest.raises(TypeError, match="is a set, whose order changes from run to run; give a list in the order"):
+        OF_SETS[name]()

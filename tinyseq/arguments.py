@@ -373,24 +373,28 @@ def _cure(value: Any) -> str:
     return ""
 
 
-def listed(name: str, value: Any, expected: str) -> list[Any]:
-    """The elements of an iterable.
+def listed(name: str, value: Any, expected: str, ordered: bool = True) -> list[Any]:
+    """The elements of an iterable, which is not a set if their order matters.
 
     Args:
-        name: of the argument, for the error.
+        name, expected: of the argument, and what it must be, in words, for errors.
         value: the iterable.
-        expected: what it must be, in words.
+        ordered: whether the order matters.
 
     Raises:
-        TypeError: it is not iterable.
+        TypeError: it is not iterable, or is a set.
 
     Example:
         >>> listed("symbols", "ab", "a string or a list of symbols")
         ['a', 'b']
-        >>> listed("symbols", 5, "a string or a list of symbols")
-        Traceback (most recent call last):
-        TypeError: symbols must be a string or a list of symbols, got 5
     """
     if not isinstance(value, Iterable) or is_single(value):
         raise TypeError(f"{name} must be {expected}, got {shown(value)}")
+    check_ordered(name, value if ordered else ())
     return list(value)
+
+
+def check_ordered(name: str, value: object) -> None:
+    """Raise a TypeError for a set, whose order changes from run to run."""
+    if isinstance(value, set | frozenset):
+        raise TypeError(f"{name} is a set, whose order changes from run to run; give a list in the order that is meant")

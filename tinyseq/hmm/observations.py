@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tinyseq.arguments import is_list, is_single, shown
+from tinyseq.arguments import check_ordered, is_list, is_single, shown
 from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.tensor import Tensor, constant, constant_like
 from tinyseq.backend import Array, host_array, is_array, library_of, namespace_of, on_host
@@ -93,6 +93,7 @@ class Observations:
         states = _array(states)
         known = [states] if self.one or not hasattr(states, "__len__") else list(map(_array, states))
         for part in known:
+            check_ordered("states", part)
             if part is not None and (not hasattr(part, "__len__") or is_single(part)):
                 raise TypeError(f"states must hold None, a state or a set of states for each step of x, got {part!r}")
         if len(known) == len(self.rows.lengths):

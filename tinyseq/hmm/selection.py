@@ -111,7 +111,7 @@ def compare(
         >>> compare(data, [1, 2, 3], restarts=3, random_state=0).best().states
         2
     """
-    sizes = [whole("states", size) for size in listed("states", states, "a list of numbers of states")]
+    sizes = [whole("states", size) for size in listed("states", states, "a list of numbers of states", ordered=False)]
     if not sizes:
         raise ValueError("states must contain at least one number of states")
     vectors = settings.get("emission", "categorical") != "categorical"

@@ -43,7 +43,7 @@ def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str |
         raise ValueError(f"{name} must not contain a NUL character, got {shown(str(path))}")
     if isinstance(inputs, str | Path):
         raise TypeError(f"inputs must be a list of paths, got {shown(inputs)}; put a single one in a list")
-    for read in listed("inputs", inputs, "a list of paths"):
+    for read in listed("inputs", inputs, "a list of paths", ordered=False):
         if path.resolve() == as_path("an entry of inputs", read).resolve():
             raise ValueError(f"{name} {path} is also an input file and would be overwritten; choose another name")
     if path.is_dir():

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from tinyseq.arguments import as_called, check_unmasked, shown
+from tinyseq.arguments import as_called, check_ordered, check_unmasked, shown
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, is_half, namespace_of, to_numpy
 from tinyseq.torch_names.of_modules import OPTIMIZER
@@ -218,6 +218,7 @@ def _leaves(parameters: Iterable[Tensor]) -> list[Tensor]:
         )
     if not isinstance(parameters, Iterable):
         raise TypeError(f"parameters is of type {type(parameters).__name__}; give a list, or a model's .parameters()")
+    check_ordered("parameters", parameters)  # a state_dict counts them
     leaves: dict[int, Tensor] = {}
     for i, parameter in enumerate(parameters):
         if not isinstance(parameter, Tensor):

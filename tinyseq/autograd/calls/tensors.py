@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from tinyseq.arguments import check_ordered
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of, of_real
 
@@ -51,6 +52,7 @@ def tensors_of(given: Tensor | Iterable[Tensor], name: str) -> list[Tensor]:
         if name == "outputs" and callable(given):
             cure = "; give what it computes, as in ts.grad(f(x), x)"
         raise TypeError(f"{name} must be a tensor or a list of tensors, got {type(given).__name__}{cure}")
+    check_ordered(name, given)
     parts = list(given)
     for i, part in enumerate(parts):
         if not isinstance(part, Tensor):

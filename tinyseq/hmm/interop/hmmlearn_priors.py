@@ -109,7 +109,9 @@ def _same(name: str, weights: Array) -> float:
 
 def _letters(model: Parameters, learn: Collection[str]) -> str:
     """What is learned, in hmmlearn's letters."""
-    names = {learn} if isinstance(learn, str) else set(listed("learn", learn, "a name, or a set of names"))
+    names = (
+        {learn} if isinstance(learn, str) else set(listed("learn", learn, "a name, or a set of names", ordered=False))
+    )
     letters = LETTERS if model.emissions.learnable else LETTERS | {"emission": "e"}
     if "probabilities" in model.emissions.learnable:
         letters = letters | {"probabilities": "e"}

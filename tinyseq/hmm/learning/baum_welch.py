@@ -321,7 +321,7 @@ def _names(learn: Collection[str], model: Parameters) -> frozenset[str]:
     Raises:
         ValueError: for an unknown name; for hmmlearn's letters, the error says what to write instead.
     """
-    names = [learn] if isinstance(learn, str) else listed("learn", learn, "a name, or a set of names")
+    names = [learn] if isinstance(learn, str) else listed("learn", learn, "a name, or a set of names", ordered=False)
     if not all(isinstance(name, str) for name in names):
         raise TypeError(f"learn must be a name, or a set of names, got {learn!r}")
     found = frozenset(names)

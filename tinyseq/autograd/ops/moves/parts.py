@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import check_ordered, whole
 from tinyseq.autograd.declare import FUNCTIONS, OPS, composite, op
 from tinyseq.autograd.ops.moves.joined import remember
 from tinyseq.autograd.ops.moves.layout import side_by_side
@@ -101,7 +101,8 @@ def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
 
 
 def _some(tensors: Sequence[Any], name: str) -> None:
-    if isinstance(tensors, Tensor) or len(tensors) == 0:
+    if isinstance(tensors, (Tensor, set, frozenset)) or len(tensors) == 0:
+        check_ordered(f"tensors of {name}", tensors)
         raise ValueError(f"{name} takes a list of at least one tensor, got {'a tensor' if len(tensors) else 'none'}")
 
 

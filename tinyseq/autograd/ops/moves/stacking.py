@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import overload
 
+from tinyseq.arguments import check_ordered
 from tinyseq.autograd.declare import composite
 from tinyseq.autograd.ops.moves.parts import concatenate
 from tinyseq.autograd.ops.moves.shape import expand_dims, flatten, reshape
@@ -103,6 +104,7 @@ def vstack(tensors: Sequence[TensorLike]) -> Tensor:
         >>> ts.vstack([ts.zeros(2), ts.ones(3, 2)]).shape
         (4, 2)
     """
+    check_ordered("tensors", tensors)
     return concatenate([atleast_2d(x) for x in tensors], axis=0)
 
 
@@ -124,6 +126,7 @@ def hstack(tensors: Sequence[TensorLike]) -> Tensor:
         >>> ts.hstack([ts.zeros(2), ts.ones(1)])
         tensor([0., 0., 1.])
     """
+    check_ordered("tensors", tensors)
     wide = [atleast_1d(x) for x in tensors]
     return concatenate(wide, axis=0 if wide and wide[0].ndim == 1 else 1)
 
@@ -146,6 +149,7 @@ def dstack(tensors: Sequence[TensorLike]) -> Tensor:
         >>> ts.dstack([ts.zeros(2, 3), ts.ones(2, 3)]).shape
         (2, 3, 2)
     """
+    check_ordered("tensors", tensors)
     return concatenate([atleast_3d(x) for x in tensors], axis=2)
 
 
@@ -167,6 +171,7 @@ def column_stack(tensors: Sequence[TensorLike]) -> Tensor:
         >>> ts.column_stack([ts.zeros(2), ts.ones(2)]).tolist()
         [[0.0, 1.0], [0.0, 1.0]]
     """
+    check_ordered("tensors", tensors)
     given = [constant(x) for x in tensors]
     return concatenate([x if x.ndim > 1 else reshape(x, (-1, 1)) for x in given], axis=1)
 
