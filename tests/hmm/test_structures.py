@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+import tinyseq as ts
 from tinyseq.hmm import HMM, Poisson, Shared
+
+HALVES = np.full((2, 2), 0.5)
 
 
 def segmentations(length, durations, jumps, initial):
@@ -94,3 +97,31 @@ def test_cyclic_goes_round():
 def test_what_is_no_structure_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("stay", lambda x: HMM.left_to_right(HALVES, stay=x[0])),
+        ("skip", lambda x: HMM.left_to_right(HALVES, skip=x[0])),
+        ("stay", lambda x: HMM.cyclic(HALVES, stay=x[0])),
+        ("initial", lambda x: HMM.semi_markov(x[0], HALVES, HALVES, HALVES)),
+        ("jumps", lambda x: HMM.semi_markov(HALVES[0], x, HALVES, HALVES)),
+        ("durations", lambda x: HMM.semi_markov(HALVES[0], HALVES, x, HALVES)),
+    ],
+)
+def test_a_gradient_that_would_be_lost_is_refused(name, make):
+    with pytest.raises(TypeError, match=rf"{name} has a gradient, which would end here; give {name}\.detach\(\)"):
+        make(ts.tensor(HALVES, requires_grad=True))
+    make(ts.tensor(HALVES))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [HMM.left_to_right, HMM.cyclic, lambda table: HMM.semi_markov(HALVES[0], HALVES, HALVES, table)],
+    ids=["left_to_right", "cyclic", "semi_markov"],
+)
+def test_emissions_that_are_a_tensor_have_a_gradient(make):
+    table = ts.tensor([[0.9, 0.1], [0.3, 0.7]], requires_grad=True)
+    make(table).log_likelihood([0, 1, 1]).backward()
+    assert (table.grad.numpy() != 0).any()

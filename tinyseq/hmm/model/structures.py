@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.arguments import check_flags
+from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import Categorical, Emission, Shared
 from tinyseq.hmm.emissions.draws import require_shares
@@ -90,7 +91,7 @@ def semi_markov(
     transition = np.kron(np.eye(size), np.eye(longest, k=-1))  # count down by one
     transition[::longest] = (jumps[:, :, None] * durations).reshape(size, -1)
     if not isinstance(emission, Emission):
-        emission = Categorical(_numbers("emission", emission), symbols)
+        emission = Categorical(emission, symbols)
     elif symbols is not None:
         raise ValueError("symbols go with an emission table, not with an emission model")
     shared = Shared(emission, np.repeat(np.arange(size), longest))
@@ -102,15 +103,24 @@ def _states(emission: Any) -> int:
     """The number of states of emissions; a table has a row for each."""
     if isinstance(emission, Emission):
         return emission.states
-    table = _numbers("emission", emission)
+    table = as_table(emission, "emission")
     if table.ndim != 2:
         raise ValueError(f"emission must have shape (states, symbols), got {table.shape}")
     return len(table)
 
 
 def _numbers(name: str, value: Any) -> Array:
-    """An array of numbers, without gradients."""
-    return np.asarray(plain(as_table(value, name)), dtype=np.float64)
+    """An array of numbers, through which no gradient goes.
+
+    Raises:
+        TypeError: it has one, which would end here.
+    """
+    table = as_table(value, name)
+    if isinstance(table, Tensor) and table.requires_grad:
+        raise TypeError(
+            f"{name} has a gradient, which would end here; give {name}.detach(), or compute the tables of HMM(...)"
+        )
+    return np.asarray(plain(table), dtype=np.float64)
 
 
 def _each(name: str, value: Any, size: int) -> Array:
