@@ -14,6 +14,7 @@ from tinyseq.viz.computation.labels import SheetLabels
 from tinyseq.viz.computation.modules import closed
 from tinyseq.viz.computation.painter import Painter
 from tinyseq.viz.content.unrolled import sheet
+from tinyseq.viz.rendering.style import subscript
 
 KINDS = {"RNN": 1, "GRU": 1, "LSTM": 2}  # and how many states each has
 COMPUTED = {"linear": lambda v: v, "tanh": ts.tanh, "tanh twice": lambda v: ts.tanh(ts.tanh(v))}
@@ -168,3 +169,21 @@ def test_a_folded_loop_that_is_detached_beside_another_one_takes_a_state(steps, 
         products = {box for box in content.boxes if box.column and any(a.weights for a in box.arguments)}
         taken = {arrow.head for arrow in content.arrows if arrow.delay or arrow.tail.kind == "initial"}
         assert len(products & taken) == 2
+
+
+@pytest.mark.parametrize("view", ["unrolled", "folded"])
+@pytest.mark.parametrize("start", [0.0, 0.5], ids=["zeros", "numbers"])
+@pytest.mark.parametrize("steps", [3, 4])
+def test_a_state_whose_value_no_op_keeps_is_one_where_it_is_detached(steps, start, view):
+    """What only a sum reads is not kept, so its array does not tell which step has made it."""
+    w, v = weight(3, 3, name="W"), weight(3, 3, name="V")
+    a, b, losses, cut = ts.zeros(3), ts.tensor([start] * 3), [], steps - 1
+    for t in range(steps):
+        with ts.step(t):
+            a = ts.tanh(w @ (a.detach() if t == cut else a))
+            b = 0.5 * ts.tanh(v @ (b.detach() if t == cut else b))
+            losses.append(ts.sum(b))
+    labels = SheetLabels(sheet(record(sum(losses) + ts.sum(a), names={"W": w, "V": v}), fold=view == "folded"))
+    told = {line for box in labels.sheet.boxes if (line := labels.lines(box)[0].text).startswith("V ")}
+    index = ["₋₁", *map(subscript, range(cut))] if view == "unrolled" else ["ₜ₋₁"]
+    assert {line.replace("′", "") for line in told} == {f"V h{i}" for i in index}

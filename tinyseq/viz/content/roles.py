@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinyseq.backend import to_numpy
 from tinyseq.structure.record import Shape, Vertex
 from tinyseq.viz.content.boxes import Argument, Box, Slot
 from tinyseq.viz.content.columns import Column
@@ -119,16 +120,23 @@ class Roles:
         for vertex in (vertex for vertex in self.grouping.boxed if vertex.op and vertex.step in near):
             value = self.sheet.record.value((vertex.id, 0)) if vertex.shape in shapes else None
             made |= {identity(value): vertex} if hasattr(value, "dtype") else {}
-        others: list[tuple[Role, int]] = []
+        others: list[tuple[Role, int, Any]] = []
         for box, _, role, array in arrays:
             found, step = made.get(identity(array)), box.step or 0
             if found and found.step is not None and found.step != step:
                 role.state = self.grouping.slots[found.id]
                 role.delay = step - found.step if role.delay is None else role.delay
             elif not self.sheet.folded:
-                others.append((role, step))
-        for role, step in others:
-            role.mixed |= role.delay is not None and self.sheet.computes(role.state, step - role.delay)
+                others.append((role, step, array))
+        for role, step, array in others:
+            if role.delay is not None and self.sheet.computes(role.state, step - role.delay):
+                role.mixed |= not self._was(role.state, step - role.delay, array)
+
+    def _was(self, state: Slot | None, step: int, array: Any) -> bool:
+        """Whether a state had these numbers at a step, as far as its value can be computed from what the graph holds."""
+        made = (vertex for vertex in self.grouping.alike.get(state, ()) if self.vertices[vertex].step == step)
+        value = next((self.sheet.values.at((vertex, 0), step) for vertex in made), None)
+        return value is not None and np.array_equal(value, to_numpy(array))
 
     def _find_mixed(self) -> None:
         """The roles of states whose constants cannot be one: they have another shape than what other steps take there,

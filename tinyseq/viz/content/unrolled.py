@@ -137,13 +137,15 @@ class _Maker:
 
     def _as_handed_on(self, vertex: Vertex, arguments: tuple[Argument, ...]) -> tuple[Argument, ...]:
         """The arguments of an op of a folded loop. Where a loop begins at the step shown, which is typical of the loops
-        beside it, the states that its next step takes are put in the place of what it begins with."""
-        loop_of = self.timeline.loop_of
-        loop = loop_of.get(vertex.id)
-        first, *others = sorted(v for v in self.grouping.alike[self.slots[vertex.id]] if loop_of.get(v) == loop)
-        if loop is None or first != vertex.id or not others:
+        beside it, or a state is detached there, the states that the next step takes, or the step before, are put in
+        the place of what this one takes."""
+        loop_of, alike = self.timeline.loop_of, sorted(self.grouping.alike[self.slots[vertex.id]])
+        own = [other for other in alike if loop_of.get(other) == loop_of.get(vertex.id)]
+        others = own[1:] if own[0] == vertex.id else own[: own.index(vertex.id)][-1:]
+        others = others or [other for other in alike if other != vertex.id][-1:]
+        if not others or others[0] not in loop_of:
             return arguments
-        following = self.vertices[others[0]]
+        following, loop = self.vertices[others[0]], loop_of[others[0]]
         later = self._arguments(self.grouping.members(following), following.step)
         ahead = (following.step or 0) - (vertex.step or 0)
 
@@ -151,7 +153,12 @@ class _Maker:
             handed_on = all(loop_of.get(v) == loop and step != following.step for v, _, step, *_ in next_one.ends)
             if mine.ends or mine.weights or not handed_on:
                 return mine
-            return mine._replace(ends=tuple(end._replace(step=(end.step or 0) - ahead) for end in next_one.ends))
+            return mine._replace(ends=tuple(here(end) for end in next_one.ends))
+
+        def here(end: End) -> End:
+            role = self.grouping.alike.get(self.slots[end.vertex], ())
+            own = (other for other in role if self.vertices[other].step == vertex.step)
+            return end._replace(vertex=next(own, end.vertex), step=(end.step or 0) - ahead)
 
         return tuple(map(taken, arguments, later)) if len(later) == len(arguments) else arguments
 
