@@ -148,13 +148,33 @@ def test_long_words_are_readable_at_once_and_leave_room_for_the_picture(name, mo
         assert min(pictures) > 0.34, size
 
 
-def test_a_projector_enlarged_twice_has_room_for_the_picture(opened):
-    browser = opened(drawing("gru"), 512, 384)
+@pytest.mark.parametrize("mode", ["", "quiz()"])
+@pytest.mark.parametrize("name", LONG_WORDS)
+def test_a_projector_enlarged_twice_has_room_for_the_picture(name, mode, opened):
+    browser = opened(drawing(name), 512, 384)
+    assert browser.run("document.querySelector('header').clientHeight") < 60
+    browser.run(mode or "0")
     beyond, letters, pictures = zip(*browser.run(ROOMS), strict=True)
     assert max(beyond) <= 1
     assert min(letters) >= 13 - 0.01
     assert min(pictures) > 0.34
-    assert browser.run("document.querySelector('header').clientHeight") < 60
+
+
+BARE_PARTS = """moments.flatMap(moment => {
+  say(moment);
+  return [...document.querySelectorAll('#parts .part')].filter(part => part.checkVisibility())
+    .filter(part => !part.textContent.startsWith('[') && !part.querySelector('canvas')?.checkVisibility())
+    .map(part => part.textContent);
+})"""
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "lstm_by_hand_from_concatenated"])
+def test_what_a_sum_is_made_of_is_told_in_numbers_or_in_colours(name, opened):
+    browser = opened(drawing(name))
+    for size in EVERY_SIZE.values():
+        browser.size(*size)
+        browser.wait_for(f"innerWidth === {size[0]} && Math.abs(room[0] - picture.clientWidth) < 1")
+        assert browser.run(BARE_PARTS) == [], size
 
 
 STILL = """(() => {

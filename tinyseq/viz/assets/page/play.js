@@ -167,7 +167,7 @@ function sayParts({ parts, total, given, additions }) {
   if (added.length) byId("parts").append(make("span", { class: "added" }, ...added, additions.length > 3 ? ", …" : ""));
 }
 function partOf(origin, numbers, strip) {
-  const part = make("span", { class: "part" });
+  const part = make("span", { class: numbers ? "part told" : "part" });
   if (strip) part.append(stripOf(strip, `${origin}, as colours`));
   part.append(typeset(numbers ? `${numbers} ` : ""), make("em", {}, origin));
   return part;

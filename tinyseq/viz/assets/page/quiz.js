@@ -54,8 +54,8 @@ function quiz() {
   done.clear();
   byId("verdict").textContent = "Step forward: you are asked for each number before it is shown.";
   if (quizzing && now() >= moments.length) slider.value = "0";
-  allot();
   ask();
+  allot();
   stage();
   if (asking) byId("answer").focus();
 }
