@@ -133,7 +133,7 @@ class Roles:
                 role.mixed |= not self._was(role.state, step - role.delay, array)
 
     def _was(self, state: Slot | None, step: int, array: Any) -> bool:
-        """Whether a state had these numbers at a step, as far as its value can be computed from what the graph holds."""
+        """Whether a state had these numbers at a step, if its value can be computed from what the graph holds."""
         made = (vertex for vertex in self.grouping.alike.get(state, ()) if self.vertices[vertex].step == step)
         value = next((self.sheet.values.at((vertex, 0), step) for vertex in made), None)
         return value is not None and np.array_equal(value, to_numpy(array))
