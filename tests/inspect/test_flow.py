@@ -132,3 +132,17 @@ def test_a_state_that_is_a_single_number_is_refused_with_the_cure():
     with pytest.raises(ValueError, match=r"shape \(\) counts as a running total; give it an axis, as shape \(1,\)"):
         ts.inspect.gradient_flow(h)
     assert list(ts.inspect.gradient_flow(state.sum()).states) == ["h"]
+
+
+@pytest.mark.parametrize("steps", [2, 3, 5])
+def test_a_state_that_its_own_step_multiplies_is_the_same_one_at_every_step(steps):
+    """The next step takes c element by element, and the same step multiplies it by a matrix."""
+    w, u, v = (ts.tensor(normal(i, 3, 3), requires_grad=True) for i in range(3))
+    h, c = ts.tensor(normal(3, 3)), ts.tensor(normal(4, 3))
+    for t in range(steps):
+        with ts.step(t):
+            gate = ts.sigmoid(w @ h)
+            c = (1 - gate) * c + gate * ts.tanh(u @ h)
+            h = (1 - gate) * h + gate * ts.tanh(v @ c)
+    flow = ts.inspect.gradient_flow(ts.sum(h * h))
+    assert {name: bool(np.isfinite(norms).all()) for name, norms in flow.states.items()} == {"h": True, "c": True}

@@ -175,3 +175,12 @@ def test_a_constant_that_every_step_reads_may_be_of_any_type(dtype, view):
         with ts.step(t):
             h = ts.tanh(w @ h + u @ mask)
     assert "tanh" in graph(h.sum(), view=view).dot
+
+
+@pytest.mark.parametrize("view", ["unrolled", "folded", "flat"])
+def test_a_step_that_is_checkpointed_has_the_values_that_are_known(view):
+    w, u, h = ts.nn.Parameter(np.ones((2, 2))), ts.nn.Parameter(np.eye(2)), ts.zeros(2)
+    for t in range(3):
+        with ts.step(t):
+            h = ts.checkpoint(lambda x, h: ts.tanh(w @ x + u @ h), ts.tensor([0.5, t]), h)
+    assert "checkpoint" in graph(ts.sum(h), view=view, values=True, gradients=True).svg()

@@ -97,7 +97,7 @@ def test_the_gradient_of_a_state_is_what_its_output_and_the_next_step_send_back(
             "backward" if played.content.timeline.loops[played.loop(box)].backward else "t"
         ]
         origins = {part.origin for part in event.parts}
-        followers = {f"t = {box.column.step + later * n}" for n in (1, 2)}
+        followers = {f"t = {box.column.step + later * n}" for n in (1, 2, 3)}
         followers |= {
             played.playback.formulas.name(other)
             for other in played.content.boxes

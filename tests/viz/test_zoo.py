@@ -166,6 +166,8 @@ NAMES = {
     "detached_at_every_step": {"h₋₁ = 0", "U h₋₁", "U h₀", "h₀", "U h₁", "h₁"},
     "next_input_is_the_target": {"W x₀", "− x₁", "− x₃"},
     "mean_of_all_states_so_far": {"U h₋₁", "[h₋₁; h₀]", "[h₋₁; h₀; h₁]", "mean"},
+    "state_of_three_steps_before": {"U h₋₃", "U h₋₁", "U h₀", "U h₃", "h₋₁ = 0", "W x₆"},
+    "cell_read_at_its_own_step": {"+ → c₀", "+ → c₂", "+ → h₂", "V c₂", "A h₁", "c₋₁ = 0"},
     "losses_of_one_element": {"+ → L₀", "W x₀", "U h₀", "V h₀"},
 }
 
@@ -195,6 +197,21 @@ def test_a_folded_decoder_shows_the_state_that_its_encoder_hands_over(name):
 
     made = record(ZOO[name].loss())
     assert handed(sheet(made)) == handed(sheet(made, fold=True))
+
+
+def test_a_state_that_a_step_left_out_has_computed_is_named_by_that_step():
+    content = sheet(record(ZOO["state_of_three_steps_before"].loss()), wanted=[0, -1])
+    labels = SheetLabels(content)
+    assert {"U h₋₃", "U h₃"} <= {labels.lines(box)[0].text for box in content.boxes}
+
+
+@pytest.mark.parametrize("fold", [False, True])
+def test_the_letters_of_words_are_read_before_the_words(fold):
+    content = sheet(record(ZOO["words_of_different_lengths"].loss()), fold=fold)
+    read = [(a.tail, a.head) for a in content.arrows if a.tail.column and a.head.column]
+    handed_on = {(tail.step, head.step) for tail, head in read if tail.column.phase < head.column.phase}
+    assert handed_on == ({(2, 1)} if fold else {(1, 0), (2, 1), (0, 2)})  # the last letter of each word
+    assert not any(box.kind in {"elided", "input"} and box.step == 2 for box in content.boxes)
 
 
 @pytest.mark.parametrize("fold", [False, True])

@@ -408,3 +408,36 @@ def attention_by_a_cell():
                 found = ts.softmax(keys @ (a @ h[0])) @ keys
                 losses.append(ts.nn.cross_entropy((v @ ts.concatenate([h[0], found]))[None], [t + 1]))
     return sum(losses)
+
+
+@network(initial=3)
+def state_of_three_steps_before():
+    """A dilated network, whose three chains of states have no step in common."""
+    w, u = weights(W=(3, 2), U=(3, 3))
+    x, states = data(7, 2), [ts.zeros(3)] * 3
+    for t in range(7):
+        with ts.step(t):
+            states.append(ts.tanh(w @ x[t] + u @ states[-3]))
+    return sum(ts.sum(h * h) for h in states[3:])
+
+
+@network(initial=2)
+def cell_read_at_its_own_step():
+    """A long expressive memory: the cell is multiplied by a matrix, but not where the next step takes it."""
+    w, u, v, a, b = weights(W=(3, 2), U=(3, 3), V=(3, 3), A=(3, 3), B=(3, 2))
+    x, h, c = data(zoo.STEPS, 2), ts.zeros(3), ts.zeros(3)
+    for t in range(zoo.STEPS):
+        with ts.step(t):
+            gate = ts.sigmoid(a @ h + b @ x[t])
+            c = (1 - gate) * c + gate * ts.tanh(w @ x[t] + u @ h)
+            h = (1 - gate) * h + gate * ts.tanh(v @ c)
+    return ts.sum(h * h)
+
+
+@network(inputs=0, initial=2)
+def words_of_different_lengths():
+    """A tagger that reads each word letter by letter, and then the words, of 2, 3 and 1 letters."""
+    ts.manual_seed(0)
+    table, letter, word, out = ts.nn.Embedding(6, 2), ts.nn.GRU(2, 3), ts.nn.RNN(3, 4), ts.nn.Linear(4, 3)
+    read = [letter(table(np.array(ids)[:, None]))[1][0] for ids in ([1, 2], [3, 4, 5], [2])]
+    return ts.nn.cross_entropy(out(word(ts.stack(read))[0]), letters(3, 1) % 3)

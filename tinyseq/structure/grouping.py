@@ -197,10 +197,16 @@ class Grouping:
         return grouped((slot, vertex) for vertex, slot in self.slots.items())
 
     def _aligned(self, step: list[Vertex], model: list[Vertex]) -> Sequence[int | None]:
-        """For each op of a time step, the index of the matching op in another step; None if there is none."""
+        """For each op of a time step, the index of the matching op in another step, of its own loop if that has both
+        steps; None if there is none."""
         if len(step) == len(model) and all(map(_is_alike, step, model)):
             return range(len(step))
-        one, other = ([self._role(vertex) for vertex in vertices] for vertices in (step, model))
+        loop_of = self.timeline.loop_of
+        both = frozenset(loop_of[vertex.id] for vertex in step) & {loop_of[vertex.id] for vertex in model}
+        one, other = (
+            [(self._role(vertex), both.intersection([loop_of[vertex.id]])) for vertex in vertices]
+            for vertices in (step, model)
+        )
         places: list[int | None] = [None] * len(one)
         for start, place, size in SequenceMatcher(a=one, b=other, autojunk=False).get_matching_blocks():
             places[start : start + size] = range(place, place + size)

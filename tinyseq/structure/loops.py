@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tinyseq.structure.paths import grouped
 from tinyseq.structure.record import Shape, Vertex
-from tinyseq.structure.timewise import tracks
+from tinyseq.structure.timewise import collecting, tracks
 
 BACKWARD = re.compile(r"(^|_)(reversed?|backwards?)$")  # names of modules and weights that read from the end
 Loops = int  # a set of loops: bit i stands for loop i
@@ -46,6 +46,7 @@ class Timeline:
 
     Attributes:
         tracks: the vertices outside the loops that treat all steps alike.
+        collecting: the `stack`s of results of several loops, which follow these loops.
         loop_of: the index of the loop of each vertex that has a time step.
         loops: the loops, in the order of their creation.
         phase_of: the phase of each vertex of a loop, or that treats all steps alike.
@@ -55,8 +56,9 @@ class Timeline:
     def __init__(self, vertices: tuple[Vertex, ...], users: list[list[int]]) -> None:
         self.vertices = vertices
         self.users = users
-        self.tracks = tracks(vertices, users)
         self.loop_of, directions = _loops(vertices)
+        self.collecting = collecting(vertices, self.loop_of)
+        self.tracks = tracks(vertices, users, self.collecting)
         for labelled, loop in self.loop_of.items():  # a loop of one step has no direction but its names
             if not directions[loop]:
                 used = (vertices[v] for v in vertices[labelled].made_of)
@@ -113,7 +115,8 @@ class Timeline:
                 else:
                     loop = loop_of[number]
                     ends = loop not in longer and loop_of.get(vertex.id) in later
-                    found, aligned = 1 << loop, (vertex.step == source.step and not ends) or vertex.id in tracks
+                    together = vertex.id in tracks and vertex.id not in self.collecting
+                    found, aligned = 1 << loop, (vertex.step == source.step and not ends) or together
                 if aligned:
                     same |= found
                 else:
@@ -167,10 +170,12 @@ def _loops(vertices: tuple[Vertex, ...]) -> tuple[dict[int, int], list[int]]:
 
     A vertex belongs to the loop of a parent of the same block of `ts.step`, or of the step before it in that loop's
     direction. A loop has one block at each step: so the letters of the fourth word are no part of the loop over the
-    words, whose fifth step they precede. Blocks that read the same are joined first.
+    words, whose fifth step they precede. Blocks that read the same are joined first. Those that read the same and are
+    further apart are joined if they have no neighbours, as in a network whose states skip some steps.
     """
     made = _Unions(vertices)
     across: list[tuple[int, int]] = []
+    far: list[tuple[int, int]] = []
     read = defaultdict[int, set[int]](set)
     for vertex in vertices:
         if (step := vertex.step) is None:
@@ -182,8 +187,8 @@ def _loops(vertices: tuple[Vertex, ...]) -> tuple[dict[int, int], list[int]]:
                 read[vertex.block].add(number)
             elif read_from.step == step and read_from.block == vertex.block:
                 first = made.join_in_block(first, number)
-            elif abs(step - read_from.step) == 1:
-                across.append((vertex.id, number))
+            else:
+                (across if abs(step - read_from.step) == 1 else far).append((vertex.id, number))
     others = []
     for pair in across:
         one, other = (vertices[end] for end in pair)
@@ -193,6 +198,10 @@ def _loops(vertices: tuple[Vertex, ...]) -> tuple[dict[int, int], list[int]]:
             made.join(*pair, (one.step or 0) - (other.step or 0))
     for mine, source in others:
         made.join(mine, source, (vertices[mine].step or 0) - (vertices[source].step or 0))
+    alone = [pair for pair in far if not any(made.ways[made.find(end)] for end in pair)]
+    for mine, source in alone:
+        if not read[vertices[mine].block].isdisjoint(read[vertices[source].block]):
+            made.join(mine, source, (vertices[mine].step or 0) - (vertices[source].step or 0))
     return made.loops()
 
 
@@ -232,7 +241,7 @@ class _Unions:
         first, last = self.find(mine), self.find(source)
         if last < first:
             first, last = last, first
-        both = self.ways[first] | self.ways[last] | (0, 1, 2)[stride]
+        both = self.ways[first] | self.ways[last] | (1 if stride > 0 else 2)
         if both == 3:
             return
         if first != last:

@@ -10,6 +10,7 @@ declaration gives to these rows.
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from operator import attrgetter
 from typing import TypeGuard, TypeVar
 
@@ -58,7 +59,7 @@ def loops(nodes: list[Node]) -> list[LoopStates]:
     begin = beginnings(nodes)
     summing = {place[0] for place, node in stepped(nodes) if node.op.sums_paths}
     found: dict[tuple[str, ...], LoopStates] = {}
-    for scope, step, name, state in _handed_on(uses, first_steps(nodes)):
+    for scope, step, name, state in _handed_on(uses, first_steps(nodes), begin):
         found.setdefault(scope, LoopStates(scope)).states[name][step] = state
     for loop in found.values():
         _complete(loop, nodes, begin)
@@ -123,7 +124,7 @@ def _uses(nodes: list[Node]) -> dict[Parent, list[Node]]:
 
 
 def _handed_on(
-    uses: dict[Parent, list[Node]], first: dict[Parent, int]
+    uses: dict[Parent, list[Node]], first: dict[Parent, int], begin: dict[Place, int]
 ) -> Iterator[tuple[tuple[str, ...], int, str, Parent]]:
     """The values that another step reads, with their names: scope, step, name, state."""
     ranks: dict[tuple[Place, str], int] = defaultdict(int)
@@ -134,8 +135,13 @@ def _handed_on(
             continue
         readers = [node for node in uses[parent] if node.label.step not in (None, step)]
         if readers:
+            role = _role(owner(parent), begin)  # of the op that computes it
             multiplied = is_multiplied(
-                readers, attrgetter("op"), attrgetter("label.step"), lambda node: uses.get(node, [])
+                readers,
+                attrgetter("op"),
+                attrgetter("label.step"),
+                lambda node: uses.get(node, []),
+                partial(_has_role, role, begin),
             )
             name = "h" if multiplied else "c"
             state = _rearranged(parent)
@@ -173,6 +179,7 @@ def is_multiplied(
     op_of: Callable[[Reader], Op | None],
     step_of: Callable[[Reader], int | None],
     users: Callable[[Reader], Collection[Reader]],
+    computes_it: Callable[[Reader], bool],
 ) -> bool:
     """Whether a matrix product takes a state: by itself, scaled by a gate, in a sum, or joined with others, as in the
     mean of all states so far. It is h then, and not c.
@@ -181,33 +188,42 @@ def is_multiplied(
         readers: the ops that read the state.
         op_of, step_of: the record of such an op, and its time step.
         users: the ops that read the result of one.
+        computes_it: whether an op computes the same state at its own step, which may be read there by a product.
     """
 
     def ahead(reader: Reader) -> Iterable[Reader]:
         op = op_of(reader)
         moves = op is not None and op.kind in LOOKED_THROUGH | PUTTING_TOGETHER | {"part", "reduction"}
         read = users(reader) if moves or (op and op.operator in {"*", "+"}) else ()  # as in r h + s k
-        is_state = any(step_of(user) not in {None, step_of(reader)} for user in read)
+        is_state = computes_it(reader) or any(step_of(user) not in {None, step_of(reader)} for user in read)
         return () if is_state else read
 
     return any((op := op_of(reader)) is not None and op.kind == "product" for reader in reached(readers, ahead))
+
+
+def _role(node: Leaf | Node, begin: dict[Place, int]) -> tuple[int, str] | None:
+    """Where a node stands in its step, and its op: the same at all steps, which run the same code."""
+    if not isinstance(node, Node) or node.label.step is None:
+        return None
+    return node.seq - begin[node.label.scope, node.label.step], node.op.name
+
+
+def _has_role(role: tuple[int, str] | None, begin: dict[Place, int], node: Node) -> bool:
+    return role is not None and _role(node, begin) == role
 
 
 def _complete(loop: LoopStates, nodes: list[Node], begin: dict[Place, int]) -> None:
     """Find the states of the last step, which no step reads: every step runs the same code, so they stand where the
     other steps' states stand, counted from the first node of the step."""
 
-    def role(node: Leaf | Node) -> tuple[int, str] | None:
-        if not isinstance(node, Node) or node.label.step is None:
-            return None
-        return node.seq - begin[node.label.scope, node.label.step], node.op.name
-
     members = [node for node in nodes if node.label.scope == loop.scope and node.label.step is not None]
     for states in loop.states.values():
-        known = {role(owner(state)): state.index if isinstance(state, Output) else None for state in states.values()}
+        known = {
+            _role(owner(state), begin): state.index if isinstance(state, Output) else None for state in states.values()
+        }
         for node in members:  # newest first: of a state and its masked copy, the copy is handed on
             step = node.label.step
-            if step is not None and step not in states and known.get(role(node), 0) is None:
+            if step is not None and step not in states and known.get(_role(node, begin), 0) is None:
                 states[step] = node
 
 

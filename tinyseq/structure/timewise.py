@@ -6,7 +6,7 @@ finds these ops, starting where a time axis is known: at `stack`, which joins th
 separate them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from tinyseq.autograd.record.axes import LOOKED_THROUGH, Use
@@ -25,23 +25,41 @@ class Track(NamedTuple):
     steps: tuple[int, ...]
 
 
-def tracks(vertices: tuple[Vertex, ...], users: list[list[int]]) -> dict[int, Track]:
+def tracks(vertices: tuple[Vertex, ...], users: list[list[int]], collecting: Collection[int] = ()) -> dict[int, Track]:
     """The time axes of a computation, by the ids of the vertices that have one and treat its positions alike.
 
     They include the `unbind` that splits a time axis; the steps of its track are those of its outputs.
+
+    Args:
+        vertices: the computation, parents first.
+        users: for each vertex, those that use it.
+        collecting: the `stack`s whose axis is no time axis of what they join; see `collecting`.
     """
-    return _Finder(vertices, users).found
+    return _Finder(vertices, users, collecting).found
+
+
+def collecting(vertices: tuple[Vertex, ...], loop_of: Mapping[int, int]) -> set[int]:
+    """The `stack`s of results of several loops that run through the same steps: as of the last states of loops over the
+    letters of each word, whose axis is that of the words."""
+    places = {(loop, vertices[vertex].step) for vertex, loop in loop_of.items()}
+
+    def collects(vertex: Vertex) -> bool:
+        made = [each for parent in vertex.parents if (each := _origin(vertices, parent))]
+        loops = {each.step: loop_of[each.id] for each in made if each.step is not None}
+        return any((loop, step) in places and loop != own for loop in loops.values() for step, own in loops.items())
+
+    return {each.id for each in vertices if each.kind == "stacking" and each.step is None and collects(each)}
 
 
 class _Finder:
     """Finds time axes, and follows them through the computation."""
 
-    def __init__(self, vertices: tuple[Vertex, ...], users: list[list[int]]) -> None:
+    def __init__(self, vertices: tuple[Vertex, ...], users: list[list[int]], collecting: Collection[int]) -> None:
         self.vertices = vertices
         self.users = users
         self.found: dict[int, Track] = {}
         for vertex in (vertex for vertex in vertices if vertex.step is None):
-            if vertex.kind == "stacking" and (track := self._stacked(vertex)):
+            if vertex.kind == "stacking" and vertex.id not in collecting and (track := self._stacked(vertex)):
                 self._spread(vertex.id, track)
             if vertex.kind == "unstacking" and vertex.made_of and (track := self._taken_apart(vertex)):
                 self.found[vertex.id] = track
@@ -52,7 +70,8 @@ class _Finder:
 
     def _stacked(self, vertex: Vertex) -> Track | None:
         """The time axis made by a `stack` of results of different steps."""
-        steps = [self._step_of(parent) for parent in vertex.parents]
+        made = [_origin(self.vertices, parent) for parent in vertex.parents]
+        steps = [each.step if each else None for each in made]
         axis = vertex.attrs["axis"] % len(vertex.shape)
         return self._track(axis, set(enumerate(steps)), len(steps), vertex.scope, vertex.made_of)
 
@@ -91,11 +110,6 @@ class _Finder:
         if length == 1 and any(self.vertices[other].scope != scope for other in others):
             return None
         return Track(axis, tuple(known[place] for place in range(length)))
-
-    def _step_of(self, source: Source | None) -> int | None:
-        """The step of a value, or of the value that it rearranges; None for a constant."""
-        moves = lambda made: made.step is None and made.kind in LOOKED_THROUGH
-        return origin(self.vertices, source[0], moves).step if source else None
 
     def _spread(self, start: int, track: Track) -> None:
         """Follow a time axis from a vertex in both directions, through all ops outside the loop that keep it."""
@@ -137,6 +151,12 @@ class _Finder:
             if any(self.found.get(source) != other for source, other in needed):
                 del self.found[vertex.id]
                 doubtful += self.users[vertex.id]
+
+
+def _origin(vertices: tuple[Vertex, ...], source: Source | None) -> Vertex | None:
+    """What has computed a value, or the value that it rearranges; None for a constant."""
+    moves = lambda made: made.step is None and made.kind in LOOKED_THROUGH
+    return origin(vertices, source[0], moves) if source else None
 
 
 def argument_axes(vertex: Vertex, axis: int, vertices: tuple[Vertex, ...]) -> list[int | None] | None:

@@ -235,12 +235,13 @@ class SheetLabels:
         arrows = [arrow for arrow in self.into[box] if arrow.kind != "weight"]
         if not arrows:
             return next((self.constant(box, a) for a in box.arguments if not (a.ends or a.weights)), "·")
-        if len(arrows) != 1 or len({end for argument in box.arguments for end in argument.ends}) > 1:
+        ends = {end for argument in box.arguments for end in argument.ends}
+        if len(arrows) != 1 or len(ends) > 1:
             return "·"  # in a folded drawing, one arrow brings several states
         tail = arrows[0].tail
         letters = self._letters(arrows[0])
         if tail.kind == "elided" and tail.column and box.column and len(letters) == 1:
-            return letters[0] + subscript(box.column.step + (-1 if tail.column < box.column else 1))
+            return letters[0] + "".join(subscript(end.step) for end in ends if end.step is not None)
         last = self.vertices[tail.vertices[-1]] if tail.vertices else None
         if last and last.kind in PUTTING_TOGETHER:
             return self._joined(tail, last, {})

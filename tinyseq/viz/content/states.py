@@ -3,10 +3,12 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from functools import partial
 from operator import attrgetter
 from typing import TypeVar
 
 from tinyseq.structure.paths import reached
+from tinyseq.structure.record import Vertex
 from tinyseq.structure.states import is_multiplied, letter_of
 from tinyseq.viz.content.boxes import Box, Slot
 from tinyseq.viz.content.sheet import Sheet
@@ -30,6 +32,11 @@ def name_states(
     """
     vertices, users, loop_of = sheet.record.vertices, sheet.record.users, sheet.timeline.loop_of
     taken = [arrow for arrow in sheet.arrows if arrow.kind == "time"]
+    slots, inside = sheet.grouping.slots, sheet.grouping.inside
+
+    def computes(slot: Slot, made: Vertex) -> bool:
+        return slots.get(inside.get(made.id, made.id)) == slot
+
     multiplied = {
         arrow.tail.slot
         for arrow in taken
@@ -38,17 +45,20 @@ def name_states(
             attrgetter("declared"),
             attrgetter("step"),
             lambda made: [vertices[user] for user in users[made.id]],
+            partial(computes, arrow.tail.slot),
         )
     }
     weighted = {arrow.head for arrow in sheet.arrows if arrow.kind == "weight"}
     hidden = multiplied or {arrow.tail.slot for arrow in taken if arrow.head in weighted}  # element by element only
     steps = (vertex for vertex in vertices if vertex.step is not None and vertex.declared)
     summing = {loop_of[vertex.id] for vertex in steps if vertex.declared and vertex.declared.sums_paths}
-    slots = _recurrent(sheet, handed_on, detached)
-    totals = running_totals(sheet, slots)
-    made = [box for box in sheet.boxes if box.slot in slots and box.kind in {"op", "result"} and box not in computed]
+    recurrent = _recurrent(sheet, handed_on, detached)
+    totals = running_totals(sheet, recurrent)
+    made = [
+        box for box in sheet.boxes if box.slot in recurrent and box.kind in {"op", "result"} and box not in computed
+    ]
     loops = {box: loop_of.get(box.vertices[-1], 0) for box in made}
-    others = slots - {box.slot for box in made if box.slot in totals}
+    others = recurrent - {box.slot for box in made if box.slot in totals}
     carrying = {loop for box, loop in loops.items() if box.slot not in totals}
     beside = {loop for box, loop in loops.items() if box.slot in hidden}  # a cell is a state beside h
     first = {box: min([*sheet.grouping.alike.get(box.slot, ()), *box.vertices]) for box in made}  # shown or not

@@ -108,7 +108,7 @@ class Values:
                 further = self._known(parent, depth - 1 if near else depth // 4) if depth else self.record.value(parent)
                 arguments.append(further)
         arrays = [found for found in arguments if hasattr(found, "dtype")]
-        if arrays and all(found is not None for found in arguments):
+        if arrays and vertex.op in OPS and all(found is not None for found in arguments):  # not of a checkpoint
             value = OPS[vertex.op].forward(namespace_of(arrays[0]), *arguments, **vertex.attrs)
             value = value[source[1]] if OPS[vertex.op].outputs else value
         self.found[source] = value

@@ -23,6 +23,7 @@ def forward_order(content: Sheet) -> list[Box]:
     needs, loop_of = needs_of(content), content.timeline.loop_of
     users = reversed_of(needs)
     turns = {place: turn for turn, places in enumerate(_turns(content)) for place in places}
+    begins = {column: turn for (_, column), turn in reversed(turns.items())}  # the first turn of each column
     boxes = sorted(
         needs, key=lambda box: box.vertices[-1:] or max((need.vertices[-1:] for need in needs[box]), default=())
     )
@@ -31,6 +32,8 @@ def forward_order(content: Sheet) -> list[Box]:
         loops = [loop_of[vertex] for vertex in box.vertices if vertex in loop_of]
         own = turns.get((loops[-1], box.column), -1) if loops and box.column else -1
         turn[box] = max([own, *(turn.get(need, -1) for need in needs[box])])
+        if turn[box] >= 0 and box.column:  # of an earlier phase: it waits for its own step
+            turn[box] = max(turn[box], begins.get(box.column, -1))
     for box in reversed(boxes):
         if turn[box] < 0 or box.step is None:
             turn[box] = max(turn[box], min((turn[user] for user in users[box]), default=math.inf))
