@@ -34,7 +34,14 @@ SHOWN = (
     ),
     *("embedded_words", "windows_of_a_leaf", "window_over_time", "nested_loops", "tree_of_lstms", "slots_of_one_cell"),
     *("encoder_and_decoder", "attention_over_states", "attention_after_the_loop", "attention_before_the_loop"),
-    *("memory_that_is_written", "hops_over_a_memory", "picture_at_every_step", "copying_by_a_gate", "scan_in_parallel"),
+    *(
+        "memory_that_is_written",
+        "hops_over_a_memory",
+        "picture_at_every_step",
+        "copying_by_a_gate",
+        "scan_in_parallel",
+        "state_of_three_steps_before",
+    ),
     *("crf_on_an_lstm", "chain_of_scores", "forward_pass_with_probabilities", "loss_of_the_last_two_states"),
 )
 

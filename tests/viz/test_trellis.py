@@ -352,6 +352,13 @@ def test_names_of_states_and_symbols_cannot_break_a_trellis_or_an_automaton():
         assert "<script" not in drawing.svg()
 
 
+@pytest.mark.renders
+def test_a_name_that_cannot_be_seen_has_a_sign():
+    hmm = HMM([0.5, 0.5], [[0.5, 0.5]] * 2, [[0.5, 0.5]] * 2, states=["", " "], symbols=["", "a"])
+    for drawing in (trellis(hmm, ["", "a"]), automaton(hmm)):
+        assert drawing.svg().count(">␣<") >= 2
+
+
 def test_an_automaton_has_an_arc_for_each_possible_transition(cats):
     dot = automaton(cats).dot
     arcs = re.findall(r"^\t(s\d) -> (s\d) ", dot, re.MULTILINE)

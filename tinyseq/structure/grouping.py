@@ -197,12 +197,15 @@ class Grouping:
         return grouped((slot, vertex) for vertex, slot in self.slots.items())
 
     def _aligned(self, step: list[Vertex], model: list[Vertex]) -> Sequence[int | None]:
-        """For each op of a time step, the index of the matching op in another step, of its own loop if that has both
-        steps; None if there is none."""
+        """For each op of a time step, the index of the matching op in another step; None if there is none.
+
+        Where one of the steps has fewer loops, an op matches one of its own loop.
+        """
         if len(step) == len(model) and all(map(_is_alike, step, model)):
             return range(len(step))
         loop_of = self.timeline.loop_of
-        both = frozenset(loop_of[vertex.id] for vertex in step) & {loop_of[vertex.id] for vertex in model}
+        mine, others = ({loop_of[vertex.id] for vertex in vertices} for vertices in (step, model))
+        both = frozenset(mine & others if mine != others else ())
         one, other = (
             [(self._role(vertex), both.intersection([loop_of[vertex.id]])) for vertex in vertices]
             for vertices in (step, model)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from tinyseq.autograd.record.axes import LOOKED_THROUGH, Use
+from tinyseq.structure.paths import grouped
 from tinyseq.structure.record import Source, Vertex, origin
 
 
@@ -41,12 +42,14 @@ def tracks(vertices: tuple[Vertex, ...], users: list[list[int]], collecting: Col
 def collecting(vertices: tuple[Vertex, ...], loop_of: Mapping[int, int]) -> set[int]:
     """The `stack`s of results of several loops that run through the same steps: as of the last states of loops over the
     letters of each word, whose axis is that of the words."""
-    places = {(loop, vertices[vertex].step) for vertex, loop in loop_of.items()}
+    at = grouped((vertices[vertex].step, loop) for vertex, loop in loop_of.items())
+    running = {step: {*loops} for step, loops in at.items()}
 
     def collects(vertex: Vertex) -> bool:
         made = [each for parent in vertex.parents if (each := _origin(vertices, parent))]
         loops = {each.step: loop_of[each.id] for each in made if each.step is not None}
-        return any((loop, step) in places and loop != own for loop in loops.values() for step, own in loops.items())
+        chosen = {*loops.values()}
+        return any(len(running[step] & chosen) > 1 for step in loops)
 
     return {each.id for each in vertices if each.kind == "stacking" and each.step is None and collects(each)}
 

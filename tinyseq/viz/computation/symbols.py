@@ -11,7 +11,7 @@ from tinyseq.viz.content.columns import Column
 from tinyseq.viz.content.sheet import Sheet
 from tinyseq.viz.content.values import identity, is_shifted
 from tinyseq.viz.layout.rows import Slot
-from tinyseq.viz.rendering.style import clean, subscript
+from tinyseq.viz.rendering.style import clean, subscript, word
 
 MOST_STATES = 4  # listed on a closed module
 FURTHER = 1, -1, 2, -2, 3, -3  # steps, to that one
@@ -31,7 +31,7 @@ class Symbols:
     def __init__(self, sheet: Sheet, words: Sequence[object] = ()) -> None:
         self.sheet = sheet
         self.values = sheet.values
-        self.words = [clean(word, limit=16) or "␣" for word in words]
+        self.words = [word(each) for each in words]
         self.columns = Counter(box.slot for box in sheet.boxes if box.kind == "input" and box.of_step is None)
         self.fixed: dict[Slot, bool] = {}
         self.inputs = self._input_names()

@@ -18,7 +18,7 @@ from tinyseq.viz.rendering.canvas import Canvas
 from tinyseq.viz.rendering.drawing import Drawing
 from tinyseq.viz.rendering.parts import Edge, Node, chip_on_line, words
 from tinyseq.viz.rendering.settings import LEAST_LETTERS, defaults, in_type
-from tinyseq.viz.rendering.style import ACCENT, LINE, QUIET, STATE, Text, clean, label_size, number, small
+from tinyseq.viz.rendering.style import ACCENT, LINE, QUIET, STATE, Text, label_size, number, small, word
 
 MOST_STATES = 40
 SMALLEST = 5e-4  # less probable arcs and emissions are left out
@@ -172,14 +172,14 @@ class _Painter:
         return [f"the {len(drawn)} most probable of {possible:,} transitions are drawn, down to {least}"]
 
     def _state_lines(self, state: int) -> list[Text]:
-        lines = [Text(clean(self.hmm.states[state], limit=16), self.look.name, bold=True)]
+        lines = [Text(word(self.hmm.states[state]), self.look.name, bold=True)]
         symbols = list(self.hmm.symbols)
         if symbols:
             emission = floats(self.hmm.emission)[state]
             for symbol in np.argsort(-emission, kind="stable")[: self.look.symbols].tolist():
                 if emission[symbol] >= SMALLEST:
                     probability = f" {number(float(emission[symbol]))}" * self.values
-                    lines.append(small(clean(symbols[symbol], limit=12) + probability))
+                    lines.append(small(word(symbols[symbol], limit=12) + probability))
         return lines
 
     def _angle(self, state: int) -> float:

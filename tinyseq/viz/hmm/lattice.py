@@ -19,7 +19,7 @@ from tinyseq.hmm.model.probabilities import plain
 from tinyseq.nn.chains.crf import CRF
 from tinyseq.nn.checks import as_numbers
 from tinyseq.structure.paths import grouped
-from tinyseq.viz.rendering.style import clean, number
+from tinyseq.viz.rendering.style import number, word
 
 Floats = NDArray[np.float64]
 MOST_CELLS = 600
@@ -203,7 +203,7 @@ def lattice(
     if hmm.n > 2:
         impossible = len(hmm.states) ** (hmm.n - 1) - max(possible, len(histories))
     _check_size(length, len(histories))
-    names = [clean(name, limit=16) for name in hmm.states]
+    names = [word(name) for name in hmm.states]
     columns: list[list[Cell]] = []
     for t, homes in enumerate(_homes(histories, length, hmm.n - 1)):
         before = columns[-1] if columns else []
@@ -346,10 +346,10 @@ def _shown(hmm: HMM, item: Any, datum: Any) -> str:
     if item is None:
         return "(missing)"
     if isinstance(item, int | np.integer) and np.ndim(datum) == 0 and int(datum) < len(hmm.symbols):
-        return clean(hmm.symbols[int(datum)], limit=16)
+        return word(hmm.symbols[int(datum)])
     if isinstance(item, float | np.floating):
         return number(float(item))
     if isinstance(item, np.ndarray) and np.issubdtype(item.dtype, np.floating):
         several = [number(float(value)) for value in item.ravel()[:3]] + ["…"] * (item.size > 3)
         return several[0] if item.size == 1 else f"({', '.join(several)})"
-    return clean(item, limit=16)
+    return word(item)

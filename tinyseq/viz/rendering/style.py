@@ -65,6 +65,11 @@ def clean(text: object, limit: int = 48) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def word(text: object, limit: int = 16) -> str:
+    """A user's word or name, clean; ␣ for one of which nothing can be seen."""
+    return clean(text, limit) or "␣"
+
+
 def unescapable(text: str) -> str:
     """A text without Graphviz's escape sequences, such as a backslash and N for the node's name."""
     return text.replace("\\", "\N{SET MINUS}")
