@@ -107,6 +107,16 @@ weight = ts.nn.Parameter(np.ones(2))
         (lambda: ts.train.SummaryWriter, 'use ts.train.Log("log.csv")'),
         (lambda: ts.testing.gradcheck(lambda x: x, [weight], epsilon=1e-3), "use eps="),
         (lambda: ts.inspect.plot_grad_flow, "use ts.viz.gradient_flow("),
+        (lambda: ts.LongTensor, 'use ts.tensor(values, dtype="int64")'),
+        (lambda: ts.nn.Seq2Seq, "use ts.nn.EncoderDecoder"),
+        (lambda: ts.nn.Attention, "attention is ts.softmax(q @ k.T, axis=-1) @ v"),
+        (lambda: ts.nn.LSTM(2, 3)(np.zeros((4, 1, 2), "f4"), initial_state=None), "use state="),
+        (lambda: ts.nn.LSTM(2, 3)(np.zeros((4, 1, 2), "f4"), mask=None), "use lengths="),
+        (lambda: ts.nn.LSTM(2, 3).trainable_variables, "use model.parameters()"),
+        (lambda: ts.nn.LSTM(2, 3).count_params, "use print(model)"),
+        (lambda: ts.lm.RNNLM.from_pretrained, "use ts.load_model(path)"),
+        (lambda: ts.hmm.HMM.from_labelled([[("a", "X")]], labels=[["X"]]), "give pairs (symbol, state)"),
+        (lambda: ts.viz.confusion_matrix, "use ts.viz.confusion(counts, names)"),
     ],
 )
 def test_what_tutorials_of_other_libraries_say_has_a_cure(attempt, cure):

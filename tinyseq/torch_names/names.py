@@ -171,6 +171,16 @@ PACKAGE = {
             "short": "int16",
         }.items()
     },
+    **{
+        f"{name}Tensor": f'ts.tensor(values, dtype="{dtype}")'
+        for name, dtype in {
+            "Long": "int64",
+            "Int": "int32",
+            "Float": "float32",
+            "Double": "float64",
+            "Bool": "bool",
+        }.items()
+    },
     "Generator": "np.random.default_rng(seed)",
     "Size": "a tuple of numbers",
     **dict.fromkeys(("array", "asarray", "as_array"), "ts.tensor(values)"),
@@ -251,6 +261,7 @@ NN = {
     "ParameterList": "ts.nn.Parameter as attributes of a Module",
     "RNNBase": "tinyseq.nn.recurrent.layers.Recurrent for a recurrent layer of your own",
     "RNNCellBase": "tinyseq.nn.recurrent.cells.RecurrentCell for a cell of your own",
+    **dict.fromkeys(("Seq2Seq", "Encoder", "Decoder"), "ts.nn.EncoderDecoder"),
     "SiLU": "t * ts.sigmoid(t)",
     "Softmax": "ts.softmax(x, axis)",
     "Softmin": "ts.softmax(-x, axis)",
@@ -301,7 +312,7 @@ REASONS = [
         r"(?i)conv|pool|pixel|upsampl|interpolate$|grid_?sampl|affine_grid|channel|fold|pad\d|_pad|2d|3d",
         "it is for recurrent networks, not for convolutions and images",
     ),
-    (r"Transformer|Multihead|attention", "it has recurrent layers; attention is ts.softmax(q @ k.T, axis=-1) @ v"),
+    (r"(?i)transformer|multihead|attention", "it has recurrent layers; attention is ts.softmax(q @ k.T, axis=-1) @ v"),
     (r"(?i)(batch|group|instance|rms|layer|response)_?norm|renorm|weight_norm|spectral_norm", "use ts.nn.LayerNorm"),
     (r"(?i)sparse|coo\b|coalesce|csr|csc|bsr|bsc|crow|ccol|dense|indices$|spmm|smm", "its arrays are dense"),
     (r"(?i)quant|^q_|^q?u?int\d|qscheme|fbgemm|dequant|int_repr|per_(tensor|channel)", "it has no quantised numbers"),

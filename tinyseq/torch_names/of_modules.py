@@ -8,7 +8,15 @@ MODULE = {
     "summary": "print(model)",
     **dict.fromkeys(("save", "save_weights"), "ts.save(model.state_dict(), path)"),
     **dict.fromkeys(("load", "load_weights"), "model.load_state_dict(ts.load(path))"),
-    "weights": "model.parameters()",
+    **dict.fromkeys(
+        ("weights", "all_weights", "variables", "trainable_variables", "trainable_weights"), "model.parameters()"
+    ),
+    "get_weights": "model.state_dict()",
+    "set_weights": "model.load_state_dict(arrays)",
+    **dict.fromkeys(
+        ("count_params", "num_parameters", "num_params"), "print(model), or sum(p.size for p in model.parameters())"
+    ),
+    **dict.fromkeys(("reset_parameters", "init_weights", "reset_states"), "a new module, which has new weights"),
     **dict.fromkeys(
         (
             *("register_forward_pre_hook", "register_forward_hook", "register_backward_hook"),

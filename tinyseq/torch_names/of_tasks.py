@@ -155,7 +155,8 @@ INSPECT = {
 }
 TAGGER = {  # attributes of a tagger
     **dict.fromkeys(
-        ("predict", "decode", "viterbi", "pos_tag", "tag_sents"), "tagger.tag(words), or tagger.tag_many(sentences)"
+        ("predict", "decode", "viterbi", "pos_tag", "tag_sents", "pipe"),
+        "tagger.tag(words), or tagger.tag_many(sentences)",
     ),
     **dict.fromkeys(
         ("score", "evaluate", "accuracy_score"), "tagger.accuracy(sentences), or tagger.analyse(sentences)"
@@ -183,6 +184,9 @@ LANGUAGE_MODEL = {  # attributes of a language model
     **dict.fromkeys(("score", "entropy", "cross_entropy", "loss", "bits"), "model.nats(text), or model.evaluate(text)"),
     **dict.fromkeys(("logprob", "log_prob", "logscore", "predict_proba"), "model.log_probs(text)"),
     "ppl": "model.perplexity(text)",
+    "save_pretrained": "model.save(path)",
+    "from_pretrained": "ts.load_model(path)",
+    "config": "model.settings of a network",
     **dict.fromkeys(("vocab", "tokenizer", "stoi", "itos"), "model.vocabulary"),
     **dict.fromkeys(
         ("init_hidden", "init_state", "begin_state", "reset_states", "reset_state"),

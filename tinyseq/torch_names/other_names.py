@@ -198,7 +198,10 @@ HMM_MODULE = {
         "ts.hmm.Density, the base of densities of one's own",
     ),
     **dict.fromkeys(("State", "Edge"), "states= of ts.hmm.HMM, and a table of transitions"),
-    **dict.fromkeys(("LaplaceProbDist", "LidstoneProbDist"), "smoothing=ts.hmm.AddK(k) of ts.hmm.HMM.from_labelled"),
+    **dict.fromkeys(
+        ("LaplaceProbDist", "LidstoneProbDist", "AddOne", "Laplace", "Lidstone"),
+        "smoothing=ts.hmm.AddK(k) of ts.hmm.HMM.from_labelled",
+    ),
     **dict.fromkeys(
         ("MLEProbDist", "ConditionalFreqDist", "FreqDist"), "ts.hmm.HMM.from_labelled(pairs), which counts"
     ),
@@ -212,6 +215,7 @@ VIZ = {
         ("draw", "draw_graph", "make_dot", "dot", "draw_dot", "unroll", "unrolled", "computation_graph", "show"),
         "ts.viz.graph(tensor)",
     ),
+    **dict.fromkeys(("confusion_matrix", "plot_confusion_matrix"), "ts.viz.confusion(counts, names)"),
     **dict.fromkeys(("lattice", "draw_trellis"), "ts.viz.trellis(model, observations)"),
     **dict.fromkeys(("draw_hmm", "transitions", "states", "state_diagram"), "ts.viz.automaton(model)"),
     **dict.fromkeys(("heatmap", "plot", "plot_loss", "history"), "one of ts.viz.plots, such as ts.viz.loss_curve"),
