@@ -329,6 +329,12 @@ REFUSED = {
     "index_set": (lambda x, a: ts.index_set(x * leaf, a.astype(int), 2.0).sum(), "reads a value"),
     "an array": (lambda x: np.zeros(3), "returned an array"),
     "seed": (lambda x: ts.manual_seed(0) and (x * leaf).sum(), "draws random numbers by manual_seed"),
+    "hook on a parameter": (lambda x: (leaf.register_hook(abs), (x * leaf).sum())[1], "a hook is set inside"),
+    "hook on a result": (lambda x: [y := x * leaf, y.register_hook(abs), y.sum()][2], "a hook is set inside"),
+    "hook on an argument": (
+        lambda x: [(x * 2).requires_grad_().register_hook(abs), leaf.sum()][1],
+        "hook is set inside",
+    ),
     "sort in place": (lambda x, a: a.sort() or (x * leaf).sum(), "in place"),
     "kept": (keeping, "changes something outside"),
 }
@@ -345,6 +351,7 @@ def test_what_cannot_be_replayed_is_refused(name):
         places = [f"at {__file__}:{line}" for line in (first, first + 1)]
         assert any(place in str(caught.value) for place in places)
     assert leaf.grad is None
+    assert not leaf.node.hooks
     np.testing.assert_array_equal(constant.numpy(), before)
     assert isinstance(leaf._array, np.ndarray)
 

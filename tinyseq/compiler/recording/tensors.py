@@ -16,6 +16,7 @@ _LOCK = RLock()
 _ARRAY: Any = Tensor.__dict__["_array"]  # read once, since a thread that waits for the lock would find a property
 _FLAG: Any = Tensor.__dict__["requires_grad"]
 _GRAD: Any = Leaf.__dict__["grad"]
+_HOOK: Any = Tensor.__dict__["register_hook"]
 
 
 @contextmanager
@@ -23,20 +24,24 @@ def recording(recorder: Recorder) -> Iterator[None]:
     """Inside the block, reading a tensor's array returns the recorded one.
 
     So nothing is missed: parameters, masks, and whatever else the function reads from outside become inputs, even if an
-    op has no other argument. The attributes of the classes are slots and a property; inside the block other properties
+    op has no other argument. The attributes of the classes are slots, a property and a method; inside the block others
     replace them, which behave like them in other threads.
     """
+    replaced = (
+        (Tensor, "_array", _ARRAY, _array_of(recorder)),
+        (Tensor, "requires_grad", _FLAG, _flag_of(recorder)),
+        (Tensor, "register_hook", _HOOK, _no_hook),
+        (Leaf, "grad", _GRAD, _NO_GRAD),
+    )
     with _LOCK:
         token = ACTIVE.set(recorder)
-        setattr(Tensor, "_array", _array_of(recorder))  # noqa: B010 (for the type checker it is a slot)
-        setattr(Tensor, "requires_grad", _flag_of(recorder))  # noqa: B010
-        setattr(Leaf, "grad", _NO_GRAD)  # noqa: B010
+        for holder, name, _, other in replaced:
+            setattr(holder, name, other)
         try:
             yield
         finally:
-            setattr(Tensor, "_array", _ARRAY)  # noqa: B010
-            setattr(Tensor, "requires_grad", _FLAG)  # noqa: B010
-            setattr(Leaf, "grad", _GRAD)  # noqa: B010
+            for holder, name, own, _ in replaced:
+                setattr(holder, name, own)
             ACTIVE.reset(token)
 
 
@@ -93,6 +98,15 @@ def _flag_of(recorder: Recorder) -> property:
             ACTIVE.reset(token)
 
     return property(read, write, doc=_FLAG.__doc__)
+
+
+def _no_hook(tensor: Tensor, hook: Any) -> Any:
+    if ACTIVE.get() is None:
+        return _HOOK(tensor, hook)
+    raise RecordingError(
+        f"a hook is set inside a compiled function, at {user_line()}, which replays would not do; set hooks on leaves, "
+        "outside, or do not compile"
+    )
 
 
 def _read_grad(leaf: Leaf) -> Any:

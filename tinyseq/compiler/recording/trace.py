@@ -82,7 +82,6 @@ class Trace:
                     "it first, and return what is to be kept"
                 )
             self.arrays = [self._value(t._array) for t in self._results]
-            self._check_no_hooks()
             self.recorder.program.outputs = self.arrays
             self.edges: dict[Leaf, int | Source] = {}
             self.backward = self._backward()
@@ -123,12 +122,6 @@ class Trace:
         if type(array) is not Recorded:
             array = self.recorder.constant(array)
         return self.recorder.ref(array).number
-
-    def _check_no_hooks(self) -> None:
-        """Raise if the function set a hook, which a replay would not do."""
-        roots = [t.node for t in self._results if t.node is not None]
-        if any(node.hooks for node in ancestors(roots)) or any(leaf.hooks for leaf in self._places):
-            raise RecordingError("a hook was set inside a compiled function; set hooks on leaves, or do not compile")
 
     def _backward(self) -> Backward:
         program = self.recorder.program
