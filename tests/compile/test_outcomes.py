@@ -50,7 +50,8 @@ def test_views_are_found_and_what_holds_several_results():
 
 
 def test_scalars_are_told_from_arrays_without_axes():
-    assert [found(np.sum, [np.zeros(3)]).scalar, found(np.sum, [np.zeros(3)], keepdims=True).scalar] == [True, False]
+    assert found(np.sum, [np.zeros(3)]).scalar is np.float64
+    assert found(np.sum, [np.zeros(3)], keepdims=True).scalar is None
     assert found(operator.getitem, [np.zeros(3)], 0).scalar
     assert not found(operator.getitem, [np.zeros(3)], (0, ...)).scalar
 

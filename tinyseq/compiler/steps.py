@@ -55,16 +55,7 @@ class Kind(NamedTuple):
 
 
 def kind_of(array: Array) -> Kind:
-    """The kind of an array.
-
-    Raises:
-        TypeError: its elements are Python objects.
-    """
-    if array.dtype.hasobject:
-        raise TypeError(
-            f"a compiled function computes with numbers, got an array of Python objects of shape {array.shape}; "
-            "convert it with .astype(float), or pass its elements in a list"
-        )
+    """The kind of an array."""
     return Kind(array.shape, array.dtype, array.strides)
 
 

@@ -84,6 +84,14 @@ def unrepeatable(what: str) -> RecordingError:
     )
 
 
+def of_objects(array: Any) -> RecordingError:
+    """The error for an array of Python objects, whose memory replays cannot plan."""
+    return RecordingError(
+        f"a compiled function computes with numbers, got an array of Python objects of shape {array.shape}, at "
+        f"{user_line()}; convert it with .astype(float), or pass its elements in a list"
+    )
+
+
 def user_line() -> str:
     """File and line of the innermost frame outside this package and NumPy."""
     frame = sys._getframe(1)

@@ -162,7 +162,7 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
         return RECORDING
 
     def __pow__(self, exponent: Any) -> Any:
-        if not isinstance(exponent, int | float | complex | np.generic):
+        if not isinstance(exponent, int | float | complex | np.generic) or self.recorder.on_device:
             return np.power(self, exponent)
         if self.dtype.kind == "f":  # for numbers, NumPy's operator has short cuts that np.power has not
             return np.sqrt(self) if exponent == 0.5 else np.power(self, exponent)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.compiler.recording.active import reading
+from tinyseq.compiler.recording.active import of_objects, reading
 from tinyseq.compiler.steps import Ref, blank, key, kind_of, mapped, refs
 
 
@@ -57,12 +57,19 @@ def tried(function: Callable[..., Any], args: Any, settings: Any, operand: Calla
     with np.errstate(all="ignore"):
         result = function(*args, **settings)
     if isinstance(result, tuple | list):
-        return Outcome(tuple([kind_of(np.asarray(part)) for part in result]), type(result))
+        return Outcome(tuple([kind_of(_plain(part)) for part in result]), type(result))
     if not isinstance(result, np.ndarray | np.generic) and function is not np.count_nonzero:  # an int of older NumPy
         raise reading(f"np.{getattr(function, '__name__', function)}")
-    found = np.asarray(result)
+    found = _plain(result)
     view = next((i for i, array in enumerate(operands) if np.may_share_memory(found, array)), None)
     return Outcome(kind_of(found), view=view, scalar=None if result is found else type(result))
+
+
+def _plain(result: Any) -> Array:
+    found = np.asarray(result)
+    if found.dtype.hasobject:
+        raise of_objects(found)
+    return found
 
 
 def zeros(kind: Any) -> Array:

@@ -11,7 +11,7 @@ from tinyseq.autograd.graph import Leaf, Parent
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, library_of, to_numpy
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.recording.active import RecordingError, user_line
+from tinyseq.compiler.recording.active import RecordingError, of_objects, user_line
 from tinyseq.compiler.recording.arrays import Recorded, Whole
 from tinyseq.compiler.recording.outcomes import Outcome, Outcomes, tried, zeros
 from tinyseq.compiler.steps import Ref, Step, about, kind_of, mapped, refs
@@ -63,6 +63,8 @@ class Recorder:
 
     def value(self, example: Array) -> Recorded:
         """A new value of the program that is given from outside."""
+        if example.dtype.hasobject:
+            raise of_objects(example)
         kind = kind_of(example)
         found = Recorded(self.program.value(kind), kind, self)
         self.examples[found.number] = example
