@@ -177,6 +177,39 @@ def test_what_a_sum_is_made_of_is_told_in_numbers_or_in_colours(name, opened):
         assert browser.run(BARE_PARTS) == [], size
 
 
+@pytest.mark.parametrize("mode", ["", "quiz()", "togglePanel(true)"])
+def test_a_window_enlarged_four_times_shows_the_picture_and_is_scrolled(mode, opened):
+    browser = opened(drawing("gru"), 320, 256)
+    browser.run(f"({mode or 0}, go(5))")
+    assert browser.run("picture.clientHeight") >= 120
+    places = browser.run(PLACES)
+    assert places["wide"] <= 320
+    assert places["high"] >= places["#play"][3] - 1
+
+
+WITHOUT_SCRIPTS = """(() => {
+  const svg = document.querySelector('#picture > svg');
+  const { left, right, width, height } = svg.getBoundingClientRect();
+  const shown = [...document.querySelectorAll('button, input, select')].filter(control => control.checkVisibility());
+  const { width: wide, height: high } = svg.viewBox.baseVal;
+  return [left, right, width / height - wide / high, shown.length, document.documentElement.scrollHeight >= height];
+})()"""
+
+
+def test_without_scripts_the_whole_picture_is_shown_and_no_controls(browser, tmp_path):
+    browser.size(1280, 720)
+    try:
+        browser.call("Emulation.setScriptExecutionDisabled", value=True)
+        browser.open(drawing("lstm").save(tmp_path / "page.html"))
+        left, right, ratio, controls, scrolled = browser.run(WITHOUT_SCRIPTS)
+    finally:
+        browser.call("Emulation.setScriptExecutionDisabled", value=False)
+    assert left >= 0
+    assert right <= 1280
+    assert abs(ratio) < 0.01
+    assert (controls, scrolled) == (0, True)
+
+
 STILL = """(() => {
   const placesOf = (...names) => names.map(name => {
     const { left, top, width, height } = document.querySelector(name).getBoundingClientRect();
