@@ -359,6 +359,18 @@ def test_a_name_that_cannot_be_seen_has_a_sign():
         assert drawing.svg().count(">␣<") >= 2
 
 
+@pytest.mark.renders
+def test_names_that_are_written_from_the_right_do_not_turn_what_stands_between_them():
+    """P(x | s) is read from the left, and so is a path: of two words, a viewer would show the last one first."""
+    names = ["שלום", "עולם"]
+    hmm = HMM([0.5, 0.5], [[0.5, 0.5]] * 2, [[0.5, 0.5]] * 2, states=names, symbols=names)
+    for drawing in (trellis(hmm, names, k=2, posterior=True), automaton(hmm)):
+        shown = re.findall(r">([^<>]*)</text>", drawing.svg())
+        assert any("שלום" in text for text in shown)
+        for text in shown:
+            assert not re.search(r"[א-ת][^א-ת\u200e]+[א-ת]", text), text
+
+
 def test_an_automaton_has_an_arc_for_each_possible_transition(cats):
     dot = automaton(cats).dot
     arcs = re.findall(r"^\t(s\d) -> (s\d) ", dot, re.MULTILINE)

@@ -41,7 +41,7 @@ def is_known(character: str) -> bool:
 
 
 def _guess(character: str) -> int:
-    if unicodedata.combining(character):
+    if unicodedata.combining(character) or unicodedata.category(character) == "Cf":  # an accent, or invisible
         return 0
     return WIDE if unicodedata.east_asian_width(character) in "WF" else OTHER
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Literal, NamedTuple
+from unicodedata import bidirectional
 
 from tinyseq.viz.rendering.font import text_width
 from tinyseq.viz.rendering.settings import SMALL_IN_LARGE, SMALL_SIZE, TEXT_SIZE, in_type, tight
@@ -56,18 +57,26 @@ TICKS = 5  # of a colour scale in a legend
 RAMP = ("#f5f1fb", "#dccdf2", "#bd9fe3", "#9a6fcf", "#7443b0", "#4b1d86")
 
 
+FROM_LEFT = "\N{LEFT-TO-RIGHT MARK}"
+
+
 def clean(text: object, limit: int = 48) -> str:
     """A text on one line of at most `limit` characters, without control characters, for any file format."""
     words = " ".join(str(text)[: 4 * limit].split())  # more than `limit`, as blanks are merged
     line = "".join(
-        c if c.isprintable() or c == "\u200d" else "\N{REPLACEMENT CHARACTER}" for c in words
+        c if c.isprintable() or c in {"\N{ZERO WIDTH JOINER}", FROM_LEFT} else "\N{REPLACEMENT CHARACTER}"
+        for c in words
     )  # joined emoji stay
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def word(text: object, limit: int = 16) -> str:
-    """A user's word or name, clean; ␣ for one of which nothing can be seen."""
-    return clean(text, limit) or "␣"
+    """A user's word or name, clean; ␣ for one of which nothing can be seen.
+
+    After one that is written from the right stands a mark, so that P(x | s) and paths are still read from the left.
+    """
+    line = clean(text, limit) or "␣"
+    return line + FROM_LEFT * any(bidirectional(letter) in {"R", "AL"} for letter in line)
 
 
 def unescapable(text: str) -> str:
