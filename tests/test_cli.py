@@ -83,7 +83,7 @@ def command(folder, *words):
     )
 
 
-@pytest.mark.parametrize("end", ["killed", "interrupted"])
+@pytest.mark.parametrize("end", ["killed", "terminated"])  # Ctrl-C is pressed in test_cli_language.py and others
 def test_a_run_that_was_stopped_ends_with_the_same_model_when_it_is_called_again(tinyseq, tmp_path, end, interruptible):
     (tmp_path / "text.txt").write_text("so long and thanks for all the fish. " * 40)
     settings = ("--steps", 400, "--hidden", 8, "--batch", 4, "--window", 16, "--layers", 2, "--dropout", 0.2)
@@ -93,11 +93,11 @@ def test_a_run_that_was_stopped_ends_with_the_same_model_when_it_is_called_again
     process = command(tmp_path, *train, "--out", "parts.lm", "--checkpoint", kept.name)
     while not kept.exists() and process.poll() is None:
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL if end == "killed" else signal.SIGINT)
+    process.send_signal(signal.SIGKILL if end == "killed" else signal.SIGTERM)
     _, error = process.communicate()
     assert not (tmp_path / "parts.lm").exists()
-    assert process.returncode == (-signal.SIGKILL if end == "killed" else 130)
-    if end == "interrupted":
+    assert process.returncode == (-signal.SIGKILL if end == "killed" else 143)
+    if end == "terminated":
         assert re.fullmatch(r"tinyseq: stopped after step \d+; the same call resumes from run\.checkpoint\n", error)
     for _ in range(2):  # the second time there is nothing left to do
         status, out, error = tinyseq(*train, "--out", "parts.lm", "--checkpoint", kept.name)

@@ -1,13 +1,12 @@
 """The commands ``tinyseq notebooks`` and ``tinyseq figures``: the lecture book for the classroom."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tinyseq.book import save_figures, save_notebooks
 from tinyseq.book.figures import check_formats, of_chapter
-from tinyseq.commands.common import checked, console, plainly
+from tinyseq.commands.common import Folder, checked, console, plainly
 
 
 def separated(formats: str) -> list[str]:
@@ -17,7 +16,7 @@ def separated(formats: str) -> list[str]:
 
 @plainly
 def notebooks(
-    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    out: Folder,
     solutions: Annotated[
         bool, typer.Option("--solutions/--no-solutions", help="Put a solution to unfold below each exercise.")
     ] = True,
@@ -32,7 +31,7 @@ def notebooks(
 
 @plainly
 def figures(
-    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    out: Folder,
     formats: Annotated[
         str,
         typer.Option(

@@ -6,6 +6,7 @@ import glob
 import inspect
 import json
 import math
+import os
 import re
 import sys
 import typing
@@ -22,6 +23,7 @@ from tinyseq.compiler.executors import EXECUTORS
 from tinyseq.data import DataError, Reader
 from tinyseq.data.readers import check_encoding
 from tinyseq.io import ModelFileError, check_model_output, check_output, load_model
+from tinyseq.io.files import at_home, check_signs
 from tinyseq.nn.checks import check_device
 from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.train import Callback, Log, NonFiniteLoss
@@ -172,7 +174,15 @@ def named(paths: list[Path]) -> str:
 def check_there(path: Path) -> None:
     """Raise an error if there is no such file."""
     if str(path) != "-" and not path.exists():
-        raise FileNotFoundError(f"{path}: cannot be read (no such file or directory)")
+        cure = at_home(path)
+        raise FileNotFoundError(f"{path}: cannot be read (no such file or directory){cure and f'; {cure}'}")
+
+
+def check_folder(path: Path) -> None:
+    """Raise an error if there cannot be a folder of this name."""
+    check_signs(path, "--out")
+    if os.path.lexists(path) and not path.is_dir():
+        raise NotADirectoryError(f"--out {path} is a file; give the name of a folder")
 
 
 def check_files(names: list[str]) -> None:
@@ -278,6 +288,7 @@ RunFile = Annotated[
 ]
 Every = Annotated[int | None, typer.Option(min=1, help="Steps between saves.", show_default="100")]
 Out = Annotated[Path, typer.Option(help="The model file to write.")]
+Folder = Annotated[Path, typer.Option(help="Folder to write to.", callback=checked(check_folder))]
 Figure = Annotated[
     Path | None,
     typer.Option(help="Draw the confusion matrix: .png, .svg or .pdf.", callback=ending_in(".png", ".svg", ".pdf")),

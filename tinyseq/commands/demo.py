@@ -3,17 +3,15 @@
 import base64
 import html
 import math
-import os
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import typer
 from rich.console import Console
 from rich.table import Table
 
 import tinyseq as ts
-from tinyseq.commands.common import Seed, console, plainly
+from tinyseq.commands.common import Folder, Seed, check_folder, console, plainly
 from tinyseq.commands.models.tagging import describe
 from tinyseq.data.corpora import CATS, HELLO, python_docs, python_source
 from tinyseq.data.pysource import tokens
@@ -92,8 +90,7 @@ def run(out: Path, seed: int, console: Console) -> None:
 
 def prepare(out: Path) -> None:
     """Make the folder, and check that all files can be written and drawn before the work begins."""
-    if os.path.lexists(out) and not out.is_dir():
-        raise NotADirectoryError(f"--out {out} is a file; give the name of a folder")
+    check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         check_output(out / name, "--out")
@@ -227,7 +224,7 @@ src="data:image/png;base64,{picture}"></figure>
 
 @plainly
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder to write the pictures and the page to.")] = Path("demo"),
+    out: Folder = Path("demo"),
     seed: Seed = 0,
 ) -> None:
     """Train, decode and draw the lectures' models on data that comes with Python."""

@@ -28,7 +28,7 @@ def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str |
 
     Raises:
         OSError: if the path is a folder or a device, its name is too long, or the folder is not writable.
-        ValueError: if it is one of the inputs, or contains a NUL character.
+        ValueError: if it is one of the inputs, contains a NUL character, or is a sign of the shell: ``-`` or ``~``.
         TypeError: if the path, or one of the inputs, is neither a string nor a path.
 
     Example:
@@ -41,6 +41,7 @@ def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str |
     path = as_path(text("name", name), path)
     if "\0" in str(path):
         raise ValueError(f"{name} must not contain a NUL character, got {shown(str(path))}")
+    check_signs(path, name)
     if isinstance(inputs, str | Path):
         raise TypeError(f"inputs must be a list of paths, got {shown(inputs)}; put a single one in a list")
     for read in listed("inputs", inputs, "a list of paths", ordered=False):
@@ -48,7 +49,7 @@ def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str |
             raise ValueError(f"{name} {path} is also an input file and would be overwritten; choose another name")
     if path.is_dir():
         raise IsADirectoryError(f"{name} {path} is a folder; give the name of a file, such as model.safetensors in it")
-    if os.path.lexists(path) and not path.is_file():
+    if os.path.lexists(path) and (_names_a_device(path) or not path.is_file()):
         raise OSError(f"{name} {path} is a device or a broken link; give the name of a file")
     folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
     try:
@@ -59,6 +60,33 @@ def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str |
         reason = (error.strerror or type(error).__name__).lower()
         raise type(error)(f"{name} {path} cannot be written in the folder {folder}: {reason}") from error
     return path
+
+
+def check_signs(path: Path, name: str = "path") -> None:
+    """Raise a ValueError if a path to write is a sign that means something else in a shell."""
+    if str(path) == "-":
+        raise ValueError(f"{name} - stands for standard output, to which this is not written; give the name of a file")
+    if found := at_home(path):
+        raise ValueError(f"{name} {path}: there is no folder {path.parts[0]!r}; {found}")
+
+
+def at_home(path: Path) -> str:
+    """What to write in place of a path with a ``~`` that no shell has expanded; nothing if there is none.
+
+    Example:
+        >>> at_home(Path("models/a.lm"))
+        ''
+    """
+    home = os.path.expanduser(path)
+    if home == str(path) or os.path.lexists(path.parts[0]):
+        return ""
+    return f"a shell expands ~ at the beginning of a word only, and not in quotes: write {home}"
+
+
+def _names_a_device(path: Path) -> bool:
+    """Whether a path is in a folder of devices, where even a file, such as redirected standard output, must stay."""
+    parts = path.absolute().parts
+    return os.name == "posix" and parts[1:2] in (("dev",), ("proc",)) and parts[1:3] != ("dev", "shm")
 
 
 def _beside(path: Path, folder: Path) -> tuple[int, str]:

@@ -174,7 +174,9 @@ def tag_tag(
             help="CoNLL-U files, patterns, or - for standard input.", callback=common.checked(common.check_files)
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The CoNLL-U file to write.", show_default="standard output")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The CoNLL-U file to write, or -.", show_default="standard output")
+    ] = None,
     tags: Tags = None,
     device: common.Device = "cpu",
     encoding: common.Encoding = "utf-8",
@@ -200,6 +202,7 @@ def tag_tag(
     if json:
         raise ValueError("--json is for a sentence; CoNLL-U goes in and out as CoNLL-U")
     paths = common.matching(names)
+    out = None if str(out) == "-" else out
     if out is not None:
         check_output(out, "--out", inputs=[model, *paths])
     typer.echo(tag_files(_model(model, device), paths, out, tags or "upos", encoding), err=True)
