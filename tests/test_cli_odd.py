@@ -132,3 +132,20 @@ def test_an_open_file_under_the_name_of_a_device_is_no_file_to_write(tmp_path):
     """As /dev/stdout is, where it is redirected: a file in its place would end the output of all programs."""
     with (tmp_path / "redirected.txt").open("w") as file, pytest.raises(OSError, match="is a device or a broken link"):
         check_output(f"/dev/fd/{file.fileno()}")
+
+
+@pytest.mark.parametrize(
+    ("stream", "words"),
+    [
+        ("input", ("lm", "train", "-", "--out", "m", "--model", "ngram")),
+        ("input", ("tag", "tag", "m.tag", "-")),
+        ("input", ("tag", "eval", "m.tag", "-")),
+        ("input", ("classify", "predict", "m.cls", "-")),
+        ("output", WRITING["tag tag"]),
+    ],
+)
+def test_a_closed_stream_is_one_line(tinyseq, monkeypatch, capsys, stream, words):
+    ts.classify.NaiveBayes().fit(["warm", "dull"], ["good", "bad"]).save("m.cls")
+    monkeypatch.setattr(sys, f"std{stream[:-3]}", None)
+    assert app(list(words), standalone_mode=False) == 1
+    assert capsys.readouterr().err == f"tinyseq: standard {stream} is closed; open it, or give the name of a file\n"

@@ -13,7 +13,7 @@ import typing
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, BinaryIO, ParamSpec, TextIO, TypeVar
 
 import typer
 from rich.console import Console
@@ -207,10 +207,21 @@ def counted(number: int, one: str) -> str:
     return f"{number:,} {one}{'' if number == 1 else 's'}"
 
 
+def standard(stream: TextIO | None, name: str) -> BinaryIO:
+    """The bytes of standard input or output, called by its name in errors.
+
+    Raises:
+        OSError: it is closed, as by ``<&-`` in a shell.
+    """
+    if stream is None:
+        raise OSError(f"{name} is closed; open it, or give the name of a file")
+    return stream.buffer
+
+
 def contents(reader: Reader[Items], paths: Iterable[Path], encoding: str, **options: str) -> list[Items]:
     """What a reader returns for each file, where ``-`` is standard input."""
     return [
-        reader.of_bytes(sys.stdin.buffer.read(), "standard input", encoding=encoding, **options)
+        reader.of_bytes(standard(sys.stdin, "standard input").read(), "standard input", encoding=encoding, **options)
         if str(path) == "-"
         else reader(path, encoding=encoding, **options)
         for path in paths

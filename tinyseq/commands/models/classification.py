@@ -133,7 +133,8 @@ def classify_predict(
     classifier = _model(model, device)
     names = classifier.classes.symbols
     if text == "-":
-        read = plain_text.of_bytes(sys.stdin.buffer.read(), "standard input", encoding=encoding)
+        given = common.standard(sys.stdin, "standard input").read()
+        read = plain_text.of_bytes(given, "standard input", encoding=encoding)
         texts = read.removesuffix("\n").split("\n")
         for each, odds in zip(texts, classifier.predict_proba(texts), strict=True):
             label = names[int(odds.argmax())]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tinyseq.commands.common import counted
+from tinyseq.commands.common import counted, standard
 from tinyseq.data import ConlluSentence, DataError, conllu_sentences
 from tinyseq.io import atomic_write
 from tinyseq.tagging import Tagger
@@ -50,8 +50,9 @@ def tag_files(tagger: Tagger, paths: list[Path], out: Path | None, column: str, 
             write(file)
 
     if out is None:
-        write(sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+        output = standard(sys.stdout, "standard output")
+        write(output)
+        output.flush()
     else:
         atomic_write(out, write_file)
     seconds = time.perf_counter() - start
@@ -71,7 +72,7 @@ def file_of(path: Path) -> Iterator[tuple[Path, Renamed]]:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "input")
         with copy.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
+            shutil.copyfileobj(standard(sys.stdin, "standard input"), file)
         yield copy, _from_standard_input
 
 
