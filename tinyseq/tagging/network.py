@@ -316,7 +316,7 @@ class RNNTagger(Tagger):
             older = {"settings": {"chars": False, "min_count": 1, **metadata["settings"]}, "history": []}
             metadata = {**metadata, **older, "shapes": metadata["endings"], "known": metadata["words"]}
         given = metadata["settings"]
-        used = given if given["chars"] else {name: given[name] for name in given if not name.startswith("char_")}
+        used = given if given.get("chars", True) else {name: given[name] for name in given if not name.startswith("char_")}
         check_sizes(used, arrays)
         tagger = cls(**metadata["settings"])
         names = ("words", "shapes", "tags", "known")
