@@ -315,9 +315,10 @@ class RNNTagger(Tagger):
         if "endings" in metadata:  # in older files, all words are read by their endings
             older = {"settings": {"chars": False, "min_count": 1, **metadata["settings"]}, "history": []}
             metadata = {**metadata, **older, "shapes": metadata["endings"], "known": metadata["words"]}
-        given = metadata["settings"]
-        used = given if given.get("chars", True) else {name: given[name] for name in given if not name.startswith("char_")}
-        check_sizes(used, arrays)
+        sizes = metadata["settings"]
+        if not sizes.get("chars", True):
+            sizes = {name: size for name, size in sizes.items() if not name.startswith("char_")}
+        check_sizes(sizes, arrays)
         tagger = cls(**metadata["settings"])
         names = ("words", "shapes", "tags", "known")
         words, shapes, tags, known = (Vocabulary.from_dict(metadata[name]) for name in names)
