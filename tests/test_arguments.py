@@ -166,5 +166,5 @@ OF_SETS = {  # where the order of a list matters
 
 @pytest.mark.parametrize("name", OF_SETS)
 def test_a_set_is_refused_where_the_order_matters(name):
-    with pytest.raises(TypeError, match="is a set, whose order changes from run to run; give a list in the order"):
+    with pytest.raises(TypeError, match="is a set, whose order changes from run to run; give a list, as sorted"):
         OF_SETS[name]()

@@ -397,4 +397,4 @@ def listed(name: str, value: Any, expected: str, ordered: bool = True) -> list[A
 def check_ordered(name: str, value: object) -> None:
     """Raise a TypeError for a set, whose order changes from run to run."""
     if isinstance(value, set | frozenset):
-        raise TypeError(f"{name} is a set, whose order changes from run to run; give a list in the order that is meant")
+        raise TypeError(f"{name} is a set, whose order changes from run to run; give a list, as sorted(...) makes")
