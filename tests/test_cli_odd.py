@@ -19,8 +19,15 @@ from tinyseq.commands.main import app
 from tinyseq.io import check_output
 
 ROOT = Path(__file__).resolve().parent.parent
-# Ctrl-C raises KeyboardInterrupt, also if the tests run in the background, where it is ignored.
-PROGRAM = "import signal; signal.signal(signal.SIGINT, signal.{}); from tinyseq.cli import main; main()"
+# Ctrl-C raises KeyboardInterrupt, also if the tests run in the background, where it is ignored, as SIGHUP is by nohup.
+PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.{})
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+from tinyseq.cli import main
+main()
+"""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of Unix")

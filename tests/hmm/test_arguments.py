@@ -91,5 +91,7 @@ def test_answers_are_not_views_of_the_model():
     wanted = model.log_likelihood([0.5, 1.0])
     initial[:], means[:] = 0.0, 7.0
     model.posterior([0.5, 1.0]).states[:] = 7
-    model.fit_em([0.5, 1.0], max_steps=1, learn={"emission"}).model.emissions.means[:] = 7
+    learnt = model.fit_em([0.5, 1.0], max_steps=1, learn={"emission"}).model
+    with pytest.raises(ValueError, match="read-only"):
+        learnt.emissions.means[:] = 7
     assert model.log_likelihood([0.5, 1.0]) == wanted
