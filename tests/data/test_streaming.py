@@ -1,5 +1,6 @@
 """Streams of every reader: the items of the whole file, its errors, and no more memory for a longer file."""
 
+import io
 import tracemalloc
 
 import pytest
@@ -100,7 +101,7 @@ def test_a_long_file_takes_little_memory(tmp_path, reader):
     assert sum(1 for _ in reader.stream(path)) > 10_000
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < path.stat().st_size / 6
+    assert peak < path.stat().st_size / 6 + io.DEFAULT_BUFFER_SIZE  # of 128 KB from Python 3.14
 
 
 def test_items_come_before_the_error_of_a_later_line(tmp_path):
