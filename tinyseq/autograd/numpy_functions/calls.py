@@ -47,9 +47,9 @@ def array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: A
         raise _writes(f"np.{name}")
     function = ufunc if method == "__call__" else getattr(ufunc, method)
     if not recorded(inputs):
-        tensors = [part for part in inputs if isinstance(part, Tensor)]
-        if ufunc.signature is not None and not any(part.ndim for part in tensors):  # a number that NumPy passes on
-            return function(*(part.numpy() if isinstance(part, Tensor) else part for part in inputs), **kwargs)
+        if ufunc.signature and not any(part.ndim for part in inputs if isinstance(part, Tensor)):
+            inputs = tuple(part.numpy() if isinstance(part, Tensor) else part for part in inputs)
+            return function(*inputs, **kwargs)  # NumPy's own code, which passes on a number, reads the result
         return _of_values(f"np.{name}", function, inputs, kwargs)
     ours = _ours(ufunc.__name__ if method == "outer" else name)
     bound: tuple[Any, Any] | list[str] = []
