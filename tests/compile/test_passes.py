@@ -301,4 +301,4 @@ def test_a_long_program_is_made_ready_in_little_memory():
 
     # Tables that the interpreter keeps, as of names, may grow meanwhile, but not each time.
     few, many = (min(peak_of(count) for _ in range(3)) for count in (500, 1000))
-    assert many - few < 500 * 1700
+    assert many - few < 500 * 1500

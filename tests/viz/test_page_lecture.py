@@ -89,6 +89,7 @@ def test_the_parts_of_every_gradient_add_up_to_it(played):
 @each_network
 def test_the_gradient_of_a_state_is_what_its_output_and_the_next_step_send_back(played):
     gradients, both = played.gradients(), 0
+    reach = 3 if played.network == "state_of_three_steps_before" else 2
     for event in played.backward:
         box = played.box[event.boxes[0]]
         if box.kind != "state" or not event.parts or played.loop(box) is None:  # what a loop begins with
@@ -97,7 +98,7 @@ def test_the_gradient_of_a_state_is_what_its_output_and_the_next_step_send_back(
             "backward" if played.content.timeline.loops[played.loop(box)].backward else "t"
         ]
         origins = {part.origin for part in event.parts}
-        followers = {f"t = {box.column.step + later * n}" for n in (1, 2, 3)}
+        followers = {f"t = {box.column.step + later * n}" for n in range(1, reach + 1)}
         followers |= {
             played.playback.formulas.name(other)
             for other in played.content.boxes
