@@ -72,8 +72,9 @@ CASES = [
     ),
     *(
         Case("repeat", lambda x, n=n, a=a: ts.repeat(x, n, a), lambda x, n=n, a=a: np.repeat(x, n, a), (s,))
-        for n, a, s in ((2, 0, (3,)), (3, -1, (2, 2)), (0, 0, (2, 3)))
+        for n, a, s in ((2, 0, (3,)), (3, -1, (2, 2)), (0, 0, (2, 3)), ([1, 0, 2], 1, (2, 3)), ([2], 0, (2, 3)))
     ),
+    Case("repeat", lambda x: ts.repeat(x, ts.tensor([2, 0, 1])), lambda x: np.repeat(x, [2, 0, 1]), ((3,),)),
     *(
         Case("take", lambda x, i=i, a=a: ts.take(x, i, a), lambda x, i=i, a=a: np.take(x, i, a), ((3, 3),))
         for i in (1, [2, 0, 2], IDS, ts.tensor(IDS), np.zeros((0,), dtype=int))

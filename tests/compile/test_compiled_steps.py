@@ -191,6 +191,8 @@ OF_AN_ARRAY = {
     "take": lambda s, a: ts.take(s, a) * ts.take_along_axis(s, a, axis=0),
     "gather": lambda s, a: ts.gather(s, 0, a),
     "take by a tensor": lambda s, a: ts.take(s, ts.tensor(a)) * ts.take_along_axis(s, ts.tensor(a), axis=0),
+    "ts.repeat": lambda s, a: (s * s).repeat(a),
+    "ts.repeat by a tensor": lambda s, a: ts.repeat(s * s, ts.tensor(a)) if a.sum() > 2 else s.repeat(a[:1] + 1),
     "gather by a tensor": lambda s, a: ts.gather(s, 0, ts.tensor(a)) @ ts.one_hot(ts.tensor(a), 4, dtype="float64"),
 }
 

@@ -1,11 +1,14 @@
-"""Gradients of some of a compiled function's results only, whatever the others are."""
+"""Results of compiled functions: gradients of some of them only, and those that are no new tensors."""
 
 import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tinyseq as ts
+from tinyseq.compiler.steps import of_type
 
 EXECUTORS = [None, "numba"]
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -110,3 +113,35 @@ def test_an_argument_that_only_an_unused_result_needs_gets_no_gradient(executor)
     total = fast(w * 2, v * 3)[0] + (v * 5).sum()
     total.backward()
     np.testing.assert_array_equal(v.grad.numpy(), [5.0, 5.0])
+
+
+def picked(pool, places):
+    return [picked(pool, each) if isinstance(each, list) else pool[each] for each in places]
+
+
+@settings(max_examples=10)
+@given(places=st.lists(st.recursive(st.integers(0, 7), lambda inner: st.lists(inner, max_size=5)), min_size=1))
+def test_a_result_is_a_tensor_from_outside_or_another_result_where_it_is_one_without_compile(places):
+    w, constant = ts.tensor([1.0, 2.0], requires_grad=True), ts.tensor([3.0, 4.0])
+    x, y = ts.tensor([5.0, 6.0], requires_grad=True), ts.tensor([7.0, 8.0])
+
+    def function(x, y):
+        h = x * w
+        return picked([x, y, w, constant, h, h + y, y.detach(), w.detach()], places)
+
+    fast = ts.compile(function)
+    for args in ((x, y), (y, x), (x, x)):
+        found = []
+        for call in (function, fast):
+            x.grad = w.grad = None
+            results = [*of_type(call(*args), ts.Tensor)]
+            everything = [*args, w, constant, *results]
+            same = [[one is other for one in everything] for other in everything]
+            total = ts.tensor(0.0, requires_grad=True)
+            for i, part in enumerate(results):
+                total = total + (part * (i + 1.0)).sum()
+            program = fast.program if call is fast else None
+            total.backward()
+            assert program is None or fast.program is program  # one for all results serves
+            found.append((same, [part.tolist() for part in results], str(x.grad), str(w.grad)))
+        assert found[0] == found[1]

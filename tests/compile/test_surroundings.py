@@ -192,6 +192,12 @@ ENDS = {
     "slots": (Slots, "{}.part", lambda h, v: setattr(h, "part", v), None),
     "layer": (Layer, "{}.part", lambda h, v: setattr(h, "part", v), None),
     "class": (lambda v: of_class(part=v), "{}.part", lambda h, v: setattr(type(h), "part", v), None),
+    "class of the package": (
+        lambda v: of_class(part=v, __module__="tinyseq.made"),
+        "{}.part",
+        lambda h, v: setattr(type(h), "part", v),
+        None,
+    ),
     "base": (
         lambda v: type("Derived", (type(of_class(part=v)),), {"__module__": __name__})(),
         "{}.part",
@@ -385,6 +391,11 @@ def changes_of_a_method():
     return lambda x: x * thing.by(), lambda: setattr(type(thing), "by", lambda self: 3.0)
 
 
+def changes_of_a_class_of_the_package():
+    thing = of_class(__module__="tinyseq.made")
+    return lambda x: x * (3.0 if hasattr(thing, "by") else 2.0), lambda: setattr(type(thing), "by", None)
+
+
 def changes_of_an_inherited_method():
     base = type(of_class(by=lambda self: 2.0))
     kind = type("Derived", (base,), {"__module__": __name__})
@@ -547,6 +558,27 @@ def test_a_compiled_method_kept_by_its_own_object_is_recorded_once():
     assert sum(map(len, model.fast._replays.values())) == 1
     model.scale = 3.0
     assert model.fast(ts.ones(2)).item() == 6.0
+
+
+@pytest.mark.parametrize("find", [lambda layer: type(layer), lambda layer: ts.nn.Linear, lambda layer: ts.Tensor])
+def test_a_function_may_set_an_attribute_of_a_class_of_the_package_but_not_count_with_it(find, monkeypatch):
+    layer, kind = ts.nn.Linear(1, 1), find(ts.nn.Linear(1, 1))
+
+    def sets(x):
+        find(layer).flag = 2.0
+        return x * kind.flag
+
+    def counts(x):
+        find(layer).flag += 1.0
+        return x * 2.0
+
+    fast = ts.compile(sets)
+    for before in (1.0, 3.0):
+        monkeypatch.setattr(kind, "flag", before, raising=False)
+        assert fast(ts.ones(1)).tolist() == [2.0]
+        assert kind.flag == 2.0
+    with pytest.raises(RecordingError, match="changes something outside"):
+        ts.compile(counts)(ts.ones(1))
 
 
 def test_replays_read_each_place_at_once():

@@ -31,6 +31,7 @@ class Replay:
         self.surroundings = around
         self._structure = trace.structure
         self._differentiable = trace.differentiable
+        self._itself = [*trace.itself.items()]
         self._edges = list(trace.edges.values())
         self._sources = list(recorder.sources.values())
         self._draws = list(recorder.draws.values())
@@ -108,6 +109,8 @@ class Replay:
             made = recorded_outputs([outputs[i] for i in places], _COMPILED, edges, (run,), MODE.get().label, {})
             for i, tensor in zip(places, made, strict=True):
                 results[i] = tensor
+        for i, place in self._itself:
+            results[i] = given[place] if isinstance(place, int) else place.tensor
         return mapped(self._structure, Result, lambda part: results[part])
 
 

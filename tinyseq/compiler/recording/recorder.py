@@ -36,7 +36,7 @@ class Recorder:
 
     Attributes:
         program: the steps so far.
-        arguments: the tensors that the function is called with.
+        arguments: the tensors that the function is called with, by their place among its tensors and arrays.
         sources: tensors from outside, by the number of their value.
         draws: how random numbers were drawn, by the number of their value.
         drawn: the values of random draws.
@@ -49,7 +49,7 @@ class Recorder:
 
     def __init__(self, outcomes: Outcomes) -> None:
         self.program = Program()
-        self.arguments: list[Tensor] = []
+        self.arguments: dict[int, Tensor] = {}
         self.sources: dict[int, Source] = {}
         self.draws: dict[int, tuple[Any, ...]] = {}
         self.drawn: dict[int, Recorded] = {}
@@ -174,7 +174,7 @@ class Recorder:
     def has_made(self, tensor: Tensor, array: Any) -> bool:
         """Whether a tensor was created while recording."""
         if type(array) is Recorded:
-            return not any(tensor is argument for argument in self.arguments)
+            return not any(tensor is argument for argument in self.arguments.values())
         return id(tensor) in self._made
 
     def truth(self, array: Recorded) -> bool:

@@ -232,17 +232,20 @@ class Surroundings:
             table = left.pop()
             whole = not of_library(table.get("__name__", ""))
             for name in reads.names:
-                if not whole and not _is_state(table.get(name)):
+                if not whole and not _is_state(table.get(name, _MISSING)):
                     continue
                 part = self._globals.add(table, name)
                 if not isinstance(part, types.ModuleType) or name in reads.passed:
                     found.append(part)
-                elif id(vars(part)) not in seen and not of_tinyseq(part.__name__):
+                elif id(vars(part)) not in seen:
                     seen.add(id(vars(part)))
                     left.append(vars(part))
         return found
 
     def _of_class(self, value: type) -> list[Any]:
+        if of_tinyseq(value.__module__):  # a user may have set attributes of it, beside its own
+            self._sizes.add(vars(value))
+            return [self._attributes.add(value, name) for name, held in vars(value).items() if _is_flag(name, held)]
         if of_library(value.__module__):
             return []
         self._attributes.add(value, "__mro__")
@@ -280,7 +283,14 @@ def _is_state(value: Any) -> bool:
     """Whether something in a module of Python or of a library may change from call to call, or leads to what may."""
     if isinstance(value, (*_DATA, types.ModuleType)) or value is os.getenv:
         return True
+    if isinstance(value, type):
+        return of_tinyseq(value.__module__)
     return isinstance(getattr(value, "__dict__", None), dict) and not callable(value)
+
+
+def _is_flag(name: str, value: Any) -> bool:
+    """Whether an attribute of a class is data that a user may have set, and no method or property."""
+    return not name.startswith("_") and not hasattr(value, "__get__")
 
 
 def _own(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,14 +63,17 @@ class Trace:
 
     Attributes:
         structure: what the function returned, with the numbers of results instead of tensors.
+        itself: the results that are no new tensors: for each the number of the argument, or the source, that it is.
         edges: where the gradient of each leaf goes: the number of the argument, or the source.
         backward: the backward pass of all results.
+        differentiable: for each result, whether it is a new tensor that has a gradient.
     """
 
     def __init__(self, function: Callable[..., Any], args: Any, settings: Any, outcomes: Outcomes) -> None:
         self.recorder = Recorder(outcomes)
         self._places: dict[Leaf, int] = {}
         self._results: list[Tensor] = []
+        self._first: dict[int, Result] = {}  # by identity
         self._count = 0
         args, settings = mapped((args, settings), None, self._replaced)
         before = mapped((args, settings), None, lambda part: part)  # the same in containers of its own
@@ -83,11 +86,13 @@ class Trace:
                 )
             self.arrays = [self._value(t._array) for t in self._results]
             self.recorder.program.outputs = self.arrays
+            self.itself = self._results_from_outside()
+            new = {*self._first.values()} - self.itself.keys()
+            self.differentiable = [i in new and t.node is not None for i, t in enumerate(self._results)]
             self.edges: dict[Leaf, int | Source] = {}
             self.backward = self._backward()
             if self.recorder.refused is not None:  # the function caught this error: in a call, there would be none
                 raise self.recorder.refused
-        self.differentiable = [t.node is not None for t in self._results]
         self._results.clear()
 
     def _replaced(self, value: Any) -> Any:
@@ -102,14 +107,14 @@ class Trace:
         leaf = None if value.node is None else Leaf(value._array)
         if leaf is not None:
             self._places[leaf] = place
-        self.recorder.arguments.append(Tensor(self.recorder.input(value._array), leaf))
-        return self.recorder.arguments[-1]
+        self.recorder.arguments[place] = Tensor(self.recorder.input(value._array), leaf)
+        return self.recorder.arguments[place]
 
     def _flattened(self, value: Any) -> Any:
         """What the function returned, with a `Result` if it is a tensor."""
         if isinstance(value, Tensor):
             self._results.append(value)
-            return Result(len(self._results) - 1)
+            return self._first.setdefault(id(value), Result(len(self._results) - 1))
         if isinstance(value, PLAIN):
             return value
         kind = "an array" if isinstance(value, Recorded | np.ndarray) else f"a {type(value).__name__}"
@@ -123,10 +128,16 @@ class Trace:
             array = self.recorder.constant(array)
         return self.recorder.ref(array).number
 
+    def _results_from_outside(self) -> dict[int, int | Source]:
+        outside: dict[int, int | Source] = {id(source.tensor): source for source in self.recorder.sources.values()}
+        outside.update((id(tensor), place) for place, tensor in self.recorder.arguments.items())
+        return {i: outside[id(tensor)] for i, tensor in enumerate(self._results) if id(tensor) in outside}
+
     def _backward(self) -> Backward:
         program = self.recorder.program
         program.forward = len(program.steps)
-        roots = [tensor.node for tensor in self._results if tensor.node is not None]
+        results = zip(self._results, self.differentiable, strict=True)
+        roots = [tensor.node for tensor, wanted in results if wanted and tensor.node is not None]
         self._roots = [(root, self.recorder.value(np.ones(root.shape, root.dtype))) for root in roots]
         found = self._walked(self._roots)
         if len(roots) < 2:

@@ -10,7 +10,7 @@ from tinyseq.autograd.declare import FUNCTIONS, composite, offer, op
 from tinyseq.autograd.ops.reduce import axes_of, axis_of
 from tinyseq.autograd.record.axes import Axes, Use
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
-from tinyseq.backend import on_host
+from tinyseq.backend import host_array, namespace_of
 
 
 def _reshaped_axes(use: Use, axis: int) -> Axes | None:
@@ -280,7 +280,7 @@ roll = op(
 
 
 @composite(method=True)
-def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
+def repeat(x: TensorLike, repeats: TensorLike, axis: int | None = None) -> Tensor:
     """Repeat each element along an axis, all equally or each its own number of times; flattened if it is None.
 
     Args:
@@ -300,15 +300,15 @@ def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None)
         tensor([1., 1., 2., 2.])
     """
     x = constant(x)
-    counts = np.asarray(on_host(repeats))
-    if np.min(counts, initial=0) < 0:
+    counts = host_array(repeats._array if isinstance(repeats, Tensor) else repeats)
+    if bool((counts < 0).any()):
         raise ValueError(f"repeats must not be negative, got {repeats}")
     if axis is None or not x.shape:
         x, axis = x.reshape(-1), 0
     length = x.shape[axis_of(axis, x.ndim)]
     if counts.ndim > 1 or counts.size not in (1, length):
         raise ValueError(f"repeats has shape {counts.shape}; give one number, or {length}, one for each")
-    return FUNCTIONS["take"](x, np.repeat(np.arange(length), counts), axis=axis)
+    return FUNCTIONS["take"](x, namespace_of(counts).repeat(np.arange(length), counts), axis=axis)
 
 
 # The names of the array-API standard, which rules use so that they run on any library's arrays and on Tensors alike.
