@@ -133,6 +133,21 @@ def test_a_plateau_never_raises_the_rate(factor):
         ts.optim.Plateau(0.1, mode="up")
 
 
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 0.99])
+def test_the_variance_of_a_centred_mean_is_never_below_zero(alpha, kind):
+    """s - m² may be rounded below 0, and its root is NaN; of a constant gradient the variance is aⁿ(1 - aⁿ) g²."""
+    w, g = ts.tensor(np.ones(3, kind), requires_grad=True), np.array([0.1, -3.7, 0.0], kind)
+    optimizer = ts.optim.RMSprop([w], lr=1e-9, alpha=alpha, centered=True)
+    for _ in range(count := 200 if alpha < 0.9 else 600):
+        w.grad = ts.tensor(g)
+        optimizer.step()
+    assert np.isfinite(w.numpy()).all()
+    found, square, rest = optimizer.states[0]["variance"], g.astype(float) ** 2, alpha**count
+    rounded = 4 * np.finfo(kind).eps
+    np.testing.assert_allclose(found, rest * (1 - rest) * square, rtol=count * rounded, atol=rounded**2 * square.max())
+
+
 def test_flags_are_true_or_false():
     """As in PyTorch's order of arguments, where a damping and a weight decay stand before ``nesterov``."""
     w = ts.tensor([1.0, 2.0], requires_grad=True)

@@ -241,6 +241,20 @@ def test_an_update_in_place_that_would_cut_off_fractions_is_refused_as_in_numpy(
     assert x.tolist() == values
 
 
+@pytest.mark.parametrize("update", [lambda x, value: x.copy_(value), lambda x, value: x.__setitem__(0, value)])
+@pytest.mark.parametrize("kind", ["int64", "uint8", "bool"])
+def test_whole_numbers_take_on_only_what_they_can_hold(kind, update):
+    x = ts.tensor([1, 0], dtype=kind)
+    for value in (0.5, float("nan"), -0.5, np.float32(1.5), [0.25] if kind == "bool" else 1e30, True + 299.5):
+        with pytest.raises(ValueError, match=rf"holds \S+, which {kind}, the tensor's type, cannot hold"):
+            update(x, value)
+    assert x.tolist() == [1, 0]
+    for value in (0, 1.0, True, ts.tensor(1, dtype="int8")):
+        update(x, value)
+        assert x.tolist()[0] == value
+        assert x.dtype == kind
+
+
 def test_an_update_in_place_keeps_the_type_where_numpy_does():
     for kind, other in [
         ("int8", 3),

@@ -12,64 +12,15 @@ from hypothesis import strategies as st
 
 import tinyseq as ts
 from tinyseq.autograd.calls.declared import check_declaration
-from tinyseq.autograd.declare import FUNCTIONS, OPS, SPECIAL_METHODS, apply, op
+from tinyseq.autograd.declare import FUNCTIONS, OPS, SPECIAL_METHODS, op
 from tinyseq.autograd.graph import owner
 from tinyseq.backend import EXTENSIONS
 from tinyseq.structure.record import record
 from tinyseq.testing.battery import check_op
-from tinyseq.testing.calls import FAMILIES, calls_of
+from tinyseq.testing.calls import calls_of
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = [each for each in OPS.values() if each.module.startswith("tinyseq.autograd.ops.")]
-
-
-# -- what the records say is true --------------------------------------------------------------------------------------
-
-
-def jacobian(record, call, chosen):
-    """The Jacobian of an op by one input; None where something is broadcast, or nothing is left."""
-    inputs = [ts.tensor(array, requires_grad=i == chosen) for i, array in enumerate(call.arrays)]
-    out = apply(record, inputs, call.attrs)
-    out = out[0] if record.outputs and out else out
-    x = inputs[chosen]
-    if not isinstance(out, ts.Tensor) or not out.size or not x.size or out.node is None:
-        return None
-    if record.broadcasts and out.shape != x.shape:
-        return None
-    rows = np.eye(out.size, dtype=out.dtype).reshape(out.size, *out.shape)
-    found = [ts.grad(out, x, row, retain_graph=True, allow_unused=True) for row in rows]
-    return np.array([np.zeros(x.size) if g is None else g.numpy().ravel() for g in found])
-
-
-BOUNDED = [each for each in ENGINE if each.slope_bound is not None and each.vjp is not None]
-
-
-@pytest.mark.parametrize("record", BOUNDED, ids=lambda each: each.name)
-@settings(max_examples=15, deadline=None)
-@given(data=st.data())
-def test_no_slope_exceeds_its_bound(record, data):
-    call = data.draw(calls_of(record))
-    chosen = [i for i, array in enumerate(call.arrays) if array.dtype.kind == "f"]
-    if not chosen:
-        return
-    found = jacobian(record, call, data.draw(st.sampled_from(chosen)))
-    if found is not None:
-        assert np.linalg.norm(found, 2) <= record.slope_bound + 1e-9
-
-
-VIEWING = [each for each in ENGINE if each.calls in FAMILIES and "scattered" not in each.name]
-
-
-@pytest.mark.parametrize("record", VIEWING, ids=lambda each: each.name)
-@settings(max_examples=15, deadline=None)
-@given(data=st.data())
-def test_a_result_in_the_memory_of_an_input_is_a_view_by_its_record(record, data):
-    call = data.draw(calls_of(record))
-    tensors = [ts.tensor(array) for array in call.arrays]
-    outputs = apply(record, tensors, call.attrs)
-    for out in outputs if isinstance(outputs, list) else [outputs]:
-        shares = any(np.shares_memory(out._array, x._array) for x in tensors)
-        assert record.view or not shares
 
 
 # -- a new op in one place ---------------------------------------------------------------------------------------------

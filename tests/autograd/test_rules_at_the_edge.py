@@ -3,8 +3,12 @@
 import array_api_strict
 import numpy as np
 import pytest
+from oracles import oracle
 
 import tinyseq as ts
+from tinyseq.autograd.declare import OPS, apply
+from tinyseq.testing.calls import FAMILIES, examples_of
+from tinyseq.testing.subject import flat
 
 INF = float("inf")
 
@@ -147,6 +151,45 @@ def test_an_infinite_upstream_gradient_does_not_leak_into_what_was_not_chosen(fn
         fn, [[-1000.0], [2.0]], upstream=[[INF], [1.0]] if fn(np.ones((2, 1))).ndim == 2 else [INF, 1.0]
     )
     assert not np.isnan(slope).any()
+
+
+CHOOSING = [op for op in OPS.values() if op.vjp and not op.analytic and op.slope_bound != 0 and op.calls in FAMILIES]
+
+
+@pytest.mark.filterwarnings("ignore:.*invalid value")  # as NumPy says of some functions of NaN
+@pytest.mark.parametrize("op", CHOOSING, ids=lambda op: op.name)
+def test_a_nan_that_is_handed_on_has_a_gradient(op):
+    """With a gradient of 0 there, no one could tell from the gradients where the NaN came from."""
+    for call in examples_of(op, 3):
+        for i, array in enumerate(call.arrays):
+            if array.size and array.dtype.kind == "f" and (op.variadic or op.rules[i]):
+                arrays = [np.array(each) for each in call.arrays]
+                arrays[i].flat[-1] = np.nan
+                leaves = [ts.tensor(each, requires_grad=each.dtype.kind == "f") for each in arrays]
+                try:
+                    outputs = flat(apply(op, leaves, call.attrs))
+                except np.linalg.LinAlgError:  # of a matrix with a NaN there are no factors
+                    continue
+                spoilt = [np.isnan(y.numpy()).astype(y.dtype) for y in outputs]
+                if any(map(np.any, spoilt)):
+                    assert ts.grad(outputs, leaves[i], spoilt).numpy().flat[-1] != 0
+
+
+def test_the_nan_of_two_arguments_goes_where_pytorch_sends_it():
+    torch = oracle("torch")
+    x, y = np.array([[a, b] for a in (0.0, 1.0, np.nan) for b in (2.0, np.nan)]).T
+    for name in ("maximum", "minimum"):
+        leaves = [torch.tensor(a, requires_grad=True) for a in (x, y)]
+        wanted = torch.autograd.grad(getattr(torch, name)(*leaves).sum(), leaves)
+        assert gradient(getattr(ts, name), x, y)[1] == [g.tolist() for g in wanted]
+
+
+def test_of_several_nans_the_first_receives_the_gradient_of_the_largest():
+    for fn in (ts.max, ts.min):
+        assert gradient(lambda x, fn=fn: fn(x, axis=1), [[1.0, np.nan, np.nan], [0.0, 0.0, 0.0]])[1] == [
+            [0.0, 1.0, 0.0],
+            [1.0, 0.0, 0.0],
+        ]
 
 
 # -- ties --------------------------------------------------------------------------------------------------------------

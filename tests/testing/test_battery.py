@@ -75,6 +75,15 @@ def test_a_wrong_value_and_a_wrong_type(declared):
     refused(wide, "output 0 has dtype float64 for inputs of float32")
 
 
+def test_records_that_are_not_true(declared):
+    """Inspection and drawings believe them."""
+    steep = declared(lambda xp, x: 3 * x, lambda xp, g: 3 * g, slope_bound=1.0, reference=lambda x: 3 * x)
+    refused(steep, "its slope is 3, above the slope_bound of 1.0")
+    for forward in (lambda xp, x: x, lambda xp, x: x[::-1]):
+        alias = declared(forward, lambda xp, g, forward=forward: forward(xp, g), reference=lambda x: x)
+        refused(alias, "a result lies in the memory of an input; declare view=True")
+
+
 def test_an_op_that_forgets_one_of_its_outputs(declared):
     record = declared(
         lambda xp, x: [x * 1, x * 2],

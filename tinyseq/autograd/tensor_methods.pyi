@@ -1089,7 +1089,7 @@ class TensorMethods:
 
         Raises:
             RuntimeError: if this tensor is the result of an op, or a constant, in which a gradient of ``source`` would end.
-            ValueError: if the shapes do not match.
+            ValueError: if the shapes do not match, or this tensor's type cannot hold the values, such as fractions.
             TypeError: if the values are complex and this tensor is real.
         """
     def to(self, target: DTypeLike) -> Tensor:

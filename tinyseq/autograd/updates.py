@@ -6,12 +6,14 @@ Arrays are never modified. An update gives the tensor a new array and records th
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
+
 from tinyseq.autograd.calls.conversion import check_real
 from tinyseq.autograd.graph import Leaf
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.ops.moves.index import frozen_index
 from tinyseq.autograd.tensor import Index, Tensor, TensorLike, constant
-from tinyseq.backend import NAMESPACES, namespace_of, replaced, to_numpy
+from tinyseq.backend import NAMESPACES, Array, dtype_of, namespace_of, replaced, to_numpy
 
 AnyTensor = TypeVar("AnyTensor", bound=Tensor)
 
@@ -24,7 +26,7 @@ def copy_(self: AnyTensor, source: TensorLike) -> AnyTensor:
 
     Raises:
         RuntimeError: if this tensor is the result of an op, or a constant, in which a gradient of ``source`` would end.
-        ValueError: if the shapes do not match.
+        ValueError: if the shapes do not match, or this tensor's type cannot hold the values, such as fractions.
         TypeError: if the values are complex and this tensor is real.
     """
     if not self.is_leaf:
@@ -33,6 +35,7 @@ def copy_(self: AnyTensor, source: TensorLike) -> AnyTensor:
     xp = namespace_of(self._array)
     value = constant(source, type(self._array))._array
     check_real("source", value, self._array)
+    _check_held("source", value, self._array)
     if namespace_of(value) is not xp:  # NumPy values of a state_dict for a parameter on a GPU
         value = xp.asarray(to_numpy(value))
     if value.shape != self.shape:
@@ -51,6 +54,7 @@ def assign_part(self: Tensor, index: Index, value: TensorLike) -> None:
 
     Raises:
         RuntimeError: if a graph could have saved the values, or a gradient of ``value`` would end in a constant.
+        ValueError: if the tensor's type cannot hold the value.
     """
     if self.node is not None and (MODE.get().grad or not self.is_leaf):
         raise RuntimeError(
@@ -62,7 +66,23 @@ def assign_part(self: Tensor, index: Index, value: TensorLike) -> None:
     kind = type(self._array)
     part = constant(value, kind)._array
     check_real("value", part, self._array)
+    _check_held("value", part, self._array)
     self._assign(replaced(NAMESPACES[kind], self._array, frozen_index(index), part))
+
+
+def _check_held(name: str, values: Array, target: Array) -> None:
+    """Raise if whole numbers or booleans would take on what they cannot hold: fractions, NaN, numbers out of range."""
+    if getattr(target.dtype, "kind", "f") not in "biu" or values.dtype == target.dtype:
+        return
+    xp = namespace_of(values)
+    with np.errstate(invalid="ignore"):  # NaN has no whole number
+        lost = values != xp.astype(values, dtype_of(xp, target.dtype))
+    if xp.any(lost):
+        first = to_numpy(values)[to_numpy(lost)].reshape(-1)[0]
+        raise ValueError(
+            f"{name} holds {first}, which {target.dtype}, the tensor's type, cannot hold; convert the tensor first, "
+            f'with t.to("{values.dtype}"), or round the numbers'
+        )
 
 
 def _check_no_gradient_ends(self: Tensor, value: TensorLike, cure: str) -> None:

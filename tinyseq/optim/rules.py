@@ -231,8 +231,8 @@ class RMSprop(Optimizer):
         alpha: the decay rate of the mean.
         eps: added to the root, to avoid a division by 0.
         momentum: the decay rate of the running sum of steps.
-        centered: divide by an estimate of the standard deviation, with the mean subtracted (Graves, 2013). As in
-            PyTorch, a gradient that is constant for thousands of steps can round the variance below 0, which gives NaN.
+        centered: divide by an estimate of the standard deviation, with the mean subtracted (Graves, 2013). The variance
+            is updated itself, as it may be rounded below 0 if it is computed as s - m², which gives NaN in PyTorch.
 
     Raises:
         TypeError, ValueError: as for `Optimizer`.
@@ -274,18 +274,22 @@ class RMSprop(Optimizer):
         self.centered = centered
 
     def remembered(self) -> set[str]:
-        """The running mean of squares, and what the options add."""
-        options = {"momentum": self.momentum, "mean": self.centered}
-        return {"square", *(name for name, wanted in options.items() if wanted)}
+        """The running mean of squares, or the mean and the variance if it is centred, and the sum of steps."""
+        return ({"mean", "variance"} if self.centered else {"square"}) | ({"momentum"} if self.momentum else set())
 
     @elementwise
     def update(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
-        """s = a s + (1 - a) g²; w - lr g / (sqrt(s) + eps), with s - m² for s if centred on m = a m + (1 - a) g."""
-        gradient = self.decayed(value, gradient)
-        spread = s = _running(state, "square", self.alpha, (1 - self.alpha) * (gradient * gradient))
+        """s = a s + (1 - a) g²; w - lr g / (sqrt(s) + eps), with s - m² for s if centred on m = a m + (1 - a) g.
+
+        That is v = a v + a (1 - a) (g - m)², of the mean m before the step.
+        """
+        gradient, a = self.decayed(value, gradient), self.alpha
         if self.centered:
-            m = _running(state, "mean", self.alpha, (1 - self.alpha) * gradient)
-            spread = s - m * m
+            away = gradient - state.get("mean", 0)
+            spread = _running(state, "variance", a, a * (1 - a) * (away * away))
+            _running(state, "mean", a, (1 - a) * gradient)
+        else:
+            spread = _running(state, "square", a, (1 - a) * (gradient * gradient))
         change = gradient / (namespace_of(value).sqrt(spread) + self.eps)
         if self.momentum:
             change = _running(state, "momentum", self.momentum, change)

@@ -37,11 +37,13 @@ def check_op(op: Op, call: Call, reference: Callable[..., Any] | None = None) ->
     """
     trial = op_trial(op, call)
     check_value(trial, op, call, reference or op.reference)
+    check_memory(trial, op)
     if op.vjp is None:
         check_unrecorded(trial)
         return
     for check in FIRST_ORDER:
         check(trial)
+    check_slope_bound(trial, op)
     check_same_inputs(op, call)
     check_second_order(trial)
     check_short_floats(trial, converts=call.attrs.get("dtype") is not None)
@@ -77,6 +79,25 @@ def check_value(trial: Trial, op: Op, call: Call, reference: Callable[..., Any] 
     for value, known in zip(found, map(np.asarray, wanted), strict=True):
         trial.require(value.dtype == known.dtype, f"the value has dtype {value.dtype} and not {known.dtype}")
         trial.agree(value.astype(float), known.astype(float), "the value", exact=True)
+
+
+def check_memory(trial: Trial, op: Op) -> None:
+    """Only a view, by its record, lies in the memory of an input."""
+    inputs = trial.subject.tensors()
+    for output in flat(trial.subject.fn(*inputs)):
+        shares = any(np.shares_memory(to_numpy(output._array), to_numpy(x._array)) for x in inputs)
+        trial.require(op.view or not shares, "a result lies in the memory of an input; declare view=True, or copy")
+
+
+def check_slope_bound(trial: Trial, op: Op) -> None:
+    """No singular value of the Jacobian by one input exceeds the bound of the record, where nothing is broadcast."""
+    bound = np.inf if op.slope_bound is None else op.slope_bound
+    for slope, x in zip(trial.slopes, trial.inputs, strict=True):
+        if slope.size and not (op.broadcasts and len(slope) != x.size):
+            steepest = float(np.linalg.norm(slope, 2))
+            trial.require(
+                steepest <= bound + 10 * trial.eps, f"its slope is {steepest:.9g}, above the slope_bound of {bound}"
+            )
 
 
 def same_inputs(op: Op, call: Call) -> Trial | None:

@@ -47,9 +47,9 @@ def restored(xp: Any, g: Any, shape: Any, axis: Any, keepdims: Any) -> Any:
 
 
 def _first_extreme(xp: Any, x: Any, out: Any, axis: Any, keepdims: Any) -> Any:
-    """True at the first place along the reduced axes that holds the extreme value."""
+    """True at the first place along the reduced axes that holds the extreme value, which is NaN where there is one."""
     axes = axes_of(axis, x.ndim)
-    hit = x == restored(xp, out, x.shape, axis, keepdims)
+    hit = (x == restored(xp, out, x.shape, axis, keepdims)) | (x != x)
     if len(axes) == 1:
         return hit & (xp.cumulative_sum(xp.astype(hit, xp.int64), axis=axes[0]) == 1)
     rest = tuple(i for i in range(x.ndim) if i not in axes)

@@ -85,7 +85,7 @@ relu = op(
     "relu",
     forward=lambda xp, x: xp.maximum(x, 0),
     saves="x",
-    vjp=lambda xp, g, x: xp.where(x > 0, g, 0.0),
+    vjp=lambda xp, g, x: xp.where(x <= 0, 0.0, g),  # so that NaN, which is handed on, has a gradient
     tex=r"\bar x = \bar y\,[x > 0]",
     domain=NONZERO,
     method=True,

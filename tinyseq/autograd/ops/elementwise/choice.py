@@ -1,6 +1,7 @@
 """Elementwise ops that choose: the larger, the smaller, one of two, within bounds, in another type.
 
 Of equal arguments of `maximum` or `minimum` the first receives all of the gradient; `clip` passes it on its bounds.
+Where one of two is NaN, so is the result, and both receive the gradient, as in PyTorch; `clip` passes it on from NaN.
 """
 
 from typing import Any
@@ -17,7 +18,7 @@ maximum = op(
     "maximum",
     forward="maximum",
     saves=("x", "y"),
-    vjp=(lambda xp, g, x, y: xp.where(x >= y, g, 0.0), lambda xp, g, x, y: xp.where(x >= y, 0.0, g)),
+    vjp=(lambda xp, g, x, y: xp.where(x < y, 0.0, g), lambda xp, g, x, y: xp.where(x >= y, 0.0, g)),
     broadcasts=True,
     tex=r"\bar x = \bar z\,[x \ge y],\quad \bar y = \bar z\,[x < y]",
     analytic=False,
@@ -30,7 +31,7 @@ minimum = op(
     "minimum",
     forward="minimum",
     saves=("x", "y"),
-    vjp=(lambda xp, g, x, y: xp.where(x <= y, g, 0.0), lambda xp, g, x, y: xp.where(x <= y, 0.0, g)),
+    vjp=(lambda xp, g, x, y: xp.where(x > y, 0.0, g), lambda xp, g, x, y: xp.where(x <= y, 0.0, g)),
     broadcasts=True,
     tex=r"\bar x = \bar z\,[x \le y],\quad \bar y = \bar z\,[x > y]",
     analytic=False,
@@ -41,16 +42,18 @@ minimum = op(
 )
 
 
-def _inside(xp: Any, x: Any, low: Any, high: Any) -> Any:
-    inside = x == x if low is None else x >= low
-    return inside if high is None else inside & (x <= high)
+def _outside(x: Any, low: Any, high: Any) -> Any:
+    """Where a bound replaces x; nothing replaces NaN."""
+    if low is None:
+        return x > (float("inf") if high is None else high)
+    return x < low if high is None else (x < low) | (x > high)
 
 
 _clip = op(
     "clip",
     forward=lambda xp, x, *, low=None, high=None: xp.clip(x, low, high),
     saves="x",
-    vjp=lambda xp, g, x, *, low, high: xp.where(_inside(xp, x, low, high), g, 0.0),
+    vjp=lambda xp, g, x, *, low, high: xp.where(_outside(x, low, high), 0.0, g),
     tex=r"\bar x = \bar y\,[a \le x \le b]",
     domain=Domain(avoid=(-1.0, 1.0)),
     analytic=False,

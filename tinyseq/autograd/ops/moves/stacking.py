@@ -1,6 +1,6 @@
 """NumPy's stacking: tensors with as many axes as needed, joined as rows, columns and depths."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import overload
 
 from tinyseq.arguments import check_ordered
@@ -8,6 +8,12 @@ from tinyseq.autograd.declare import composite
 from tinyseq.autograd.ops.moves.parts import concatenate
 from tinyseq.autograd.ops.moves.shape import expand_dims, flatten, reshape
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+
+
+def _each(tensors: Sequence[TensorLike], widened: Callable[[TensorLike], Tensor]) -> list[Tensor]:
+    """The tensors to join, in their order, each with the axes that it needs."""
+    check_ordered("tensors", tensors)
+    return [widened(x) for x in tensors]
 
 
 def _at_least(tensors: tuple[TensorLike, ...], axes: tuple[tuple[int, ...], ...]) -> Tensor | tuple[Tensor, ...]:
@@ -104,8 +110,7 @@ def vstack(tensors: Sequence[TensorLike]) -> Tensor:
         >>> ts.vstack([ts.zeros(2), ts.ones(3, 2)]).shape
         (4, 2)
     """
-    check_ordered("tensors", tensors)
-    return concatenate([atleast_2d(x) for x in tensors], axis=0)
+    return concatenate(_each(tensors, atleast_2d), axis=0)
 
 
 @composite
@@ -126,8 +131,7 @@ def hstack(tensors: Sequence[TensorLike]) -> Tensor:
         >>> ts.hstack([ts.zeros(2), ts.ones(1)])
         tensor([0., 0., 1.])
     """
-    check_ordered("tensors", tensors)
-    wide = [atleast_1d(x) for x in tensors]
+    wide = _each(tensors, atleast_1d)
     return concatenate(wide, axis=0 if wide and wide[0].ndim == 1 else 1)
 
 
@@ -149,8 +153,7 @@ def dstack(tensors: Sequence[TensorLike]) -> Tensor:
         >>> ts.dstack([ts.zeros(2, 3), ts.ones(2, 3)]).shape
         (2, 3, 2)
     """
-    check_ordered("tensors", tensors)
-    return concatenate([atleast_3d(x) for x in tensors], axis=2)
+    return concatenate(_each(tensors, atleast_3d), axis=2)
 
 
 @composite
@@ -171,9 +174,7 @@ def column_stack(tensors: Sequence[TensorLike]) -> Tensor:
         >>> ts.column_stack([ts.zeros(2), ts.ones(2)]).tolist()
         [[0.0, 1.0], [0.0, 1.0]]
     """
-    check_ordered("tensors", tensors)
-    given = [constant(x) for x in tensors]
-    return concatenate([x if x.ndim > 1 else reshape(x, (-1, 1)) for x in given], axis=1)
+    return concatenate([x if x.ndim > 1 else reshape(x, (-1, 1)) for x in _each(tensors, constant)], axis=1)
 
 
 @composite
