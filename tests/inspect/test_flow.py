@@ -1,5 +1,7 @@
 """`gradient_flow`: norms of the gradients at states and gates."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from loops import LAYERS, layer, normal
@@ -146,3 +148,20 @@ def test_a_state_that_its_own_step_multiplies_is_the_same_one_at_every_step(step
             h = (1 - gate) * h + gate * ts.tanh(v @ c)
     flow = ts.inspect.gradient_flow(ts.sum(h * h))
     assert {name: bool(np.isfinite(norms).all()) for name, norms in flow.states.items()} == {"h": True, "c": True}
+
+
+@pytest.mark.parametrize("roles", [roles for roles in product("ma-", repeat=3) if "m" in roles], ids="".join)
+def test_a_state_that_is_read_at_several_lags_has_one_name(roles):
+    """Multiplied, added or not read one, two and three steps later: the last steps may read a state only to add it."""
+    weights, states = (
+        [ts.tensor(normal(i, 3, 3), requires_grad=True) for i in range(3)],
+        [ts.ones(3, requires_grad=True)] * 3,
+    )
+    for t in range(5):
+        with ts.step(t):
+            read = zip(roles, weights, states[::-1], strict=False)
+            terms = [weight @ state if role == "m" else state for role, weight, state in read if role != "-"]
+            states.append(ts.tanh(sum(terms)))
+    flow = ts.inspect.gradient_flow(ts.sum(states[-1] * states[-1]))
+    assert list(flow.states) == ["h"]
+    assert flow.states["h"][4] == pytest.approx(2 * np.linalg.norm(states[-1].numpy()))

@@ -11,7 +11,7 @@ from tinyseq.structure.states import by_prefix, loops
 from tinyseq.viz.content.unrolled import sheet
 
 # Inspection names what each step hands on by itself.
-BY_STEP = {"nested_loops", "clockwork", "losses_of_one_element", "embedding_handed_on"}
+BY_STEP = {"losses_of_one_element", "embedding_handed_on"}
 
 
 @pytest.mark.parametrize("name", sorted(ZOO.keys() - BY_STEP))

@@ -125,33 +125,41 @@ def _uses(nodes: list[Node]) -> dict[Parent, list[Node]]:
 
 def _handed_on(
     uses: dict[Parent, list[Node]], first: dict[Parent, int], begin: dict[Place, int]
-) -> Iterator[tuple[tuple[str, ...], int, str, Parent]]:
-    """The values that another step reads, with their names: scope, step, name, state."""
-    ranks: dict[tuple[Place, str], int] = defaultdict(int)
-    given = set[tuple[Parent, str]]()
+) -> Iterator[tuple[Scope, int, str, Parent]]:
+    """The values that another step reads, with their names: scope, step, name, state.
+
+    What one step alone multiplies has the name h at all of them: the last steps may read some of their states only
+    to add them.
+    """
+    handed, multiplied = dict[Parent, Place](), set[object]()
     for parent in sorted((parent for parent in uses if not isinstance(parent, Leaf)), key=lambda p: p.seq):
-        scope, step = parent.label.scope, first.get(parent, parent.label.step)
+        step = first.get(parent, parent.label.step)
         if step is None or parent.shape == ():  # a running total is not a state
             continue
         readers = [node for node in uses[parent] if node.label.step not in (None, step)]
         if readers:
-            role = _role(owner(parent), begin)  # of the op that computes it
-            multiplied = is_multiplied(
+            state, role = _rearranged(parent), _role(owner(parent), begin)  # of the op that computes it
+            handed.setdefault(state, (parent.label.scope, step))
+            if is_multiplied(
                 readers,
                 attrgetter("op"),
                 attrgetter("label.step"),
                 lambda node: uses.get(node, []),
                 partial(_has_role, role, begin),
-            )
-            name = "h" if multiplied else "c"
-            state = _rearranged(parent)
-            if (state, name) in given:
-                continue
-            given.add((state, name))
-            place = (scope, step)
-            ranks[place, name] += 1
-            rank = ranks[place, name]
-            yield scope, step, name if rank == 1 else f"{name}{rank}", state
+            ):
+                multiplied.add(_same_at_all_steps(state, begin))
+    ranks: dict[tuple[Place, str], int] = defaultdict(int)
+    for state, place in handed.items():
+        name = "h" if _same_at_all_steps(state, begin) in multiplied else "c"
+        ranks[place, name] += 1
+        rank = ranks[place, name]
+        yield *place, name if rank == 1 else f"{name}{rank}", state
+
+
+def _same_at_all_steps(state: Parent, begin: dict[Place, int]) -> object:
+    """What the values of a state have in common: their loop, the role of their op, and which output they are."""
+    role = _role(owner(state), begin)
+    return (state.label.scope, role, getattr(state, "index", None)) if role and not isinstance(state, Leaf) else state
 
 
 def _rearranged(parent: Parent) -> Parent:
