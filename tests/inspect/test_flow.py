@@ -153,10 +153,8 @@ def test_a_state_that_its_own_step_multiplies_is_the_same_one_at_every_step(step
 @pytest.mark.parametrize("roles", [roles for roles in product("ma-", repeat=3) if "m" in roles], ids="".join)
 def test_a_state_that_is_read_at_several_lags_has_one_name(roles):
     """Multiplied, added or not read one, two and three steps later: the last steps may read a state only to add it."""
-    weights, states = (
-        [ts.tensor(normal(i, 3, 3), requires_grad=True) for i in range(3)],
-        [ts.ones(3, requires_grad=True)] * 3,
-    )
+    weights = [ts.tensor(normal(i, 3, 3), requires_grad=True) for i in range(3)]
+    states = [ts.ones(3, requires_grad=True)] * 3
     for t in range(5):
         with ts.step(t):
             read = zip(roles, weights, states[::-1], strict=False)

@@ -65,8 +65,9 @@ class Constants:
 
     def _find_first(self) -> None:
         arrays = defaultdict[Role, dict[Column | Zone, Hashable]](dict)
-        for (box, role), array in self.taken.items():
-            arrays[role][box.place] = (box, role) if array is None else identity(array)
+        for box, argument, role, array in self.roles.constants:
+            at_step = None if array is None else self.values.constant(argument, box.step)
+            arrays[role][box.place] = (box, role) if array is None else identity(at_step)
         # the roles that take an array in a place: comparing all with all would take their square
         holders = defaultdict[tuple[Column | Zone, Hashable], list[Role]](list)
         order = {role: i for i, role in enumerate(arrays)}

@@ -78,7 +78,7 @@ class Given:
         """A box for a constant that is the state of a step: an initial one, or one that was computed, and detached."""
         assert box.column
         start = self._start(box)
-        if self.sheet.folded or not self.sheet.computes(state, at):
+        if at != box.step and (self.sheet.folded or not self.sheet.computes(state, at)):
             earlier = self.sheet.folded or (at - start.step) * (start.step - box.column.step) > 0
             return self._begin(box, argument, self.sheet.added(start._replace(step=at) if earlier else start), state)
         self.detached["detached", state] = state

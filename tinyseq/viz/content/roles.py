@@ -106,13 +106,21 @@ class Roles:
 
     def find_states(self) -> None:
         """Find the states that no arrow from another step shows."""
-        self._find_detached()
+        own = self._find_detached()
         self._find_mixed()
         self._find_those_of_single_steps()
         self._find_changed()
+        states = self.states()
+        for role, slot in own.items():
+            if role.state is None and slot in states:
+                role.state, role.delay = slot, 0
 
-    def _find_detached(self) -> None:
-        """The states that other steps take as constants: the arrays that a step has computed, or copies of them."""
+    def _find_detached(self) -> dict[Role, Slot]:
+        """The states that other steps take as constants: the arrays that a step has computed, or copies of them.
+
+        Returns:
+            The slots of what its own step takes as a constant, which need not be a state.
+        """
         arrays = [taken for taken in self.constants if taken.box.step is not None and hasattr(taken.array, "dtype")]
         near = {(box.step or 0) + way for box in self.boxes if box.step is not None for way in (-1, 0, 1)}
         shapes = {taken.array.shape for taken in arrays}
@@ -120,10 +128,12 @@ class Roles:
         for vertex in (vertex for vertex in self.grouping.boxed if vertex.op and vertex.step in near):
             value = self.sheet.record.value((vertex.id, 0)) if vertex.shape in shapes else None
             made |= {identity(value): vertex} if hasattr(value, "dtype") else {}
-        others: list[tuple[Role, int, Any]] = []
+        others, own = list[tuple[Role, int, Any]](), dict[Role, Slot]()
         for box, _, role, array in arrays:
             found, step = made.get(identity(array)), box.step or 0
-            if found and found.step is not None and found.step != step:
+            if found and found.step == step:
+                own[role] = self.grouping.slots[found.id]
+            elif found and found.step is not None:
                 role.state = self.grouping.slots[found.id]
                 role.delay = step - found.step if role.delay is None else role.delay
             elif not self.sheet.folded:
@@ -131,6 +141,7 @@ class Roles:
         for role, step, array in others:
             if role.delay is not None and self.sheet.computes(role.state, step - role.delay):
                 role.mixed |= not self._was(role.state, step - role.delay, array)
+        return own
 
     def _was(self, state: Slot | None, step: int, array: Any) -> bool:
         """Whether a state had these numbers at a step, if its value can be computed from what the graph holds."""

@@ -184,7 +184,8 @@ def is_shifted(one: Mapping[int, Identity], other: Mapping[int, Identity], by: i
 
 
 def identity(array: Any) -> Identity:
-    """What distinguishes a constant from others."""
+    """What distinguishes a constant from others; one that is turned or reshaped to a row or column is the same."""
     plain = to_numpy(array)
+    plain = plain.transpose(sorted(range(plain.ndim), key=lambda axis: -abs(plain.strides[axis]))).squeeze()
     uniform = not (plain != plain.ravel()[:1]).any()
     return Identity((plain.shape, plain.tobytes()), id(owner(array)) if uniform else 0)
