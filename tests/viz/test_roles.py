@@ -4,8 +4,10 @@ from itertools import product
 
 import numpy as np
 import pytest
+from zoo import data, weight
 
 import tinyseq as ts
+from tinyseq.structure.paths import grouped
 from tinyseq.structure.record import record
 from tinyseq.viz import graph
 from tinyseq.viz.computation.labels import SheetLabels
@@ -220,3 +222,35 @@ def test_the_parts_of_a_leaf_that_nested_loops_take_are_inputs(taken, before, na
     assert [letter for (letter,) in content.states.values()] == ["h", "h′", "h′′"]
     page = graph(ts.sum(outer), gradients=True, names={"words": words} if named else {}).save(tmp_path / "page.html")
     assert ("words[0, 1]" in page.read_text("utf-8")) == named
+
+
+def twice_in_a_step(read):
+    """The input and the state of a step, and both in another form; the state is detached there."""
+    w, u, x, h, loss = weight(2, 2, name="W"), weight(2, 2, name="U"), data(3, 2, 1), ts.zeros(2, 1), 0.0
+    for t in range(3):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + u @ h)
+            kept = read(h.detach())
+            loss += ts.sum((read(h) + read(x[t]) + (u @ kept if kept.shape == (2, 1) else kept @ u)) ** 2)
+    return loss
+
+
+def once_in_a_layer(read):
+    """A layer reads a sequence, and the steps of another loop read it in another form."""
+    x, loss = data(3, 1, 2), 0.0
+    output, _ = ts.nn.RNN(2, 2, dtype="float64")(x)
+    for t in range(3):
+        with ts.step(t):
+            loss += ts.sum((read(output[t]) + read(x[t])) ** 2)
+    return loss
+
+
+@pytest.mark.parametrize("fold", [False, True])
+@pytest.mark.parametrize("read", [lambda v: v, ts.transpose, ts.ravel, lambda v: ts.reshape(v, (1, -1))])
+@pytest.mark.parametrize(("network", "names"), [(twice_in_a_step, "hx"), (once_in_a_layer, "x")])
+def test_what_a_step_reads_in_two_forms_is_one_input(network, names, read, fold):
+    content = sheet(record(network(read)), fold=fold)
+    symbols = SheetLabels(content).symbols
+    inputs = grouped((box.step, symbols.of(box)) for box in content.boxes if box.kind == "input")
+    for step, found in inputs.items():
+        assert sorted(found) == [letter + ("ₜ" if fold else subscript(step)) for letter in names]
