@@ -46,6 +46,28 @@ def test_a_pair_of_states_by_hand():
     np.testing.assert_allclose(alternating.stationary(), [0.5, 0.5])
 
 
+@given(st.lists(st.tuples(st.floats(0.1, 1), st.sampled_from([0, 1, 8, 13, 17, 290])), min_size=6, max_size=6))
+def test_the_long_run_has_all_its_digits_however_rare_the_changes_are(parts):
+    """A share is the sum of the products of the ways from both other states (the Markov chain tree theorem)."""
+    way = np.zeros((3, 3))
+    way[~np.eye(3, dtype=bool)] = [0.3 * digits * 10.0**-power for digits, power in parts]
+    model = HMM([1, 0, 0], way + np.diag(1 - way.sum(axis=1)), np.ones((3, 1)))
+    logs = np.log(way + np.eye(3))
+    trees = np.zeros(3)
+    for k in range(3):
+        i, j = (k + 1) % 3, (k + 2) % 3
+        ways = logs[i, k] + logs[j, k], logs[i, k] + logs[j, i], logs[i, j] + logs[j, k]
+        trees[k] = np.logaddexp.reduce(ways)
+    np.testing.assert_allclose(model.stationary(), np.exp(trees - np.logaddexp.reduce(trees)), rtol=1e-11)
+    np.testing.assert_allclose(model.expected_durations(), 1 / way.sum(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(model.durations(1).probabilities[:, 0], way.sum(axis=1), rtol=1e-12)
+
+
+def test_a_chain_that_stops_ever_so_rarely_has_no_long_run():
+    with pytest.raises(ValueError, match="a chain that stops"):
+        HMM([0.5, 0.5], np.full((2, 2), 0.5 - 5e-8), [[1.0], [1.0]], end=[1e-7, 1e-7]).stationary()
+
+
 def test_without_one_long_run_it_says_so():
     with pytest.raises(ValueError, match="several stationary distributions"):
         HMM([0.5, 0.5], np.eye(2), [[1.0], [1.0]]).stationary()

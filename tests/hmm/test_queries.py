@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 from hmm.enumeration import Scores, entropy, log_sum, paths, ranked, state_posterior, transition_posterior
-from hmm.models import SEQUENCES, SYMBOLS, enumerated, models
+from hmm.models import SEQUENCES, STATES, SYMBOLS, enumerated, models, random_model
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +36,16 @@ def test_k_best_ties_go_to_the_lowest_last_states(order):
         wanted = ranked(paths(scores))
         assert [tuple(d.path.tolist()) for d in model.kbest(x, 16)] == wanted
         assert tuple(model.viterbi(x).path.tolist()) == wanted[0]
+
+
+@pytest.mark.parametrize("order", [2, 3, 4])
+def test_of_few_paths_all_are_found_however_many_are_asked_for(order):
+    model = random_model(np.random.default_rng(order), 3, 2, order, end=True, states=STATES, symbols="xy")
+    for x in ("", "x", "xyx", "xyxyx"):
+        every = paths(enumerated(model, x))
+        found = model.kbest(x, 10**6)
+        assert {tuple(model.states.ids(d.path).tolist()) for d in found} == set(every)
+        np.testing.assert_allclose([d.log_prob for d in found], sorted(every.values(), reverse=True))
 
 
 @given(models(), SEQUENCES)

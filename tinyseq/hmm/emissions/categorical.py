@@ -47,6 +47,7 @@ class Categorical(Emission):
     """
 
     symbolic = True
+    symbols: Labels
     conjugate = ("emission",)
 
     @explained

@@ -55,6 +55,7 @@ class Emission(ABC):
         conjugate: the names for which ``priors`` of `HMM.fit_em` may hold a prior.
         density: whether its scores are log densities, which may be positive.
         symbolic: whether observations are symbols.
+        symbols: the names of these, in the order of their ids; else empty.
     """
 
     arrays: ClassVar[tuple[str, ...]] = ()
@@ -62,6 +63,7 @@ class Emission(ABC):
     conjugate: tuple[str, ...] = ()
     density: bool = False
     symbolic: bool = False
+    symbols: Sequence[Any] = ()
     states: int
 
     def __repr__(self) -> str:

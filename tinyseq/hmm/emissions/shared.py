@@ -52,7 +52,7 @@ class Shared(Emission):
         if self.of.min() < 0 or self.of.max() >= emission.states:
             raise ValueError(f"of must hold states from 0 to {emission.states - 1}, got {self.of.tolist()}")
         self.states = len(self.of)
-        self.density, self.symbolic = emission.density, emission.symbolic
+        self.density, self.symbolic, self.symbols = emission.density, emission.symbolic, emission.symbols
         self.conjugate = emission.conjugate
 
     @property

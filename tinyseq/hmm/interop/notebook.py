@@ -45,5 +45,5 @@ def model(hmm: Any) -> str:
     parts = [table(plain(hmm.initial)[None], ["start"], hmm.states, "initial")]
     parts.append(table(plain(hmm.transition), hmm.states, hmm.states, "transition: from (row) to (column)"))
     if hmm.symbols:
-        parts.append(table(plain(hmm.emission), hmm.states, hmm.symbols, "emission"))
+        parts.append(table(hmm.emissions.typical(), hmm.states, hmm.symbols, "emission"))
     return "".join(parts)

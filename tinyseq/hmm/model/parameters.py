@@ -192,7 +192,7 @@ class Parameters:
     @property
     def symbols(self) -> Sequence[Any]:
         """The names of the symbols, in the order of their ids; empty if observations are not symbols."""
-        return self.emissions.symbols if isinstance(self.emissions, Categorical) else ()
+        return self.emissions.symbols
 
     @property
     def emission(self) -> Table | Any:

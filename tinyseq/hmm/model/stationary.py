@@ -6,27 +6,67 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def stationary(transition: NDArray[Any]) -> NDArray[Any]:
+def stationary(transition: NDArray[Any], end: NDArray[Any] | None = None) -> NDArray[Any]:
     """The stationary distribution over histories, (K,) * (n - 1): one step leaves it unchanged.
+
+    States are eliminated one by one, without subtractions, so that each share has full precision, however rarely a
+    state is entered or left. (Grassmann, Taksar and Heyman, 1985.)
 
     Args:
         transition: (K,) * n, probabilities.
+        end: (K,), the probabilities of stopping, or None.
 
     Raises:
-        ValueError: if a row does not sum to 1, or there are several stationary distributions.
+        ValueError: if the chain stops, if a row does not sum to 1, or there are several stationary distributions.
     """
-    if not np.allclose(transition.sum(axis=-1), 1):
+    if not np.allclose(transition.sum(axis=-1), 1) or (end is not None and (end > 0).any()):
         raise ValueError("a chain that stops or has a dead end has no stationary distribution; every row must sum to 1")
     step = between_histories(transition)
-    histories = len(step)
-    if np.linalg.matrix_rank(step - np.eye(histories)) < histories - 1:
+    shares, lasting = np.zeros(len(step)), _recurrent(step > 0)
+    left = step[np.ix_(lasting, lasting)]
+    leaving = np.ones(len(left))
+    for k in range(len(left) - 1, 0, -1):  # a visit to k goes on as the first step from k to a state before it
+        leaving[k] = left[k, :k].sum()
+        left[:k, :k] += left[:k, k, None] * (left[k, :k] / leaving[k])
+    found = np.ones(len(left))
+    for k in range(1, len(left)):
+        entering = found[:k] @ left[:k, k]
+        found[: k + 1] *= min(leaving[k] / entering, 1.0)  # relative to the largest, so that none overflows
+        found[k] = min(entering / leaving[k], 1.0)
+    shares[lasting] = found / found.sum()
+    return np.reshape(shares, transition.shape[:-1])
+
+
+def _recurrent(possible: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which states a chain returns to again and again.
+
+    Raises:
+        ValueError: if they are not reachable from each other.
+    """
+    reached = possible | np.eye(len(possible), dtype=bool)
+    while True:
+        ways = reached.astype(np.float32)
+        more = ways @ ways > 0
+        if (more == reached).all():
+            break
+        reached = more
+    lasting = np.asarray(~(reached & ~reached.T).any(axis=1))
+    if not reached[np.ix_(lasting, lasting)].all():
         raise ValueError(
             "the chain has several stationary distributions: parts of it are not reachable from each other"
         )
-    equations = np.concatenate([step.T - np.eye(histories), np.ones((1, histories))])
-    found = np.linalg.lstsq(equations, np.append(np.zeros(histories), 1.0), rcond=None)[0]
-    shares = np.clip(found, 0.0, None)
-    return np.reshape(shares / shares.sum(), transition.shape[:-1])
+    return lasting
+
+
+def leaving(rows: NDArray[Any], staying: NDArray[np.bool_], end: NDArray[Any] | float) -> NDArray[Any]:
+    """The probability that a visit is over after a step, (H,): a sum, as 1 - (that of staying) would lose small ones.
+
+    Args:
+        rows: (H, S), the transitions out of each history.
+        staying: which of them go on with the visit.
+        end: (H,), the probability of stopping; 0 if there is none.
+    """
+    return np.where((rows > 0).any(axis=1), rows.sum(axis=1, where=~staying, dtype=np.float64) + end, 1.0)
 
 
 def between_histories(transition: NDArray[Any]) -> NDArray[Any]:

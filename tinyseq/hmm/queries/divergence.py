@@ -145,7 +145,7 @@ def divergence_rate(p: Model, q: Model) -> Divergence:
     if other.end is not None and (plain(other.end) > 0).any():
         raise ValueError("q stops, as it has an end, so there is no long-run rate")
     table = np.exp(log_p)
-    joint = stationary(table)[..., None] * table
+    joint = stationary(table, None if one.end is None else plain(one.end))[..., None] * table
     used = joint > 0
     with np.errstate(invalid="ignore"):
         kl = float(np.sum(np.where(used, joint * (log_p - log_q), 0.0)))

@@ -12,7 +12,7 @@ from tinyseq.backend import Array
 from tinyseq.hmm.interop import notebook
 from tinyseq.hmm.model.parameters import Model, Parameters
 from tinyseq.hmm.model.probabilities import plain
-from tinyseq.hmm.model.stationary import between_histories, stationary
+from tinyseq.hmm.model.stationary import between_histories, leaving, stationary
 
 
 class Durations(NamedTuple):
@@ -87,12 +87,13 @@ def durations(hmm: Model, longest: int = 20, of: Sequence[Hashable] | None = Non
     names = list(dict.fromkeys(groups))
     newest = np.array([names.index(group) for group in groups])
     step = between_histories(plain(model.transition))
-    newest = np.tile(newest, len(step) // len(newest))  # of each history, the group of its last state
+    stops = np.zeros(len(groups)) if model.end is None else plain(model.end)
+    newest, stops = (np.tile(each, len(step) // len(groups)) for each in (newest, stops))  # by the last state of each
     found, reached = np.empty((len(names), longest)), _reached(model, step)
     for g in range(len(names)):
         inside = newest == g
-        stay = step[np.ix_(inside, inside)]
-        leave, present = 1 - stay.sum(axis=1), _entries(model, step, inside, reached)
+        stay, leave = step[np.ix_(inside, inside)], leaving(step[inside], inside, stops[inside])
+        present = _entries(model, step, inside, reached)
         if present is None:
             lasting = _lasting(model, inside[: len(groups)], longest)
             found[g] = -np.diff(lasting / lasting[0])
@@ -205,7 +206,8 @@ def _entries(model: Parameters, step: Array, inside: Array, reached: Array) -> A
     ways = ways / ways.sum(axis=1, keepdims=True)
     if np.allclose(ways, ways[0], rtol=1e-9, atol=1e-12):
         return ways[0]
-    weights = stationary(plain(model.transition)).reshape(-1)[~inside] @ from_all
+    end = None if model.end is None else plain(model.end)
+    weights = stationary(plain(model.transition), end).reshape(-1)[~inside] @ from_all
     if not weights.sum() > 0:
         raise ValueError(
             "a group of states can be entered in several ways, but in the long run it is never entered, so there are "

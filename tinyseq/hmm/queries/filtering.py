@@ -168,8 +168,8 @@ def forward_table(
     Args:
         x: a sequence, or a list of sequences.
         states: what is known about the hidden states.
-        scale: ``"none"`` for alpha as defined, which underflows after a few hundred steps; ``"step"`` for rows that sum
-            to 1; ``"log"`` for log alpha.
+        scale: ``"none"`` for alpha as defined, which underflows after a few hundred steps (densities may overflow to
+            inf instead); ``"step"`` for rows that sum to 1; ``"log"`` for log alpha.
 
     Returns:
         A `ForwardTable`, or a list of them; a notebook shows it as a table.
@@ -192,7 +192,9 @@ def forward_table(
     for table in tables:
         totals = np.logaddexp.reduce(table, axis=1)
         shift = np.where(totals > -np.inf, totals, 0.0)[:, None] if scale == "step" else 0.0
-        found.append(ForwardTable(table if scale == "log" else np.exp(table - shift), totals, hmm.parameters.states))
+        with np.errstate(over="ignore"):
+            alpha = table if scale == "log" else np.exp(table - shift)
+        found.append(ForwardTable(alpha, totals, hmm.parameters.states))
     return seen.answer(found)
 
 

@@ -24,7 +24,8 @@ def stationary(hmm: Model) -> NDArray[Any]:
         >>> HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[1.0], [1.0]]).stationary().round(3)
         array([0.667, 0.333])
     """
-    shares = equations.stationary(_steady(hmm))
+    transition, end = _steady(hmm)
+    shares = equations.stationary(transition, end)
     return np.asarray(shares.sum(axis=tuple(range(shares.ndim - 1))))
 
 
@@ -41,18 +42,20 @@ def expected_durations(hmm: Model) -> NDArray[Any]:
         >>> HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[1.0], [1.0]]).expected_durations().round(3)
         array([10.,  5.])
     """
-    transition = _steady(hmm)
+    transition, end = _steady(hmm)
     more = transition.ndim - 2  # steps after the first, until the whole history is the state itself
-    loop = transition[(np.arange(len(transition)),) * transition.ndim]
+    loops = transition[(np.arange(len(transition)),) * (transition.ndim - 1)]  # the rows of histories of one state
     lasting = 1 - np.cumsum(durations(hmm, max(more, 1)).probabilities, axis=1)[:, :more]
-    lasting = np.concatenate([np.ones((len(loop), 1)), np.where(lasting > ROUNDING, lasting, 0.0)], axis=1)
-    rest = np.where(loop < 1, 1 / np.where(loop < 1, 1 - loop, 1.0), np.inf)
+    lasting = np.concatenate([np.ones((len(loops), 1)), np.where(lasting > ROUNDING, lasting, 0.0)], axis=1)
+    away = equations.leaving(loops, np.eye(len(loops), dtype=bool), 0.0 if end is None else end)
+    rest = np.where(away > 0, 1 / np.where(away > 0, away, 1.0), np.inf)
     return np.asarray(lasting[:, :-1].sum(axis=1) + np.where(lasting[:, -1] > 0, lasting[:, -1] * rest, 0.0))
 
 
-def _steady(hmm: Model) -> NDArray[Any]:
-    """The transitions, if they do not vary with time."""
+def _steady(hmm: Model) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """The transitions, if they do not vary with time, and the end."""
     longest = hmm.parameters.longest
     if longest is not None:
         raise ValueError(f"the transitions vary with time, for up to {longest} steps: there is no long run")
-    return plain(hmm.parameters.transition)
+    end = hmm.parameters.end
+    return plain(hmm.parameters.transition), None if end is None else plain(end)

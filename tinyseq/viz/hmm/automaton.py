@@ -175,7 +175,7 @@ class _Painter:
         lines = [Text(word(self.hmm.states[state]), self.look.name, bold=True)]
         symbols = list(self.hmm.symbols)
         if symbols:
-            emission = floats(self.hmm.emission)[state]
+            emission = floats(self.hmm.emissions.typical())[state]
             for symbol in np.argsort(-emission, kind="stable")[: self.look.symbols].tolist():
                 if emission[symbol] >= SMALLEST:
                     probability = f" {number(float(emission[symbol]))}" * self.values

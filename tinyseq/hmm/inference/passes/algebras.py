@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.hmm.inference.passes.batching import Index
-from tinyseq.hmm.inference.passes.recurrence import Forward, PathsBack, SumOverPaths
+from tinyseq.hmm.inference.passes.recurrence import EACH, Forward, PathsBack, SumOverPaths
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 
 CLOSE = 1 << 16  # difference of messages, in units of machine epsilon, below which they count as parallel
@@ -84,9 +84,9 @@ class Max(PathsBack):
             spread = np.fmax.reduce(apart, axis=(0, 1)) - np.fmin.reduce(apart, axis=(0, 1))
         return spread <= CLOSE * np.finfo(one.dtype).eps
 
-    def choose(self, weights: Array, paths: slice) -> Array:
+    def choose(self, weights: Array, paths: slice, which: Array | slice = EACH) -> Array:
         """See `PathsBack`."""
-        return lowest_best(weights)
+        return lowest_best(weights)[which]
 
 
 class KBest(PathsBack):
@@ -104,13 +104,17 @@ class KBest(PathsBack):
 
     def joined(self, weights: Array) -> Array:
         """See `Recurrence`."""
-        return -np.sort(-_in_a_row(weights), axis=0)[: self.paths]
+        k = self.paths
+        if weights.shape[1] > k:  # only lists with the best heads can reach the first k places
+            heads = np.argpartition(-weights[0], k - 1, axis=0)[None, :k]
+            weights = np.take_along_axis(weights, heads, axis=1)
+        return -np.sort(-_in_a_row(weights), axis=0)[:k]
 
-    def choose(self, weights: Array, paths: slice) -> Array:
+    def choose(self, weights: Array, paths: slice, which: Array | slice = EACH) -> Array:
         """See `PathsBack`; a path's rank becomes that in the list of the state chosen."""
         order = np.argsort(-_in_a_row(weights), axis=0, stable=True)  # ties keep their order
-        ranks = self.ranks[paths]
-        chosen, self.ranks[paths] = np.divmod(order[ranks, np.arange(len(ranks))], self.paths)
+        columns = np.arange(order.shape[1])[which]
+        chosen, self.ranks[paths] = np.divmod(order[self.ranks[paths], columns], self.paths)
         return chosen
 
 
@@ -128,8 +132,9 @@ class Sampling(LogSpace, PathsBack):
         super().__init__(arcs, scores)
         self.paths, self.rng = count, rng
 
-    def choose(self, weights: Array, paths: slice) -> Array:
+    def choose(self, weights: Array, paths: slice, which: Array | slice = EACH) -> Array:
         """See `PathsBack`; the largest of log weight + Gumbel noise is a draw in proportion to the weights."""
+        weights = weights[:, which]
         return np.argmax(weights + self.rng.gumbel(size=weights.shape), axis=0)
 
 

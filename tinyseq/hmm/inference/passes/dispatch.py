@@ -140,13 +140,14 @@ def best_lists(arcs: Arcs, scores: Scores, batch: Ragged, k: int) -> tuple[Array
         arcs: the tables.
         scores: the emission scores of all rows.
         batch: the sequences.
-        k: the number of paths, at least 1.
+        k: the number of paths, at least 1; no more than the longest sequence has are looked for.
 
     Returns:
         The states of the path of each rank (k, rows); and the scores of the paths (k, N), -inf where there are fewer
         than k.
     """
     arcs = arcs.to(np.float64)
+    k = min(k, len(arcs.end) ** min(len(batch.sizes), 64))  # of short sequences there are fewer paths
     width = max(1, (1 << 20) // (arcs.tables[-1].size * k))
     return decode(lambda part: KBest(part, scores, k), arcs, batch, len(batch.order), width)
 

@@ -18,6 +18,8 @@ from tinyseq.backend import Array
 from tinyseq.hmm.inference.passes.batching import Index, Ragged
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 
+EACH = slice(None)  # each path has a column of its own
+
 
 class Forward(NamedTuple):
     """The result of a forward pass, by column.
@@ -211,12 +213,13 @@ class PathsBack(Recurrence):
     ranks: Array  # of each path among those of its column
 
     @abstractmethod
-    def choose(self, weights: Array, paths: slice) -> Array:
+    def choose(self, weights: Array, paths: slice, which: Array | slice = EACH) -> Array:
         """Choose one of several alternatives for each path, (paths,).
 
         Args:
-            weights: ``own`` + (alternatives, paths).
+            weights: ``own`` + (alternatives, columns).
             paths: which of all paths these are.
+            which: the column of each path; by default each has its own.
         """
 
     def oldest(self, done: Forward, t: int, after: Array) -> Array:
@@ -230,20 +233,26 @@ class PathsBack(Recurrence):
         number, size, states = self.arcs.which(t + done.skip), after.shape[1], len(self.end)
         place = reduce(lambda history, then: history * states + then, after)
         message = self.unfolded(done.messages[t], number)
-        if self.paths == 1 and message.shape[-2] == 1:
+        which: Array | slice = EACH
+        if self.paths > 1:  # paths of a sequence that go on alike have the same alternatives
+            places = message.shape[-2] * states
+            alike, which = np.unique(np.arange(size) // self.paths * places + place, return_inverse=True)
+            columns, place = np.divmod(alike, places)
+            before = message[..., place // states, columns]
+        elif message.shape[-2] == 1:
             before = message[..., 0, :size]
         else:
-            before = message[..., place // states, np.arange(size) // self.paths]
-        return self.choose(before + self.arcs.into(number, place), slice(size))
+            before = message[..., place // states, np.arange(size)]
+        return self.choose(before + self.arcs.into(number, place), slice(size), which)
 
     def last(self, message: Array, found: Array, paths: slice) -> None:
         """Choose the last states from the last message (R, V, columns), newest first, and store them in ``found``."""
-        states, columns = message.shape[-2], np.arange(found.shape[1])
-        message = message[..., columns // self.paths]
+        states, which = message.shape[-2], np.arange(found.shape[1]) // self.paths
         for back in range(1, len(found) + 1):
-            message = message.reshape(*self.own, -1, states, len(columns))
-            found[-back] = self.choose(self.joined(message), paths)
-            message = message[..., found[-back], columns]
+            message = message.reshape(*self.own, -1, states, message.shape[-1])
+            found[-back] = self.choose(self.joined(message), paths, which)
+            alike, which = np.unique(which * states + found[-back], return_inverse=True)
+            message = message[..., alike % states, alike // states]
 
     def backtrack(self, done: Forward) -> Array:
         """Backtrack from the last states to the first.
