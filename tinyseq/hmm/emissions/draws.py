@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinyseq.backend import Array
+from tinyseq.hmm.model.probabilities import Table, in_recording, plain
 
 
 def draw(probabilities: Array, rng: np.random.Generator) -> Array:
@@ -24,12 +25,15 @@ def shares(counts: Array, otherwise: Array) -> Array:
     return np.where(total > 0, counts / np.where(total > 0, total, 1.0), otherwise)
 
 
-def require_shares(name: str, rows: Array) -> None:
+def require_shares(name: str, table: Table) -> None:
     """Raise an error if a row is not a probability distribution.
 
     Raises:
         ValueError: naming the row.
     """
+    if in_recording(table):
+        return
+    rows = plain(table)
     wrong = ~(rows >= 0).all(axis=-1) | (np.abs(rows.sum(axis=-1) - 1) > (1e-4 if rows.dtype == np.float32 else 1e-6))
     if wrong.any():
         place = tuple(np.argwhere(wrong)[0].tolist()) if wrong.ndim else ()

@@ -5,7 +5,7 @@ For emissions of numbers, `Density` implements most of it.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -63,7 +63,7 @@ class Emission(ABC):
     conjugate: tuple[str, ...] = ()
     density: bool = False
     symbolic: bool = False
-    symbols: Sequence[Any] = ()
+    symbols: Sequence[Hashable] = ()
     states: int
 
     def __repr__(self) -> str:

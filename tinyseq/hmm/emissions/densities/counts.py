@@ -11,7 +11,7 @@ from tinyseq.hmm.emissions.densities.gamma import log_gamma
 from tinyseq.hmm.emissions.densities.priors import Conjugate, broadcast, counts, log_dirichlet, pair
 from tinyseq.hmm.emissions.draws import free_shares, require_shares, shares
 from tinyseq.hmm.emissions.emission import Priors
-from tinyseq.hmm.model.probabilities import Table, plain
+from tinyseq.hmm.model.probabilities import Table, in_recording, plain
 from tinyseq.torch_names.settings import explained
 
 
@@ -52,7 +52,7 @@ class Poisson(Counts):
         self.rates = self.columns("rates", rates)
         if self.rates.ndim != 2:
             raise ValueError(f"rates must have shape (states, D), or (states,) if D = 1; got {self.rates.shape}")
-        if not (plain(self.rates) >= 0).all():
+        if not in_recording(self.rates) and not (plain(self.rates) >= 0).all():
             raise ValueError(f"rates must not be negative, got {plain(self.rates).min()}")
         super().__init__(*self.rates.shape)
 
@@ -121,7 +121,7 @@ class Multinomial(Counts):
         self.probabilities = self.taken("probabilities", probabilities)
         if self.probabilities.ndim != 2:
             raise ValueError(f"probabilities must have shape (states, symbols), got {self.probabilities.shape}")
-        require_shares("probabilities", plain(self.probabilities))
+        require_shares("probabilities", self.probabilities)
         self.trials = None if trials is None else whole("trials", trials, 0)
         super().__init__(*self.probabilities.shape)
 
@@ -165,6 +165,8 @@ def times_log(x: Array, factors: Any) -> Any:
         x: (rows, D).
         factors: (K, D), an array or a tensor.
     """
-    zero = plain(factors) == 0
-    sums = x @ np.log(np.where(zero, 1.0, factors)).T
-    return np.where((x > 0) @ zero.T, -np.inf, sums) if zero.any() else sums
+    zero = np.where(factors == 0, 1.0, 0.0)
+    sums = x @ np.log(np.where(zero > 0, 1.0, factors)).T
+    if not in_recording(factors) and not plain(zero).any():
+        return sums
+    return np.where(np.where(x > 0, 1.0, 0.0) @ zero.T > 0, -np.inf, sums)

@@ -57,7 +57,7 @@ class GaussianMixture(Conjugate):
         self.weights = self.taken("weights", weights)
         if self.weights.ndim != 2:
             raise ValueError(f"weights must have shape (states, components), got {self.weights.shape}")
-        require_shares("weights", plain(self.weights))
+        require_shares("weights", self.weights)
         self.means, values = self.taken("means", means), self.taken("covariances", covariances)
         self.means = self.means[..., None] if self.means.ndim == 2 else self.means
         states: int = self.weights.shape[0]

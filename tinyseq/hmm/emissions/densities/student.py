@@ -10,7 +10,7 @@ from tinyseq.hmm.emissions.densities import covariances as kinds
 from tinyseq.hmm.emissions.densities.gamma import log_gamma
 from tinyseq.hmm.emissions.densities.priors import Conjugate, NormalWishart
 from tinyseq.hmm.emissions.emission import Priors
-from tinyseq.hmm.model.probabilities import Table, plain
+from tinyseq.hmm.model.probabilities import Table, in_recording, plain
 from tinyseq.torch_names.settings import explained
 
 LEAST, MOST = 0.2, 1e6  # the range of degrees of freedom in learning
@@ -64,7 +64,7 @@ class StudentT(Conjugate):
         self.df = taken * np.ones(self.states) if taken.ndim == 0 else taken
         if self.df.shape != (self.states,):
             raise ValueError(f"df must be a number or have shape ({self.states},), got {self.df.shape}")
-        if not (plain(self.df) > 0).all():
+        if not in_recording(self.df) and not (plain(self.df) > 0).all():
             raise ValueError(f"df must be positive, got {plain(self.df)}")
 
     @property
