@@ -1,5 +1,7 @@
 """Modules: names, states, switches, and exact errors."""
 
+import copy
+
 import numpy as np
 import pytest
 from oracles import Tied, oracle
@@ -163,6 +165,50 @@ def test_modules_in_a_plain_list_are_an_error_and_not_forgotten():
 def test_lists_of_lists_have_pytorchs_names():
     nested = lambda nn: nn.ModuleList([nn.ModuleList([nn.Linear(1, 2)]), nn.Sequential(nn.Linear(2, 1), nn.Dropout())])
     assert list(nested(ts.nn).state_dict()) == list(nested(oracle("torch").nn).state_dict())
+
+
+class Parts(ts.nn.Module):
+    """A module whose parts are wrapped, and which is itself wrapped in one of its attributes."""
+
+    def __init__(self, wrapped):
+        ts.manual_seed(0)
+        self.first = wrapped(ts.nn.Linear(2, 2))
+        self.second = ts.nn.Linear(2, 2)
+        self.second = wrapped(self.second)
+        self.steps = ts.nn.Sequential(wrapped(ts.nn.Sequential(ts.nn.Linear(2, 2), ts.nn.Dropout(0.5))), ts.tanh)
+        self.each = ts.nn.ModuleList([wrapped(ts.nn.Linear(2, 2))])
+        self.fast = wrapped(self)
+
+    def forward(self, x):
+        return self.each[0](self.steps(self.second(self.first(x)))).sum()
+
+
+def test_a_compiled_module_is_a_part_like_the_module_itself():
+    found = []
+    for wrapped in (lambda module: module, ts.compile, lambda module: ts.compile(ts.compile(module))):
+        model, x = Parts(wrapped), ts.ones(3, 2, dtype="float32")
+        optimizer = ts.optim.SGD([*model.parameters()], 0.1)
+        values = []
+        for mode in (True, False):
+            for call in (model, model.fast, copy.deepcopy(model)):
+                call(x).backward()
+                optimizer.step()
+                values.append(str(model.train(mode).state_dict()))
+        found.append((str(model), [parameter.name for parameter in model.parameters()], values))
+    assert found[0] == found[1] == found[2]
+    model.part = [ts.compile(ts.nn.Linear(1, 1))]
+    with pytest.raises(TypeError, match="list of modules"):
+        model.eval()
+
+
+def test_what_a_module_has_and_its_compiled_one_has_not_is_named():
+    fast = ts.compile(ts.nn.Linear(1, 1))
+    with pytest.raises(AttributeError, match=r"'Compiled' object has no attribute 'eval'; use fast\.function\.eval$"):
+        fast.eval()
+    with pytest.raises(AttributeError, match="no attribute 'nothing'$"):
+        fast.nothing  # noqa: B018
+    with pytest.raises(AttributeError, match="training"):
+        fast.training = False
 
 
 def test_a_function_is_a_step_of_sequential_and_an_attribute_is_none():

@@ -5,7 +5,7 @@ import inspect
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, Self, TypeVar, overload
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from tinyseq.compiler.recording.trace import Trace
 from tinyseq.compiler.replay import Replay
 from tinyseq.compiler.steps import about, key
 from tinyseq.memory import give_back
+from tinyseq.torch_names.lookup import missing
 from tinyseq.torch_names.settings import explained
 
 P = ParamSpec("P")
@@ -128,6 +129,8 @@ class Compiled(Wrapper, Generic[P, R]):
         0.0
     """
 
+    __slots__ = ("__weakref__", "_newest", "_replays", "executor", "function", "limit")  # setting `training` is an error
+
     def __init__(self, function: Callable[P, R], limit: int, executor: str | None = None) -> None:
         self.function: Callable[P, R] = function
         self.limit = limit
@@ -208,6 +211,13 @@ class Compiled(Wrapper, Generic[P, R]):
         _signature(args, given)
         with no_grad():
             return self._record(args, {}, given).on_arrays()
+
+    if not TYPE_CHECKING:  # for type checkers a missing name stays an error
+
+        def __getattr__(self, name: str) -> NoReturn:
+            is_of_function = name not in self.__slots__ and not name.startswith("__") and hasattr(self.function, name)
+            cures = {name: f"fast.function.{name}"} if is_of_function else {}
+            raise missing("'Compiled' object", name, cures, owned=self)
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__qualname__", type(self.function).__name__)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from tinyseq.arguments import check_ordered
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.nn.module import Module
+from tinyseq.nn.module import Module, itself
 
 Part = TypeVar("Part", bound=Callable[..., object])
 
@@ -41,7 +41,7 @@ class ModuleList(Module, Generic[Part]):
         Raises:
             TypeError: if it is not a module.
         """
-        if not isinstance(module, Module):
+        if not isinstance(itself(module), Module):
             raise TypeError(f"a ModuleList holds modules, got {type(module).__name__}")
         setattr(self, str(len(self)), module)
         return self

@@ -14,6 +14,7 @@ from tinyseq.autograd.calls.conversion import as_native
 from tinyseq.autograd.modes import no_grad, scope
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import on_host, target_type, to_device, to_numpy
+from tinyseq.compiler import Compiled
 from tinyseq.html_tables import TableCell, html_table
 from tinyseq.nn.parameter import Parameter
 from tinyseq.torch_names.of_modules import MODULE
@@ -66,15 +67,16 @@ class Module(metaclass=Explained):
                 raise
 
     def __setattr__(self, name: str, value: Any) -> None:
-        old = vars(self).get(name)
+        old = itself(vars(self).get(name))
         self._check_replacement(name, old, value)
         object.__setattr__(self, name, value)
+        value = itself(value)
         if isinstance(value, Parameter) and value.root is None:
             if isinstance(old, Parameter) and old.name and old.root:
                 value.named(old.name, old.root)
             else:
                 value.named(name, self)
-        elif isinstance(value, Module) and value._name is None:
+        elif isinstance(value, Module) and value._name is None and value is not self:  # as in self.fast = ts.compile(self)
             value._adopt(name, self)
 
     def _check_replacement(self, name: str, old: Any, value: Any) -> None:
@@ -105,7 +107,7 @@ class Module(metaclass=Explained):
 
     def _held(self) -> Iterator[tuple[str, "Parameter | Module"]]:
         """The direct parameters and submodules, with their names."""
-        for name, value in vars(self).items():
+        for name, value in zip(vars(self), map(itself, vars(self).values()), strict=True):
             if isinstance(value, Parameter | Module):
                 yield name, value
             elif _holds_parts(value):
@@ -291,11 +293,17 @@ class Module(metaclass=Explained):
 _LOCK = Lock()
 _EVALUATED: dict[int, tuple[int, bool]] = {}  # by the id of a module: how many blocks evaluate it, and its mode before
 
-_KINDS = (Parameter, Module, list, tuple, set, dict)
+_KINDS = (Parameter, Module, Compiled, list, tuple, set, dict)
+
+
+def itself(value: Any) -> Any:
+    """The module that a compiled module calls; anything else as it is."""
+    return itself(value.function) if isinstance(value, Compiled) else value
 
 
 def _holds_parts(value: Any, deep: int = 3) -> bool:
     """Whether a container, or one nested in it, contains modules or parameters."""
+    value = itself(value)
     if isinstance(value, list | tuple | set | dict) and deep:
         inside = value.values() if isinstance(value, dict) else value
         return any(isinstance(part, _KINDS) and _holds_parts(part, deep - 1) for part in inside)

@@ -43,6 +43,7 @@ class Wrapper:
         function: the function that they call.
     """
 
+    __slots__ = ()
     function: Callable[..., object]
 
 
