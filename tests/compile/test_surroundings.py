@@ -581,6 +581,36 @@ def test_a_function_may_set_an_attribute_of_a_class_of_the_package_but_not_count
         ts.compile(counts)(ts.ones(1))
 
 
+# a line that changes something, and how the error names it
+CHANGED = {
+    "global counter; counter += 1": "the global counter",
+    "thing.steps += 1": "the entry or attribute 'steps'",
+    "table['new'] = table.get('new', 0) + 1": "the entry or attribute 'new'",
+    "key = next(iter(table)); table[key] = table.pop(key)": "the entry or attribute 'that comes first'",
+    "slots.part += 1": "attribute part of a Slots",
+    "kind.part += 1": "the entry or attribute 'part'",
+    "values.append(1)": "a list",
+    "array[0] += 1": "a ndarray",
+    "count()": "a variable of an outer function",
+}
+
+
+@pytest.mark.parametrize("line", CHANGED)
+def test_what_a_function_changes_is_named(line):
+    def counting(steps=0):
+        def count():
+            nonlocal steps
+            steps += 1
+
+        return count
+
+    names = {"thing": types.SimpleNamespace(steps=0), "table": {"a": 1, "b": 2}, "slots": Slots(0), "counter": 0}
+    names |= {"kind": type(of_class(part=0)), "values": [], "array": np.zeros(2), "count": counting()}
+    exec(f"def function(x):\n {line}\n return x * 2.0", names)
+    with pytest.raises(RecordingError, match=f"changes something outside: {CHANGED[line]}. A replay"):
+        ts.compile(names["function"])(ts.ones(2))
+
+
 def test_replays_read_each_place_at_once():
     """As long as each place holds the same object, nothing is compared one by one."""
     layer = ts.nn.LSTM(2, 3, num_layers=2)

@@ -205,7 +205,7 @@ def test_what_a_module_has_and_its_compiled_one_has_not_is_named():
     fast = ts.compile(ts.nn.Linear(1, 1))
     with pytest.raises(AttributeError, match=r"'Compiled' object has no attribute 'eval'; use fast\.function\.eval$"):
         fast.eval()
-    with pytest.raises(AttributeError, match="no attribute 'nothing'$"):
+    with pytest.raises(AttributeError, match=r"no attribute 'nothing'$"):
         fast.nothing  # noqa: B018
     with pytest.raises(AttributeError, match="training"):
         fast.training = False

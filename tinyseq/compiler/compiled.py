@@ -129,7 +129,7 @@ class Compiled(Wrapper, Generic[P, R]):
         0.0
     """
 
-    __slots__ = ("__weakref__", "_newest", "_replays", "executor", "function", "limit")  # setting `training` is an error
+    __slots__ = ("__weakref__", "_newest", "_replays", "executor", "function", "limit")  # `fast.training = 1` fails
 
     def __init__(self, function: Callable[P, R], limit: int, executor: str | None = None) -> None:
         self.function: Callable[P, R] = function
@@ -231,9 +231,11 @@ class Compiled(Wrapper, Generic[P, R]):
         try:
             first = Trace(self.function, args, settings, outcomes)
             first.let_go()
-            changed = not around.unchanged()
-            second = Trace(self.function, args, settings, outcomes)
+            changed = around.changed()
+            second = Trace(self.function, args, settings, outcomes, first.recorder.program.steps)
         except Exception as error:
+            if around.imported():
+                return self._record(args, settings, given, again)
             if getattr(error, "perhaps_on_the_way_to_another", True) or error.__context__ is not None:
                 self.function(*args, **settings)  # the function's own error says what is wrong with the arguments
                 if isinstance(error, RecordingError):
@@ -248,10 +250,10 @@ class Compiled(Wrapper, Generic[P, R]):
             return self._record(args, settings, given, again=True)
         second.recorder.let_go(for_good=True)  # what it holds refers to it, and would wait for Python's collector
         del second
-        if changed or not around.unchanged():
+        if changed := changed or around.changed():
             raise RecordingError(
-                "the compiled function changes something outside: an attribute, a list or a variable; a replay "
-                "would not do so. Return the values to be kept"
+                f"the compiled function changes something outside: {changed}. A replay would not do so; return the "
+                "values to be kept"
             )
         if (advanced := around.advanced()) is not None:
             raise RecordingError(

@@ -76,7 +76,7 @@ class Module(metaclass=Explained):
                 value.named(old.name, old.root)
             else:
                 value.named(name, self)
-        elif isinstance(value, Module) and value._name is None and value is not self:  # as in self.fast = ts.compile(self)
+        elif isinstance(value, Module) and value._name is None and value is not self:  # but compiled in an attribute
             value._adopt(name, self)
 
     def _check_replacement(self, name: str, old: Any, value: Any) -> None:

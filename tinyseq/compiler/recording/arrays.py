@@ -198,6 +198,15 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
     def __complex__(self) -> NoReturn:
         raise reading("complex()")
 
+    def __reduce__(self) -> NoReturn:
+        raise reading("pickle")
+
+    def __copy__(self) -> Any:
+        return self.copy()
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.copy()
+
     def __repr__(self) -> str:
         return f"<an array being recorded, {self.dtype}{self.shape}>"
 
@@ -222,7 +231,7 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
         if name in _METHODS:
             return lambda *args, **settings: _called(getattr(np, name), (self, *args), settings)
         if name in _READING:
-            raise reading(f".{name}")
+            raise reading(".numpy()" if name == "view" and called_by_the_library() else f".{name}")
         if name in _WRITING:
             raise changing(f".{name}")
         raise AttributeError(f"arrays being recorded have no attribute {name!r}")

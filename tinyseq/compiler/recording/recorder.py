@@ -2,7 +2,7 @@
 
 import operator
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -11,10 +11,10 @@ from tinyseq.autograd.graph import Leaf, Parent
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, library_of, to_numpy
 from tinyseq.compiler.program import Program
-from tinyseq.compiler.recording.active import RecordingError, of_objects, user_line
+from tinyseq.compiler.recording.active import RecordingError, of_objects, unrepeatable, user_line
 from tinyseq.compiler.recording.arrays import Recorded, Whole
 from tinyseq.compiler.recording.outcomes import Outcome, Outcomes, tried, zeros
-from tinyseq.compiler.steps import Ref, Step, about, kind_of, mapped, refs
+from tinyseq.compiler.steps import Ref, Step, about, key, kind_of, mapped, refs
 
 
 class Source(NamedTuple):
@@ -33,6 +33,7 @@ class Recorder:
 
     Args:
         outcomes: what calls are known to return.
+        before: the steps of an earlier recording of the same call, which this one must repeat.
 
     Attributes:
         program: the steps so far.
@@ -47,8 +48,9 @@ class Recorder:
         refused: the last error about something that cannot be recorded.
     """
 
-    def __init__(self, outcomes: Outcomes) -> None:
+    def __init__(self, outcomes: Outcomes, before: Sequence[Step] = ()) -> None:
         self.program = Program()
+        self._before = before
         self.arguments: dict[int, Tensor] = {}
         self.sources: dict[int, Source] = {}
         self.draws: dict[int, tuple[Any, ...]] = {}
@@ -89,6 +91,7 @@ class Recorder:
         program, found = self.program, self._outcome(function, args, settings, fixed)
         if found.several is not None:
             whole = Ref(program.add(found.kind, function, args, settings))
+            self._check_repeated()
             numbers = [
                 program.add(kind, operator.getitem, (whole, i), fixed=fixed) for i, kind in enumerate(found.kind)
             ]
@@ -96,7 +99,15 @@ class Recorder:
             return found.several(*parts) if hasattr(found.several, "_fields") else found.several(parts)
         owner = found.owner(args, settings)
         number = program.add(found.kind, function, args, settings, fixed=fixed, view=owner)
+        self._check_repeated()
         return Recorded(number, found.kind, self, found.scalar)
+
+    def _check_repeated(self) -> None:
+        place = len(self.program.steps) - 1
+        if place < len(self._before):
+            step, now = self._before[place], self.program.steps[place]
+            if step.function != now.function or key([*step[2:4]]) != key([*now[2:4]]):
+                raise unrepeatable(f"{step} at {user_line()}, or what it is computed from")
 
     def _outcome(self, function: Callable[..., Any], args: Any, settings: Any, fixed: bool) -> Outcome:
         """What a call returns: found by trying it with the values that it depends on, if there are any."""

@@ -70,6 +70,14 @@ class _Watched:
     def unchanged(self) -> bool:
         return self._same(self._held, [*starmap(self._read, self._places)])
 
+    def changed(self) -> str:
+        """The first place that holds something else now, in words; nothing if there is none."""
+        for place, then in zip(self._places, self._held, strict=True):
+            now = self._read(*place)
+            if not self._same([then], [now]):
+                return _in_words(place, then, now)
+        return ""
+
 
 class Surroundings:
     """Everything outside that a function reads, with its current values.
@@ -111,6 +119,10 @@ class Surroundings:
     def unchanged(self) -> bool:
         """Whether each place still holds what it held."""
         return all(watched.unchanged() for watched in self._watched)
+
+    def changed(self) -> str:
+        """What has changed, in words; nothing if all is as it was."""
+        return next(filter(None, (watched.changed() for watched in self._watched)), "")
 
     def advanced(self) -> Any:
         """An iterator or a random generator whose state differs; None if there is none.
@@ -327,6 +339,20 @@ def _entries(mapping: Mapping[Any, Any]) -> list[Any]:
 
 def _values(entries: list[Any]) -> list[Any]:
     return entries[len(entries) // 2 :]
+
+
+def _in_words(place: tuple[Any, ...], then: Any, now: Any) -> str:
+    """A place that holds something else now."""
+    owner, *rest = place
+    if rest and isinstance(rest[0], str):
+        return (
+            f"the global {rest[0]}" if isinstance(owner, dict) else f"attribute {rest[0]} of a {type(owner).__name__}"
+        )
+    if isinstance(owner, Mapping) and isinstance(then, list):
+        before, after = (dict(zip(entries, _values(entries), strict=False)) for entries in (then, now))
+        names = (name for name in before | after if not _same(before.get(name, _MISSING), after.get(name, _MISSING)))
+        return f"the entry or attribute {next(names, 'that comes first')!r}"
+    return "a variable of an outer function" if isinstance(owner, types.CellType) else f"a {type(owner).__name__}"
 
 
 def _each(same: Callable[[Any, Any], bool]) -> Callable[[list[Any], list[Any]], bool]:

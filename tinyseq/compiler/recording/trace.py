@@ -1,7 +1,7 @@
 """One call of a function, recorded forward and backward."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from tinyseq.compiler.recording.outcomes import Outcomes
 from tinyseq.compiler.recording.recorder import Recorder, Source
 from tinyseq.compiler.recording.surroundings import PLAIN
 from tinyseq.compiler.recording.tensors import recording
-from tinyseq.compiler.steps import key, mapped
+from tinyseq.compiler.steps import Step, key, mapped
 
 
 class Saved(NamedTuple):
@@ -60,6 +60,7 @@ class Trace:
     Args:
         function, args, settings: the call.
         outcomes: what calls are known to return, as an earlier trace found.
+        before: the steps of that trace, which this one must repeat.
 
     Attributes:
         structure: what the function returned, with the numbers of results instead of tensors.
@@ -69,8 +70,10 @@ class Trace:
         differentiable: for each result, whether it is a new tensor that has a gradient.
     """
 
-    def __init__(self, function: Callable[..., Any], args: Any, settings: Any, outcomes: Outcomes) -> None:
-        self.recorder = Recorder(outcomes)
+    def __init__(
+        self, function: Callable[..., Any], args: Any, settings: Any, outcomes: Outcomes, before: Sequence[Step] = ()
+    ) -> None:
+        self.recorder = Recorder(outcomes, before)
         self._places: dict[Leaf, int] = {}
         self._results: list[Tensor] = []
         self._first: dict[int, Result] = {}  # by identity
@@ -198,9 +201,6 @@ class Trace:
     def check_repeated(self, other: "Trace") -> None:
         """Raise if another recording of the same call differs."""
         mine, others = self.recorder.program, other.recorder.program
-        for step, again in zip(mine.steps, others.steps, strict=False):
-            if step.function != again.function or key([*step[2:4]]) != key([*again[2:4]]):
-                raise unrepeatable(f"{step}, or what it is computed from")
         for number, value in mine.constants.items():
             if key(value) != key(others.constants.get(number)):
                 raise unrepeatable(f"the constant that comes in at {self.recorder.lines.get(number, 'its end')}")
