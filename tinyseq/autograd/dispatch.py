@@ -6,8 +6,8 @@ from typing import Any
 from tinyseq.autograd.anomaly import anomaly_label, check_forward
 from tinyseq.autograd.calls.errors import EXPLAINED, explained
 from tinyseq.autograd.calls.op_settings import by_name, settings_of
-from tinyseq.autograd.calls.operands import NUMBERS, as_array, constants, operand, operands
-from tinyseq.autograd.graph import Node, Output, Parent
+from tinyseq.autograd.calls.operands import HOST, NUMBERS, as_array, constants, operand, operands
+from tinyseq.autograd.graph import Node, Output, Parent, Shape
 from tinyseq.autograd.modes import MODE, Label, tick
 from tinyseq.autograd.record.op import Kernels, Op
 from tinyseq.autograd.tensor import Tensor
@@ -25,6 +25,7 @@ def public_function(record: Op) -> Callable[..., Any]:
 
 def _unary(record: Op) -> Callable[..., Any]:
     kernels, save, saves, differentiable = record.kernels, record.save, record.saves, record.vjp is not None
+    on_host = kernels[HOST]  # without a look-up at each call
 
     def call(x: Any, /) -> Tensor:
         if isinstance(x, Tensor):
@@ -33,7 +34,7 @@ def _unary(record: Op) -> Callable[..., Any]:
             a, parent = operands(record, (x,))[0]
         kind = type(a)
         try:
-            out = kernels[kind](a)
+            out = (on_host if kind is HOST else kernels[kind])(a)
         except EXPLAINED as error:
             raise explained(record, (a,), error) from error
         if type(out) is not kind:
@@ -43,7 +44,7 @@ def _unary(record: Op) -> Callable[..., Any]:
             return _checked(record, (a,), (parent,), out)
         if parent is None or not differentiable:
             return _constant(out)
-        return _recorded(out, record, (parent,), save(out, a) if saves else (), label)
+        return recorded(out, record, (parent,), save(out, a) if saves else (), label)
 
     return call
 
@@ -57,22 +58,23 @@ def _unary_with_slope(record: Op, with_slope: Callable[..., Any]) -> Callable[..
         else:
             a, parent = operands(record, (x,))[0]
         kind, label = type(a), MODE.get().plain
-        recorded = parent is not None and label is not None
+        records = parent is not None and label is not None
         try:
-            out, slope = both[kind](a) if recorded else (kernels[kind](a), None)
+            out, slope = both[kind](a) if records else (kernels[kind](a), None)
         except EXPLAINED as error:
             raise explained(record, (a,), error) from error
         if type(out) is not kind:
             out = as_array(record, NAMESPACES[kind], out)
         if label is None:
             return _checked(record, (a,), (parent,), out)
-        return _recorded(out, record, (parent,), (out, slope), label) if recorded else _constant(out)
+        return recorded(out, record, (parent,), (out, slope), label) if records else _constant(out)
 
     return call
 
 
 def _binary(record: Op) -> Callable[..., Any]:
     kernels, save, saves, differentiable = record.kernels, record.save, record.saves, record.vjp is not None
+    on_host = kernels[HOST]  # without a look-up at each call
     both = saves == record.inputs
     # An array library's own function of two arrays returns a new one.
     library = hasattr(record.forward, "library_name")
@@ -83,7 +85,10 @@ def _binary(record: Op) -> Callable[..., Any]:
         if isinstance(x, Tensor):
             a, p = x._array, x.node
             kind = type(a)
-            b, q = (y._array, y.node) if isinstance(y, Tensor) else (operand(y, a, kind, copies_y, plain), None)
+            if isinstance(y, Tensor):
+                b, q = y._array, y.node
+            else:
+                b, q = operand(y, a, kind, copies_y, plain), None
             known = type(b) is kind or type(b) in NUMBERS
         elif isinstance(y, Tensor):
             b, q = y._array, y.node
@@ -96,7 +101,7 @@ def _binary(record: Op) -> Callable[..., Any]:
             (a, p), (b, q) = operands(record, (x, y))
             kind = type(a) if type(a) in NAMESPACES else type(b)
         try:
-            out = kernels[kind](a, b)
+            out = (on_host if kind is HOST else kernels[kind])(a, b)
         except EXPLAINED as error:
             raise explained(record, (a, b), error) from error
         if type(out) is not kind:
@@ -108,14 +113,14 @@ def _binary(record: Op) -> Callable[..., Any]:
             return _constant(out)
         kept = (a, b) if both else save(out, a, b) if saves else ()
         if p is not None and q is not None:
-            return _recorded(out, record, (p, q), kept, label)
+            return recorded(out, record, (p, q), kept, label)
         constant = a if p is None else b
         if (constant is x or constant is y) and type(constant) is kind:  # the caller's own array, who may write to it
             if label.step is None:  # which no drawing shows
-                return _recorded(out, record, (p, q), kept, label)
+                return recorded(out, record, (p, q), kept, label)
             constant = NAMESPACES[kind].asarray(constant, copy=True)
         given = (constant, None) if p is None else (None, constant)
-        return _recorded(out, record, (p, q), kept, label, _NO_ATTRS, given)
+        return recorded(out, record, (p, q), kept, label, _NO_ATTRS, given)
 
     return call
 
@@ -127,13 +132,13 @@ def _checked(record: Op, raw: tuple[Any, ...], edges: tuple[Parent | None, ...],
         check_forward(record.name, raw, (out,), mode.label)
     if not mode.grad or record.vjp is None or all(edge is None for edge in edges):
         return _constant(out)
-    return _recorded(out, record, edges, record.save(out, *raw), anomaly_label(mode), _NO_ATTRS, constants(raw, edges))
+    return recorded(out, record, edges, record.save(out, *raw), anomaly_label(mode), _NO_ATTRS, constants(raw, edges))
 
 
 _NO_ATTRS: dict[str, Any] = {}
 
 
-def _recorded(
+def recorded(
     out: Array,
     record: Op,
     edges: tuple[Parent | None, ...],
@@ -142,8 +147,8 @@ def _recorded(
     attrs: dict[str, Any] = _NO_ATTRS,
     given: tuple[Any, ...] = (),
 ) -> Tensor:
-    """``Tensor(out, Node(...))`` in one call instead of three: this runs for every op of a step."""
-    node = _new(Node)
+    """The result of an op, as a tensor with a new node; without further calls, as this runs for every op of a step."""
+    node = Node()
     node.op = record
     node.edges = edges
     node.saved = saved
@@ -162,6 +167,7 @@ def _recorded(
 
 def recorded_outputs(
     outs: Sequence[Array],
+    shapes: Sequence[Shape],
     record: Op,
     edges: tuple[Parent | None, ...],
     saved: tuple[Any, ...],
@@ -169,8 +175,10 @@ def recorded_outputs(
     attrs: dict[str, Any] = _NO_ATTRS,
 ) -> list[Tensor]:
     """The results of an op with several outputs, as tensors of one node."""
-    shapes = tuple([part.shape for part in outs])
-    node = Node(record, edges, saved, attrs, shapes, outs[0].dtype if outs else None, label)
+    if not outs:
+        return []
+    node: Any = recorded(outs[0], record, edges, saved, label, attrs).node
+    node.shape = tuple(shapes)
     tensors = []
     for i, part in enumerate(outs):
         output = Output()
@@ -237,6 +245,6 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
         return tensors if record.outputs else tensors[0]
     label = anomaly_label(mode) if mode.anomaly else mode.label
     if not record.outputs:
-        return _recorded(outs[0], record, parents, record.save(outs[0], *raw), label, settings, constants(raw, parents))
+        return recorded(outs[0], record, parents, record.save(outs[0], *raw), label, settings, constants(raw, parents))
     shapes = tuple([part.shape for part in outs])
-    return recorded_outputs(outs, record, parents, record.save(shapes, *raw), label, settings)
+    return recorded_outputs(outs, shapes, record, parents, record.save(shapes, *raw), label, settings)

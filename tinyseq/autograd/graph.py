@@ -62,26 +62,17 @@ class Node:
 
     __slots__ = ("attrs", "dtype", "edges", "given", "hooks", "label", "op", "saved", "seq", "shape")
 
-    def __init__(
-        self,
-        op: Op,
-        edges: "tuple[Parent | None, ...]",
-        saved: tuple[Any, ...],
-        attrs: dict[str, Any],
-        shape: Any,
-        dtype: Any,
-        label: Label,
-    ) -> None:
-        self.op = op
-        self.edges = edges
-        self.saved: tuple[Any, ...] | None = saved
-        self.given: tuple[Any, ...] = ()
-        self.attrs = attrs
-        self.shape = shape
-        self.dtype = dtype
-        self.label = label
-        self.hooks: Hooks | None = None
-        self.seq = tick()
+    # no __init__, as a call would take longer than the assignments: dispatch makes all nodes, in one place
+    op: Op
+    edges: "tuple[Parent | None, ...]"
+    saved: tuple[Any, ...] | None
+    given: tuple[Any, ...]
+    attrs: dict[str, Any]
+    shape: Any
+    dtype: Any
+    label: Label
+    hooks: Hooks | None
+    seq: int
 
     def __repr__(self) -> str:
         return f"Node({self.op.name}, shape={self.shape}, {self.label})"

@@ -224,9 +224,8 @@ class step(_Relabelled[int]):
     __slots__ = ()
 
     def __init__(self, value: int) -> None:
-        if type(value) is not int or value < 0:  # a cheap check, as this runs at every step
-            value = whole("the step", value, 0)
-        super().__init__(value)
+        # a cheap check, as this runs at every step
+        self.value = value if type(value) is int and value >= 0 else whole("the step", value, 0)
 
     def relabel(self, label: Label) -> Label:
         return Label(label.scope, self.value, None, label.gates, tick())

@@ -106,7 +106,8 @@ class Replay:
         results = [Tensor(array) for array in outputs]
         if any(wanted):
             places = [i for i, is_wanted in enumerate(wanted) if is_wanted]
-            made = recorded_outputs([outputs[i] for i in places], _COMPILED, edges, (run,), MODE.get().label, {})
+            arrays, shapes = [outputs[i] for i in places], [outputs[i].shape for i in places]
+            made = recorded_outputs(arrays, shapes, _COMPILED, edges, (run,), MODE.get().label, {})
             for i, tensor in zip(places, made, strict=True):
                 results[i] = tensor
         for i, place in self._itself:

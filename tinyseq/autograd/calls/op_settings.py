@@ -18,10 +18,10 @@ def by_name(record: Op, names: tuple[str, ...], values: tuple[Any, ...], attrs: 
     if len(values) > len(names):
         takes = f"{len(record.inputs)} tensors and {len(names)} settings {names}"
         raise TypeError(f"{record.name} takes {takes}, got {len(record.inputs) + len(values)} arguments")
-    for name, value in zip(names, values, strict=False):
-        if name in attrs:
-            raise TypeError(f"{record.name} got {name}= twice, by position and by name")
-        attrs[name] = value
+    for i, value in enumerate(values):
+        if names[i] in attrs:
+            raise TypeError(f"{record.name} got {names[i]}= twice, by position and by name")
+        attrs[names[i]] = value
 
 
 def settings_of(record: Op, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def settings_of(record: Op, attrs: dict[str, Any]) -> dict[str, Any]:
     Raises:
         TypeError: one is unknown or missing, or a gradient would flow through it.
     """
-    settings = {**record.defaults, **attrs}
+    settings = record.defaults | attrs
     if len(settings) > len(record.defaults):
         name = min(attrs.keys() - record.defaults.keys())
         cure = setting(name, record.defaults)

@@ -15,7 +15,7 @@ from tinyseq.autograd.tensor import Tensor, constant
 from tinyseq.backend import NAMESPACES, is_array, namespace_of
 
 NUMBERS = frozenset({bool, int, float, complex})  # allowed beside arrays among the raw values of an op
-_NUMPY = np.ndarray
+HOST = np.ndarray  # by a name of our own, which is found faster than an attribute of NumPy
 PLAIN: tuple[type[Any], ...] = (int, float, complex)
 # Python types of the most common NumPy scalars: the conversion takes a third of the time of item().
 NUMPY_NUMBERS: dict[type, type[Any]] = {
@@ -26,7 +26,7 @@ NUMPY_NUMBERS: dict[type, type[Any]] = {
 
 def operand(value: Any, like: Any, kind: type[Any], copies: bool, elementwise: bool) -> Any:
     """As `beside`, but for an elementwise op numbers become 0-d arrays, with which NumPy computes faster."""
-    if kind is not _NUMPY:
+    if kind is not HOST:
         return beside(value, kind, copies, weak=is_weak_beside(like))
     found = type(value)
     if found is kind:  # the commonest, without a call

@@ -177,7 +177,8 @@ def checkpoint(function: Callable[P, R], *args: P.args, **settings: P.kwargs) ->
         return result
     results = tuple(output._array for output in outputs if output.node is not None)
     segment = Segment(function, args, settings, random, edges, results, tick())
-    made = recorded_outputs([output._array for output in outputs], CHECKPOINT, edges, (segment,), MODE.get().label)
+    arrays, shapes = [output._array for output in outputs], [output.shape for output in outputs]
+    made = recorded_outputs(arrays, shapes, CHECKPOINT, edges, (segment,), MODE.get().label)
     pairs = zip(outputs, made, strict=True)
     return _exchanged(result, (output if output.node is None else tensor for output, tensor in pairs))
 

@@ -77,8 +77,8 @@ class CellRecord:
             given = f"{len(after)} of them" if isinstance(after, tuple) else type(after).__name__
             raise TypeError(f"the step of the cell {self.name!r} must return {wanted}, got {given}")
         for name, new, old in zip(self.states, states, before, strict=True):
-            found = new.shape if isinstance(new, Tensor) else type(new).__name__
-            if found != old.shape:
+            if not isinstance(new, Tensor) or new._array.shape != old._array.shape:
+                found = new.shape if isinstance(new, Tensor) else type(new).__name__
                 wanted = f"a tensor {name} of shape {old.shape}, (H, B)"
                 raise ValueError(f"the step of the cell {self.name!r} must return {wanted}, got {found}")
         return states

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 from weakref import ref
 
+from tinyseq.autograd.dispatch import recorded
 from tinyseq.autograd.graph import Node
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.record.op import Op
@@ -24,8 +25,8 @@ def remember(made: Tensor, op: Op, parts: Sequence[TensorLike], axis: int | None
         return made
     whole = owner(made._array)
     key = id(whole)
-    node = Node(op, (None,) * len(parts), (), {"axis": axis}, made.shape, made._array.dtype, label)
-    node.given = tuple(map(_array, parts))
+    edges, given = (None,) * len(parts), tuple(map(_array, parts))
+    node: Any = recorded(made._array, op, edges, (), label, {"axis": axis}, given).node
     _JOINED[key] = ref(whole, lambda _: _JOINED.pop(key, None)), node
     return made
 
