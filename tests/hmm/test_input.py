@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from oracles import oracle
 
 import tinyseq as ts
-from tinyseq.hmm import HMM, Categorical, ImpossibleSequenceError
+from tinyseq.hmm import HMM, Categorical, Filter, ImpossibleSequenceError
 
 
 def test_a_string_is_a_sequence_of_letters(dna):
@@ -590,3 +590,10 @@ def test_strings_of_numpy_are_strings():
     several = list(np.array(["ab", "bba"]))
     assert model.log_likelihood(several).tolist() == model.log_likelihood(["ab", "bba"]).tolist()
     assert HMM.from_labelled([[(np.str_("a"), "L")]], states=np.str_("LH"), symbols=np.str_("ab"))
+
+
+def test_the_unknown_symbol_stands_for_names_and_not_for_lists_of_them():
+    model = HMM([1.0], [[1.0]], [[0.5, 0.5]], symbols="ab", unknown="b")
+    assert Filter(model).update("zzz").tolist() == [1]
+    with pytest.raises(ValueError, match=r"step 0: \['a'\] is not a symbol"):
+        Filter(model).update(["a"])

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.hmm import HMM, Filter, ImpossibleSequenceError, divergence_rate, sampled_divergence
+from tinyseq.hmm import HMM, Filter, ImpossibleSequenceError, StudentT, divergence_rate, sampled_divergence
+from tinyseq.hmm.emissions import draw
 
 
 @given(models(), SEQUENCES, st.integers(1, 5))
@@ -260,3 +261,26 @@ def test_labels_that_a_model_forbids_are_named_when_they_are_learnt_from():
         next(ts.train.train(task, ts.optim.SGD([transition], lr=0.1), steps=1))
     with pytest.raises(ImpossibleSequenceError, match=r"sequence 0 is impossible: .* position 0, and no sequence"):
         model.log_likelihood(["ab"], states=[["I", "I"]])
+
+
+def test_a_table_of_symbols_is_drawn_from_as_its_rows_are():
+    """By the same random numbers: K numbers for each draw, of thousands of symbols, would not fit in memory."""
+    rng = np.random.default_rng(0)
+    table = rng.dirichlet(np.ones(6), 4) * (rng.random((4, 6)) < 0.6) + [1e-3, 0, 0, 0, 0, 1e-3]
+    rows = rng.integers(0, 4, 3000)
+    found = draw(table, np.random.default_rng(1), rows)
+    np.testing.assert_array_equal(found, draw(table[rows], np.random.default_rng(1)))
+    assert (table[rows, found] > 0).all()
+
+
+def test_a_state_that_emits_nothing_draws_no_symbol():
+    model = HMM([0.5, 0.5], np.full((2, 2), 0.5), [[0.5, 0.5], [0, 0]], states="ab")
+    with pytest.raises(ValueError, match="state 1 has no symbol of positive probability to draw"):
+        model.sample(20, rng=0)
+
+
+def test_a_state_without_a_mean_matters_only_where_it_is_possible():
+    heavy = StudentT([5.0, 1.0], [1.0, 1.0], df=[3.0, 0.9])
+    never, sometimes = ([[1, 0], [0.5, 0.5]], [[0.5, 0.5], [0.5, 0.5]])
+    assert HMM([1, 0], never, heavy).predict([5.0], 2).observations.tolist() == [[5], [5]]
+    assert np.isnan(HMM([1, 0], sometimes, heavy).predict([5.0], 2).observations).all()

@@ -160,8 +160,16 @@ class Categorical(Emission):
         return where(missing[..., None], 0.0, rows) if missing.any() else rows
 
     def sample(self, states: Array, rng: Rng = None) -> Items:
-        """See `Emission`."""
-        ids = draw(plain(self.probabilities)[states], as_generator(rng))
+        """See `Emission`.
+
+        Raises:
+            ValueError: for a state without symbols.
+        """
+        table = plain(self.probabilities)
+        silent = states[table.sum(axis=1)[states] == 0]
+        if len(silent):
+            raise ValueError(f"state {silent[0]} has no symbol of positive probability to draw")
+        ids = draw(table, as_generator(rng), states)
         return [self.symbols[i] for i in ids.tolist()] if self.symbols.named else ids
 
     def free(self) -> int:

@@ -6,11 +6,17 @@ from tinyseq.backend import Array
 from tinyseq.hmm.model.probabilities import Table, in_recording, plain
 
 
-def draw(probabilities: Array, rng: np.random.Generator) -> Array:
-    """Draw one index from each row of probabilities (..., K)."""
+def draw(probabilities: Array, rng: np.random.Generator, rows: Array | None = None) -> Array:
+    """Draw one index from each row of probabilities (..., K); or from the given rows of a table (R, K)."""
     edges = np.cumsum(probabilities, axis=-1)
-    points = rng.random(edges.shape[:-1]) * edges[..., -1]
-    return (edges <= points[..., None]).sum(axis=-1)
+    if rows is None:
+        points = rng.random(edges.shape[:-1]) * edges[..., -1]
+        return (edges <= points[..., None]).sum(axis=-1)
+    points, found = rng.random(len(rows)) * edges[rows, -1], np.empty(len(rows), dtype=np.intp)
+    for row in np.unique(rows).tolist():  # K numbers for each draw would not fit in memory
+        here = rows == row
+        found[here] = np.searchsorted(edges[row], points[here], side="right")
+    return found
 
 
 def redrawn(probabilities: Array, rng: np.random.Generator) -> Array:

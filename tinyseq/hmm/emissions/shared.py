@@ -10,6 +10,7 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.emission import Emission, Priors, Rows, kinds
 from tinyseq.hmm.inference.passes.score_tables import Scores
+from tinyseq.hmm.inference.passes.score_tables import Table as ScoreTable
 from tinyseq.hmm.model.labels import Items
 from tinyseq.hmm.model.probabilities import Table
 from tinyseq.random import Rng
@@ -75,7 +76,8 @@ class Shared(Emission):
 
     def scores(self, data: Array) -> Scores:
         """See `Emission`."""
-        return Scores.dense(self.emission.scores(data).logs(np.arange(len(data)))[self.of].T)
+        each = self.emission.scores(data)
+        return Scores(ScoreTable(each.table.logs[self.of]), each.ids)
 
     def recorded(self, data: Array) -> Tensor:
         """See `Emission`."""

@@ -89,7 +89,7 @@ class Labels(Sequence[Any]):
         if isinstance(item, int | np.integer) and not isinstance(item, BOOLEAN) and not self.numeric:
             if 0 <= item < len(self):
                 return int(item)
-        elif unknown is not None and not _is_missing(item):
+        elif unknown is not None and isinstance(item, Hashable) and not _is_missing(item):
             return unknown
         raise self._unknown(item, position)
 

@@ -278,7 +278,8 @@ def _predicted(model: Parameters, message: Array, t: int, steps: int) -> Predict
     typical = model.emissions.typical()
     observations = None
     if typical is not None:
-        observations = states @ typical
+        unknown = np.isnan(typical)  # the mean of heavy tails, which matters only where a state is possible
+        observations = np.where(states @ unknown > 0, np.nan, states @ np.where(unknown, 0.0, typical))
         if not model.emissions.symbolic:  # a mean, given that the sequence goes on
             going_on = states.sum(axis=1, keepdims=True)
             observations = np.where(going_on > 0, observations / np.where(going_on > 0, going_on, 1.0), np.nan)

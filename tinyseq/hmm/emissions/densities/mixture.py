@@ -110,7 +110,7 @@ class GaussianMixture(Conjugate):
 
     def draw(self, states: Array, rng: np.random.Generator) -> Array:
         """See `Density`."""
-        component = draw(plain(self.weights)[states], rng)
+        component = draw(plain(self.weights), rng, states)
         return self._single().draw(states * self.components + component, rng)
 
     def log_prior(self, priors: Priors) -> float:
