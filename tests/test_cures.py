@@ -1,6 +1,7 @@
 """What beginners get wrong in values and shapes, and the cure that each error names."""
 
 import inspect
+import math
 import re
 import warnings
 
@@ -140,7 +141,7 @@ def test_ids_and_features_on_another_axis_have_a_cure():
 
 @pytest.mark.parametrize("kind", [ts.nn.RNN, ts.nn.LSTM, ts.nn.GRU], ids=lambda kind: kind.__name__)
 def test_dropout_that_does_nothing_is_warned_of(kind):
-    with pytest.warns(UserWarning, match=f"it does nothing in a {kind.__name__} of one"):
+    with pytest.warns(UserWarning, match="it does nothing with num_layers=1; set a larger one"):
         kind(2, 3, dropout=0.3)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -217,3 +218,51 @@ def test_a_table_without_a_header_is_read_by_the_columns_numbers():
     with pytest.raises(ts.data.DataError, match=r"for a table without a header give numbers, as label_column=\"1\""):
         ts.data.table.parse("good film,pos\nbad film,neg\n")
     assert ts.data.table.parse("good film,pos\n", label_column="2", text_column="1") == [("pos", "good film")]
+
+
+# -- words given as one string -----------------------------------------------------------------------------------------
+
+COUNTED = ts.lm.NgramLM(2).fit([["the", "cat", "sat"]])
+NETWORK = ts.lm.RNNLM(["the", "cat", "sat"], hidden_size=2)
+AS_ONE_STRING = {
+    "symbols": [ts.data.Vocabulary(["the", "cat"], unknown="<unk>").encode, ts.data.Vocabulary(["the", "cat"]).encode],
+    "history": [lambda text: COUNTED.prob("sat", text), COUNTED.distribution],
+    "data": [COUNTED.log_probs, COUNTED.perplexity],
+    "text": [NETWORK.nats, lambda text: NETWORK.fit(text, steps=1)],
+    "prompt": [lambda text: COUNTED.sample(1, prompt=text), lambda text: NETWORK.sample(1, prompt=text)],
+}
+
+
+@pytest.mark.parametrize("name", AS_ONE_STRING)
+def test_a_string_is_not_read_letter_by_letter_where_symbols_are_words(name):
+    for call in AS_ONE_STRING[name]:
+        with pytest.raises(TypeError, match=rf"^{name} is a string, .* holds words, .*: {name}\.split\(\)$"):
+            call("the cat")
+
+
+def test_a_string_is_read_letter_by_letter_where_symbols_are_letters():
+    assert ts.data.Vocabulary("helo", unknown="<unk>").encode("help").tolist() == [0, 1, 2, 4]
+    assert ts.lm.NgramLM(2).fit("abab").prob("b", "xa") > 0.5
+    assert ts.data.Vocabulary(["th", "e"]).encode("e").tolist() == [1]
+
+
+# -- names and ids -----------------------------------------------------------------------------------------------------
+
+
+def test_a_state_that_a_model_lacks_is_named():
+    tagger = ts.hmm.HMM([1.0], [[1.0]], [[1.0]], states=["NN"])
+    assert tagger.states.index("NN") == 0
+    with pytest.raises(ValueError, match=r"^'VB' is not a state of this model; the states are 'NN'$"):
+        tagger.states.index("VB")
+
+
+@pytest.mark.parametrize("ids", ["hello", ["h"], [0.5]])
+def test_one_hot_names_what_is_no_id(ids):
+    cure = r", got float64$" if ids == [0.5] else r"; ts\.data\.Vocabulary\(symbols\)\.encode\(text\) makes ids"
+    with pytest.raises(IndexError, match=f"^one_hot: ids must be whole numbers.*{cure}"):
+        ts.one_hot(ids, 3)
+
+
+def test_functions_of_pythons_math_have_a_cure():
+    with pytest.raises(TypeError, match=r"math\.exp\(t\), that of tinyseq: ts\.exp\(t\)$"):
+        math.exp(ts.tensor(1.0, requires_grad=True))

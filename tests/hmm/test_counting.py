@@ -1,5 +1,7 @@
 """Counting, and smoothing of counts."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -125,6 +127,16 @@ def test_unknown_words_get_what_smoothing_leaves():
     model = HMM.from_labelled(data, smoothing=AddK(1), emission_smoothing=AddK(1), unknown="<unk>")
     np.testing.assert_allclose(model.emission, [[2 / 4, 1 / 4, 1 / 4], [1 / 4, 2 / 4, 1 / 4]])
     assert model.viterbi(["x", "something new"]).path[0] == "a"
+
+
+@pytest.mark.parametrize("emission_smoothing", [None, "deleted-interpolation"])
+def test_an_unknown_word_that_no_state_can_emit_is_warned_of(emission_smoothing):
+    data = [[("x", "a"), ("y", "b")]]
+    with pytest.warns(UserWarning, match=r"no state can emit '<unk>', .* give emission_smoothing=, such as"):
+        HMM.from_labelled(data, smoothing=AddK(1), emission_smoothing=emission_smoothing, unknown="<unk>")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # y is not among the symbols, and so counted as unknown
+        HMM.from_labelled(data, emission_smoothing=emission_smoothing, symbols=["x"], unknown="<unk>")
 
 
 def test_ends_are_learned_on_demand():

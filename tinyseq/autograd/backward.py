@@ -303,8 +303,8 @@ def _upstream(output: Tensor, gradient: TensorLike | None, name: str, create_gra
     if gradient is None:
         if output.size != 1:
             raise RuntimeError(
-                f"backward from shape {output.shape} needs a {name} of that shape; "
-                "reduce to a single number first, with .sum() or .mean()"
+                f"backward from shape {output.shape} needs {name}= of that shape; "
+                "or reduce to a single number first, with .sum() or .mean()"
             )
         ones = xp.ones(output.shape, dtype=output.dtype)
         return Tensor(ones) if create_graph else ones

@@ -171,7 +171,7 @@ def op(  # type: ignore[misc]  # the overloads give only the return types; the s
         >>> x.grad.item()
         12.0
     """
-    module = sys._getframe(1).f_globals["__name__"]
+    module = sys._getframe(1).f_globals.get("__name__", "__main__")
     if name in OPS and not (module == OPS[name].module == "__main__"):  # a notebook's cell may be run again
         raise ValueError(f"an op named {name!r} is already declared, in {OPS[name].module}; choose another name")
     if method and name not in OPS and hasattr(Tensor, name):

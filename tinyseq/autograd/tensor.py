@@ -239,7 +239,10 @@ class Tensor(TensorMethods):
 
     def __float__(self) -> float:
         if self.node is not None:
-            raise TypeError("float() would silently leave the graph; use t.item(), or float(t.detach())")
+            raise TypeError(
+                "float() would silently leave the graph; use t.item(), or float(t.detach()), and for a function of "
+                "Python's math, such as math.exp(t), that of tinyseq: ts.exp(t)"
+            )
         return float(self.item())
 
     def __int__(self) -> int:
@@ -333,7 +336,11 @@ def constant_like(x: Tensor, values: Array) -> Tensor:
 def check_differentiable(array: Array) -> None:
     if not namespace_of(array).isdtype(array.dtype, "real floating"):
         parts = is_complex(array, array.dtype)
-        cure = "take the real and the imaginary parts, as two tensors" if parts else "convert with dtype='float32'"
+        cure = (
+            "take the real and the imaginary parts, as two tensors"
+            if parts
+            else "write 1.0 for 1, or convert to float32"
+        )
         raise TypeError(f"only floating-point tensors have gradients, got {array.dtype}; {cure}")
 
 

@@ -148,6 +148,8 @@ class LanguageModel(SavedModel, metaclass=Hinted):
                 vocabulary, or the model gives NaN.
         """
         length, choice, rng = whole("length", length, 0), Choice.checked(temperature, top_k, top_p), as_generator(rng)
+        if not self.words:
+            self.vocabulary._refuse_letters("prompt", prompt)
         before = words_of(prompt) if self.words and isinstance(prompt, str) else listed("prompt", prompt, SYMBOLS)
         drawn: list[int] = []
         with self.evaluating():

@@ -205,6 +205,8 @@ class NgramLM(LanguageModel, Generic[Symbol]):
     @explained
     def log_probs(self, data: Iterable[Iterable[Symbol]] | str, *, context: int | None = None) -> Floats:
         """log P of every symbol given its history, in nats (N,); several sequences are concatenated."""
+        if not self.words:
+            self.vocabulary._refuse_letters("data", data)
         with np.errstate(divide="ignore"):  # log 0 = -inf is intended
             return np.log(self._probabilities(self._sequences(data), context))
 
@@ -226,6 +228,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
 
     def _of_its_sequence(self, history: Iterable[Symbol]) -> list[Symbol]:
         """The part of a history in the same sequence as what follows: with words, what comes after the last end."""
+        self.vocabulary._refuse_letters("history", history)
         before: list[Any] = list(listed("history", history, SYMBOLS))
         return before[len(before) - before[::-1].index(END) :] if self.words and END in before else before
 

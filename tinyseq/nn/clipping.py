@@ -215,7 +215,7 @@ def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -
 def _each(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
     """The parameters, each once, as tied weights may be named twice; a single tensor is not one for each row."""
     if isinstance(parameters, Module):
-        raise TypeError(f"parameters is a {type(parameters).__name__}; give its .parameters()")
+        raise TypeError(f"parameters is of type {type(parameters).__name__}; give its .parameters()")
     tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     if not tensors and isinstance(parameters, Iterator):
         warnings.warn("nothing to clip: parameters is an iterator without items left; pass a list", stacklevel=3)

@@ -261,5 +261,6 @@ RANDOM = {
 DRAWING = {  # attributes of a drawing
     **dict.fromkeys(("show", "view", "plot", "display"), "drawing.save(path), or the drawing as a cell's last line"),
     **dict.fromkeys(("render", "savefig", "write", "to_svg", "to_png", "pipe"), 'drawing.save("name.svg") or .png'),
+    **dict.fromkeys(("html", "to_html"), 'drawing.save("name.html"), or drawing.page() in a notebook'),
     "source": "drawing.dot",
 }

@@ -5,6 +5,7 @@ on each history axis, the last of them for "not started". So the first states of
 and the initial tables of a model are part of the table of transitions.
 """
 
+import warnings
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyseq.arguments import apart, as_pairs, check_flags, finite, listed, shown, whole
+from tinyseq.autograd.anomaly import frames_inside
 from tinyseq.backend import Array
 from tinyseq.hmm.model.labels import Labels
 
@@ -75,10 +77,17 @@ def labelled_tables(
         going_on = (1 - stop)[:, None]
         initial = (initial[0], *(table * going_on for table in initial[1:]))
         transition = transition * going_on
+    emission = smooth_symbols(counts.emission)
+    if other is not None and not emission[:, other].any():
+        warnings.warn(
+            f"no state can emit {unknown!r}, as no symbol of the sequences is unknown: give emission_smoothing=, such "
+            "as 'witten-bell', which leaves it a share",
+            stacklevel=1 + frames_inside(),
+        )
     return {
         "initial": initial if n > 2 else initial[0],
         "transition": transition,
-        "emission": smooth_symbols(counts.emission),
+        "emission": emission,
         "end": stop,
         "states": tags,
         "symbols": words,

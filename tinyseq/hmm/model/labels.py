@@ -61,6 +61,17 @@ class Labels(Sequence[Any]):
     def __contains__(self, name: object) -> bool:
         return isinstance(name, Hashable) and name in self._ids
 
+    def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
+        """The id of a name, as for a tuple of the names.
+
+        Raises:
+            ValueError: there is no such name.
+        """
+        try:
+            return self.names.index(value, start, len(self) if stop is None else stop)
+        except ValueError:
+            raise ValueError(self._not_here(value)) from None
+
     def ids(self, sequence: Any, missing: int | None = None, unknown: int | None = None) -> Array:
         """The ids of a sequence of names or ids.
 
@@ -100,12 +111,13 @@ class Labels(Sequence[Any]):
         return self.named or not isinstance(item, float | np.floating)
 
     def _unknown(self, item: Any, position: int) -> ValueError:
+        return ValueError(f"position {position}: {self._not_here(item)}")
+
+    def _not_here(self, item: Any) -> str:
         shown = ", ".join(map(repr, self.names[:5])) + (", ..." if len(self) > 5 else "")
         known = f"the {self.kind}s are {shown}" if self.named else f"ids run from 0 to {len(self) - 1}"
         item = item.item() if isinstance(item, np.generic) else item
-        return ValueError(
-            f"position {position}: {item!r} is not a {self.kind} of this model; {known}{self._cure(item)}"
-        )
+        return f"{item!r} is not a {self.kind} of this model; {known}{self._cure(item)}"
 
     def _cure(self, item: Any) -> str:
         if isinstance(item, float) and item.is_integer() and not self.named:

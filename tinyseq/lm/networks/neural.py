@@ -262,6 +262,7 @@ class NeuralLM(Module, LanguageModel):
     def _stream(self, text: Any) -> list[Any]:
         """The symbols of a text; of words, the end of a sentence stands before the first one, too."""
         if not self.words:
+            self.vocabulary._refuse_letters("text", text)
             return listed("text", text, SYMBOLS)
         return [END, *(word for sentence in sentences_of(text) for word in (*sentence, END))]
 

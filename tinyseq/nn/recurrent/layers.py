@@ -80,8 +80,8 @@ class Recurrent(Module):
         self.dropout = Dropout(dropped("dropout", dropout))
         if dropout and num_layers == 1 and type(self) is not Recurrent:  # the models drop the results of theirs, too
             warnings.warn(
-                f"dropout={dropout} acts between layers, so it does nothing in a {type(self).__name__} of one; set "
-                "num_layers=, or apply ts.nn.Dropout to the output",
+                f"dropout={dropout} acts between layers, so it does nothing with num_layers=1; set a larger one, or "
+                "apply ts.nn.Dropout to the output",
                 stacklevel=1 + frames_inside(),
             )
         rows = self.cell.blocks * hidden_size

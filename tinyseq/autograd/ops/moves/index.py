@@ -141,7 +141,12 @@ def _on_host(indices: TensorLike) -> Any:
 
 def _ids(name: str, values: TensorLike) -> Any:
     """Whole numbers, not a mask, which would pick other elements."""
-    chosen = frozen_index(_on_host(values))
+    given = _on_host(values)
+    try:
+        chosen = frozen_index(given)
+    except IndexError:
+        cure = "; ts.data.Vocabulary(symbols).encode(text) makes ids of symbols" if given.dtype.kind in "US" else ""
+        raise IndexError(f"{name} must be whole numbers, got {given.dtype}{cure}") from None
     if chosen.dtype.kind == "b":
         raise IndexError(f"{name} must be whole numbers, got bool; convert with .astype(int), or pick by x[mask]")
     return chosen
