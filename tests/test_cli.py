@@ -440,6 +440,14 @@ def test_an_unknown_command_or_option_says_what_may_have_been_meant(tinyseq, wor
     assert meant.rstrip() in " ".join(error.replace("│", " ").split())
 
 
+@pytest.mark.parametrize("command", ["tag tag", "classify predict", "lm sample"])
+def test_only_where_a_command_takes_a_text_further_words_are_said_to_need_quotes(tinyseq, tmp_path, command):
+    (tmp_path / "model").touch()
+    status, _, error = tinyseq(*command.split(), "model", "the", "dog")
+    assert status == 2
+    assert ('in quotes: "the words"' in " ".join(error.replace("│", " ").split())) == (command != "lm sample")
+
+
 ANYTHING = {  # options that no value is wrong for on its own
     *("label_column", "text_column", "separator", "prompt", "title", "observations", "text", "sentence"),
     *("checkpoint", "out", "csv"),  # files to write: it depends on others whether they may be

@@ -152,11 +152,9 @@ def test_the_pictures_of_a_page_are_drawn(page, tmp_path, monkeypatch):
     pytest.importorskip("sphinx", reason="the directive is Sphinx's")
     picture = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(picture)
-    text, done, namespace = page.read_text("utf-8"), 0, {"__name__": "__main__"}
+    text = page.read_text("utf-8")
     for found in PICTURE.finditer(text):
-        picture.run_blocks(text[done : found.start()], namespace)
-        done = found.start()
-        drawn = picture.shown(eval(found[1], namespace), "words")
+        drawn = picture.shown(eval(found[1], picture.namespace_above(text[: found.start()])), "words")
         assert "<img" in drawn or "<iframe" in drawn
         assert len(drawn) < 700_000, found[1]
 

@@ -1,8 +1,8 @@
 """The directive `{picture} EXPRESSION`: a drawing or a plot, made while the page is built by the code above it.
 
-All Python blocks of the page above the directive are run first, each once, in one namespace, as the tests run them. The
-expression gives a `tinyseq.viz.Drawing`, its page, or a matplotlib figure. The body of the directive is the text for
-those who cannot see it.
+All Python blocks of the page above the directive are run first, in one namespace, as the tests run them. The expression
+gives a `tinyseq.viz.Drawing`, its page, or a matplotlib figure. The body of the directive is the text for those who
+cannot see it.
 """
 
 import base64
@@ -24,18 +24,19 @@ import tinyseq as ts
 FENCE = re.compile(r"^```(python|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def run_blocks(text: str, namespace: dict[str, Any]) -> dict[str, Any]:
-    """Run the Python blocks of a text in a namespace; files that they save go to a folder that is thrown away."""
+def namespace_above(text: str) -> dict[str, Any]:
+    """What the Python blocks of a text define; files that they save go to a folder that is thrown away."""
+    found: dict[str, Any] = {"__name__": "__main__"}
     here = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         try:
             for kind, code in FENCE.findall(text):
                 examples = doctest.DocTestParser().get_examples(code) if kind == "pycon" else []
-                exec("".join(example.source for example in examples) if kind == "pycon" else code, namespace)
+                exec("".join(example.source for example in examples) if kind == "pycon" else code, found)
         finally:
             os.chdir(here)
-    return namespace
+    return found
 
 
 def shown(picture: Any, words: str) -> str:
@@ -62,11 +63,7 @@ class Picture(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         lines = Path(self.env.doc2path(self.env.docname)).read_text(encoding="utf-8").splitlines(keepends=True)
-        kept: dict[str, Any] = self.env.temp_data  # of this page alone
-        done, namespace = kept.get("picture", (0, {"__name__": "__main__"}))
-        run_blocks("".join(lines[done : self.lineno - 1]), namespace)
-        kept["picture"] = self.lineno, namespace
-        picture = eval(self.arguments[0], namespace)
+        picture = eval(self.arguments[0], namespace_above("".join(lines[: self.lineno - 1])))
         return [nodes.raw("", shown(picture, " ".join(self.content)), format="html")]
 
 

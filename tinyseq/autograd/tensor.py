@@ -239,10 +239,7 @@ class Tensor(TensorMethods):
 
     def __float__(self) -> float:
         if self.node is not None:
-            raise TypeError(
-                "float() would silently leave the graph; use t.item(), or float(t.detach()), and for a function of "
-                "Python's math, such as math.exp(t), that of tinyseq: ts.exp(t)"
-            )
+            raise TypeError("float() would silently leave the graph; use t.item(), or ts.exp(t) for math.exp(t), ...")
         return float(self.item())
 
     def __int__(self) -> int:

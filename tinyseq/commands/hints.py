@@ -1,4 +1,4 @@
-"""Hints for the command line: what an unknown command or option may have meant."""
+"""Hints for the command line: what an unknown command or option may have meant, and words without quotes."""
 
 import difflib
 from collections import defaultdict
@@ -46,4 +46,11 @@ class Commands(TyperGroup):
                 begin = f"--{given['option_name'].lstrip('-')[:1]}"
                 every = [name for parameter in given["ctx"].command.params for name in parameter.opts]
                 given["possibilities"] = [name for name in every if name.startswith(begin)]
+            if "unexpected extra argument" in str(given.get("message")) and _takes_a_text(given["ctx"].command):
+                given["message"] += '. Put a text of several words in quotes: "the words"'
             raise
+
+
+def _takes_a_text(command: Any) -> bool:
+    """Whether an argument of a command, and not an option, is a text."""
+    return any(name in ("sentence", "text") for parameter in command.params for name in parameter.opts)

@@ -50,7 +50,7 @@ def lm_train(
         bool, typer.Option("--words", help="Model words, not characters; each line is a sentence.")
     ] = False,
     n: Annotated[
-        int | None, typer.Option("--n", min=1, max=100, help="Length of n-grams.", show_default="6; of words 3")
+        int | None, typer.Option("--n", min=1, max=100, help="Length of n-grams.", show_default="6; 3 with --words")
     ] = None,
     cell: common.Cell = None,
     layers: Annotated[
