@@ -8,6 +8,8 @@ import pytest
 from geometry import faults
 from zoo import model
 
+import tinyseq as ts
+from tinyseq.hmm import HMM, Categorical, Shared
 from tinyseq.viz import automaton
 from tinyseq.viz.hmm.automaton import _Painter
 from tinyseq.viz.layout.curves import passes
@@ -72,3 +74,19 @@ def test_the_note_of_what_is_left_out_stands_right_below_the_lowest_part():
     (note,) = (node for node in canvas.nodes if node.name == "note")
     canvas.nodes.remove(note)
     assert 0 < canvas.corners()[0].y - note.center.y < 20
+
+
+@pytest.mark.parametrize("of", [[0, 1, 2, 0], [1, 1, 1, 1], [2, 0, 0, 1]])
+def test_states_that_share_emissions_are_drawn_as_those_that_have_them(of):
+    draw = np.random.default_rng(0)
+    initial, transition, table = (draw.dirichlet(np.ones(n), m) for m, n in ((1, 4), (4, 4), (3, 2)))
+    names = [("in", 1), ("in", 2), ("out", 1), "x"]
+    emissions = (
+        Shared(Shared(Categorical(table, symbols="ab"), [2, 1, 0]), of),
+        Categorical(table[::-1][of], symbols="ab"),
+    )
+    one, other = (HMM(initial[0], transition, emission, states=names) for emission in emissions)
+    assert ts.viz.automaton(one).svg() == ts.viz.automaton(other).svg()
+    assert "(in, 2)" in ts.viz.automaton(one).svg()
+    for x in ("abba", [0, 1, 1, 0]):
+        assert ts.viz.trellis(one, x).svg() == ts.viz.trellis(other, x).svg()

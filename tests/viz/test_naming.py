@@ -229,3 +229,22 @@ def test_axes_of_length_one_that_an_index_adds_are_not_written(view):
     svg = graph(loss, view=view).svg()
     assert "[:, 0]" in svg
     assert not re.search("None|Ellipsis", svg)
+
+
+@pytest.mark.parametrize("fold", [False, True])
+@pytest.mark.parametrize(
+    ("indices", "unrolled", "folded"),
+    [
+        ([0, 1, 2], ["E[0]", "E[1]", "E[2]"], "E[t]"),
+        ([2, 3, 4], ["E[x₀]", "E[x₁]", "E[x₂]"], "E[xₜ]"),
+        ([0], ["E[x₀]"], "E[xₜ]"),
+    ],
+)
+def test_a_row_for_each_step_is_that_of_a_position_and_any_other_that_of_an_id(indices, unrolled, folded, fold):
+    e, u, h = weight(5, 3, name="E"), weight(3, 3, name="U"), ts.zeros(3)
+    for t, index in enumerate(indices):
+        with ts.step(t):
+            h = ts.tanh(e[index] + u @ h)
+    content = sheet(record(ts.sum(h)), fold=fold)
+    texts = [SheetLabels(content).lines(box)[0].text for box in content.boxes if box.kind == "op"]
+    assert [text for text in texts if text.startswith("E")] == ([folded] if fold else unrolled)

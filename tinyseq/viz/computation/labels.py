@@ -175,8 +175,14 @@ class SheetLabels:
         if first.operator == "[]" and weights:
             if box.arguments[0].weights[0] in self.sheet.timeline.tracks or slice in map(type, first.index):
                 return weights[0] + self._part_at_step(first)  # of a sequence
+            word, letter = (
+                self.symbols.word(box),
+                "y" if self.symbols.inputs else "x",
+            )  # an id must not look like an input x
+            if not word and self._takes_the_step(box):
+                return weights[0] + self._part_at_step(first)
             letter = "y" if self.symbols.inputs else "x"  # an id must not look like an input x
-            return f"{weights[0]}[{self.symbols.word(box) or letter + self._index(box)}]"
+            return f"{weights[0]}[{word or letter + self._index(box)}]"
         if last.operator == "+" and (many or self._starts_at_zero(box)):
             return "sum" + called
         if first.adds_up and many:
@@ -349,6 +355,11 @@ class SheetLabels:
         slot = self.sheet.grouping.slots[taken.id]
         alike = self.sheet.grouping.alike[slot] if self.sheet.folded else [taken.id]
         return at_any_step({(self.vertices[v].step, part_of(self.vertices[v], 0)) for v in alike})
+
+    def _takes_the_step(self, box: Box) -> bool:
+        """Whether an index is the number of its step, at several steps: the row of a position, and not of an id."""
+        alike = [self.vertices[vertex] for vertex in self.sheet.grouping.alike[box.slot]]
+        return len(alike) > 1 and all(part_of(taken, 0) == f"[{taken.step}]" for taken in alike)
 
     def new_shape(self, arrow: Arrow) -> str:
         """The shape of the value that an arrow carries, if it differs from the inputs of its tail; empty otherwise.

@@ -214,7 +214,7 @@ def labels(names: Sequence[object] | None, count: int, argument: str) -> list[st
         raise TypeError(f"{argument} must be a list of {count} names, got {shown(names)}")
     if len(names) != count:
         raise ValueError(f"{argument} must have {count} names, got {len(names)}")
-    return [BLANKS.get(name) or literal(clean(name, limit=24)) for name in map(str, names)]
+    return [BLANKS.get(str(name)) or literal(clean(name, limit=24)) for name in names]
 
 
 def write_symbols(axes: "Axes", symbols: Sequence[object], count: int, argument: str, size: float = 8) -> None:

@@ -61,8 +61,10 @@ FROM_LEFT = "\N{LEFT-TO-RIGHT MARK}"
 
 
 def clean(text: object, limit: int = 48) -> str:
-    """A text on one line of at most `limit` characters, without control characters, for any file format."""
-    words = " ".join(str(text)[: 4 * limit].split())  # more than `limit`, as blanks are merged
+    """A text, or a tuple of texts, on one line of at most `limit` characters, without control characters, for any file
+    format."""
+    told = f"({', '.join(map(str, text))})" if isinstance(text, tuple) else str(text)
+    words = " ".join(told[: 4 * limit].split())  # more than `limit`, as blanks are merged
     line = "".join(
         c if c.isprintable() or c in {"\N{ZERO WIDTH JOINER}", FROM_LEFT} else "\N{REPLACEMENT CHARACTER}"
         for c in words
