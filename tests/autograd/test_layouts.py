@@ -61,6 +61,7 @@ def test_a_layer_s_sequences_become_one_matrix_without_a_copy():
     weight = np.ones((4, LONG), "float32")
     found = product(weight, sequences.transpose(0, 2, 1))
     assert found.strides == (2 * 4, 3 * 2 * 4, 4)  # as a view of (4, T, B): one product made it
+    assert (ts.Tensor(weight) @ ts.Tensor(sequences.transpose(0, 2, 1)))._array.strides == found.strides
     assert product(weight, np.ascontiguousarray(sequences.transpose(0, 2, 1))).flags.c_contiguous
 
 

@@ -25,7 +25,6 @@ def public_function(record: Op) -> Callable[..., Any]:
 
 def _unary(record: Op) -> Callable[..., Any]:
     kernels, save, saves, differentiable = record.kernels, record.save, record.saves, record.vjp is not None
-    on_host = kernels[HOST]  # without a look-up at each call
 
     def call(x: Any, /) -> Tensor:
         if isinstance(x, Tensor):
@@ -34,7 +33,7 @@ def _unary(record: Op) -> Callable[..., Any]:
             a, parent = operands(record, (x,))[0]
         kind = type(a)
         try:
-            out = (on_host if kind is HOST else kernels[kind])(a)
+            out = (record.host if kind is HOST else kernels[kind])(a)
         except EXPLAINED as error:
             raise explained(record, (a,), error) from error
         if type(out) is not kind:
@@ -74,7 +73,6 @@ def _unary_with_slope(record: Op, with_slope: Callable[..., Any]) -> Callable[..
 
 def _binary(record: Op) -> Callable[..., Any]:
     kernels, save, saves, differentiable = record.kernels, record.save, record.saves, record.vjp is not None
-    on_host = kernels[HOST]  # without a look-up at each call
     both = saves == record.inputs
     # An array library's own function of two arrays returns a new one.
     library = hasattr(record.forward, "library_name")
@@ -101,7 +99,7 @@ def _binary(record: Op) -> Callable[..., Any]:
             (a, p), (b, q) = operands(record, (x, y))
             kind = type(a) if type(a) in NAMESPACES else type(b)
         try:
-            out = (on_host if kind is HOST else kernels[kind])(a, b)
+            out = (record.host if kind is HOST else kernels[kind])(a, b)
         except EXPLAINED as error:
             raise explained(record, (a, b), error) from error
         if type(out) is not kind:

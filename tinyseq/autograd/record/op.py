@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from tinyseq.autograd.calls.whole import takes_whole_numbers
 from tinyseq.autograd.record.axes import MOVING, RULES, Axes, AxesRule, Kind, Use
 from tinyseq.autograd.record.promises import REAL, Accuracy, Domain
@@ -54,6 +56,7 @@ class Op:
         takes: how many saved values a rule takes: 0, 1, 2, or 3 for more of them, or settings too.
         save: from the output and the inputs to what the rules need.
         kernels: ``forward`` for each kind of array.
+        host: that for NumPy's, without a look-up.
         read_by: for each rule, the inputs whose saved values it reads.
         opaque: whether it is a compiled step, whose inside cannot be shown.
     """
@@ -95,6 +98,7 @@ class Op:
         self.name = name
         self.forward = forward
         self.kernels = Kernels(forward)
+        self.host = self.kernels[np.ndarray]
         self.inputs = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}

@@ -124,7 +124,7 @@ matmul = op(
     """,
     example=("ts.matmul(ts.tensor([[1.0, 2.0], [3.0, 4.0]]), ts.tensor([1.0, 1.0]))", "tensor([3., 7.])"),
 )
-OPS["matmul"].kernels[np.ndarray] = product  # of NumPy's arrays, whose layout is known
+OPS["matmul"].host = product  # of NumPy's arrays, whose layout is known
 
 
 def _spelled(subscripts: str, operands: tuple[Any, ...]) -> tuple[list[str], str]:
