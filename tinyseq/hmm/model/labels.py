@@ -111,13 +111,13 @@ class Labels(Sequence[Any]):
         return self.named or not isinstance(item, float | np.floating)
 
     def _unknown(self, item: Any, position: int) -> ValueError:
-        return ValueError(f"position {position}: {self._not_here(item)}")
+        item = item.item() if isinstance(item, np.generic) else item
+        return ValueError(f"position {position}: {self._not_here(item)}{self._cure(item)}")
 
     def _not_here(self, item: Any) -> str:
         shown = ", ".join(map(repr, self.names[:5])) + (", ..." if len(self) > 5 else "")
         known = f"the {self.kind}s are {shown}" if self.named else f"ids run from 0 to {len(self) - 1}"
-        item = item.item() if isinstance(item, np.generic) else item
-        return f"{item!r} is not a {self.kind} of this model; {known}{self._cure(item)}"
+        return f"{item!r} is not a {self.kind} of this model; {known}"
 
     def _cure(self, item: Any) -> str:
         if isinstance(item, float) and item.is_integer() and not self.named:
