@@ -80,6 +80,22 @@ def test_what_can_be_written_is_left_alone(folder, path):
     assert Path(path).read_text() == "whole"
 
 
+def test_a_link_stays_and_a_file_keeps_its_permissions(folder):
+    """Of a log, too, which is written again as a run resumes."""
+    Path("link.csv").symlink_to("folder/real.csv")
+    Path("folder/real.csv").write_text("step,loss\n1,0.5\n2,0.4\n")
+    Path("folder/real.csv").chmod(0o640)
+    leftover = Path("folder/.link.csv.x.unfinished")
+    leftover.touch()
+    log = ts.train.Log("link.csv")
+    log.load_state_dict({"step": 1})
+    atomic_write("link.csv", lambda temporary: temporary.write_text(Path("link.csv").read_text() + "end"))
+    assert Path("link.csv").readlink() == Path("folder/real.csv")
+    assert Path("folder/real.csv").read_text() == "step,loss\n1,0.5\nend"
+    assert Path("folder/real.csv").stat().st_mode & 0o777 == 0o640
+    assert not leftover.exists()
+
+
 @pytest.mark.parametrize("read", ["text.txt", "./folder/../text.txt"])
 def test_an_input_is_not_overwritten(folder, read):
     with pytest.raises(ValueError, match=r"--out text\.txt is also an input file and would be overwritten"):

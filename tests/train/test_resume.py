@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from instances import OBJECTS
 
 import tinyseq as ts
 from tinyseq.io import ModelFileError, load_with_metadata
@@ -22,6 +23,11 @@ from tinyseq.train import Checkpoint, Log, Loss, Validation, train
 pytest.importorskip("safetensors", reason="safetensors is not installed")
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = "so long and thanks for all the fish. " * 4
+STATEFUL = [
+    part
+    for name in ("Plateau", "Log", "Validation", "WeightAverage", "Adam", "Linear")
+    for part in [OBJECTS[name][0]()]
+]
 
 
 class Noisy(ts.nn.Module):
@@ -384,3 +390,14 @@ def test_numbers_drawn_in_a_thread_follow_the_seed():
         thread.start()
         thread.join()
     assert drawn[0] == drawn[1]
+
+
+@pytest.mark.parametrize("part", STATEFUL, ids=lambda part: type(part).__name__)
+def test_what_is_no_state_is_named_and_changes_nothing(part):
+    """None; a state without one of its entries; and one with a text in place of a number."""
+    before = part.state_dict()
+    name = next(iter(before))
+    for state in (None, {key: value for key, value in before.items() if key != name}, {**before, name: "many"}):
+        with pytest.raises((TypeError, ValueError, KeyError), match="must be a dictionary" if state is None else name):
+            part.load_state_dict(state)
+        assert repr(part.state_dict()) == repr(before)

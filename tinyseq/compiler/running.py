@@ -110,12 +110,14 @@ def called(
     function: Function, args: Sequence[Any], settings: Any, out: int | None = None, checks: Checks | None = None
 ) -> Callable[[Known], None]:
     """A call with values of a run among its arguments; its result becomes the value ``out``, after checks."""
+    plain: list[tuple[int, int]] | None
     plain = [(place, part.number) for place, part in enumerate(args) if type(part) is Ref]
-    is_nested = len(plain) < sum(1 for _ in refs((args, settings)))
+    if len(plain) < sum(1 for _ in refs((args, settings))):
+        plain = None  # some values are in lists or settings
     check = checks.result if checks is not None and out in checks else None
 
     def call(known: Known) -> None:
-        if is_nested:
+        if plain is None:
             result = function(*taken(args, known), **taken(settings, known))
         else:
             given = [*args]

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterable
 from glob import escape
@@ -51,7 +52,7 @@ def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str |
         raise IsADirectoryError(f"{name} {path} is a folder; give the name of a file, such as model.safetensors in it")
     if os.path.lexists(path) and (_names_a_device(path) or not path.is_file()):
         raise OSError(f"{name} {path} is a device or a broken link; give the name of a file")
-    folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    folder = next(parent for parent in _written(path).absolute().parents if os.path.lexists(parent))
     try:
         handle, probe = _beside(path, folder)
         os.close(handle)
@@ -89,6 +90,11 @@ def _names_a_device(path: Path) -> bool:
     return os.name == "posix" and parts[1:2] in (("dev",), ("proc",)) and parts[1:3] != ("dev", "shm")
 
 
+def _written(path: Path) -> Path:
+    """The file that is written under a path: a symbolic link stays, and leads to it."""
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path
+
+
 def _beside(path: Path, folder: Path) -> tuple[int, str]:
     """A new temporary file in the same folder, to replace a path later."""
     return tempfile.mkstemp(dir=folder, prefix=f".{path.name}.", suffix=UNFINISHED)
@@ -97,10 +103,12 @@ def _beside(path: Path, folder: Path) -> tuple[int, str]:
 def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
     """Write a file atomically: a failure leaves the old file as it was, never a partial new one.
 
+    A file that is replaced passes on its permissions.
+
     Args:
-        path: the file.
+        path: the file, or a symbolic link to it.
         write: a function that writes to the path it is given, a temporary file in the same folder, which then replaces
-            ``path`` in one step.
+            the old one in one step.
 
     Raises:
         OSError: if the folder or the file cannot be written; an existing file is kept.
@@ -116,8 +124,10 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
     if not callable(write):
         raise TypeError(f"write must be a function of the path to write to, got {shown(write)}")
     path = check_output(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = _beside(path, path.parent)
+    target = _written(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
+    handle, name = _beside(path, target.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -129,8 +139,8 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
             raise
         raise OSError(f"{path} cannot be written: {os.strerror(error.errno).lower()}") from error
     else:
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        temporary.chmod(mode)
+        temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -138,7 +148,7 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
 def remove_unfinished(path: str | Path) -> None:
     """Remove the temporary files that an `atomic_write` of this file left when its process was killed."""
     path = Path(path)
-    for unfinished in path.parent.glob(f".{escape(path.name)}.*{UNFINISHED}"):
+    for unfinished in _written(path).parent.glob(f".{escape(path.name)}.*{UNFINISHED}"):
         unfinished.unlink(missing_ok=True)
 
 

@@ -82,6 +82,32 @@ def kept_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
+def check_entries(owner: object, state: Any, *names: str) -> None:
+    """Raise an error for what cannot be the state of an object, before anything of it is restored.
+
+    Args:
+        owner: the object.
+        state: what was given as a result of its ``state_dict()``.
+        names: what must be in it.
+
+    Raises:
+        TypeError: it is not a dictionary.
+        ValueError: it lacks one of the names.
+
+    Example:
+        >>> check_entries([], {"lr": 0.1}, "lr", "best")
+        Traceback (most recent call last):
+        ValueError: state has no 'best', only 'lr'; give what state_dict() of a list returned
+    """
+    if not isinstance(state, Mapping):
+        raise TypeError(f"state must be a dictionary, as state_dict() gives it, got {type(state).__name__}")
+    for name in names:
+        if name not in state:
+            others = f", only {', '.join(map(repr, state))}" if state else ""
+            given = f"give what state_dict() of a {type(owner).__name__} returned"
+            raise ValueError(f"state has no {name!r}{others}; {given}")
+
+
 def check_sizes(settings: Mapping[str, Any], arrays: Arrays) -> None:
     """Raise an error if a model would be larger than its arrays, before it is built: a small file may claim any size.
 

@@ -10,6 +10,7 @@ import numpy as np
 from tinyseq.arguments import as_called, check_ordered, check_unmasked, shown
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, is_half, namespace_of, to_numpy
+from tinyseq.io.names import check_entries
 from tinyseq.torch_names.of_modules import OPTIMIZER
 from tinyseq.torch_names.settings import Explained, explained
 
@@ -183,10 +184,7 @@ class Optimizer(metaclass=Explained):
             TypeError: ``state`` is not a dictionary.
             ValueError: the state has no learning rate, an entry fits no parameter, or it belongs to another optimiser.
         """
-        if not isinstance(state, Mapping):
-            raise TypeError(f"state must be a dictionary, as state_dict() gives it, got {type(state).__name__}")
-        if "lr" not in state:
-            raise ValueError(f"the optimiser's state has no 'lr', only {', '.join(map(repr, state)) or 'nothing'}")
+        check_entries(self, state, "lr")
         lr = float(not_negative("the state's lr", state["lr"]))
         fresh: list[dict[str, Any]] = [{} for _ in self.parameters]
         for key, value in state.items():

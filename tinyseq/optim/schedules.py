@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, ClassVar, Literal
 
 from tinyseq.arguments import number, whole
+from tinyseq.io.names import check_entries
 from tinyseq.optim.optimizer import not_negative, single
 from tinyseq.torch_names.of_tasks import PLATEAU
 from tinyseq.torch_names.owners import Hinted
@@ -269,9 +270,11 @@ class Plateau(metaclass=Hinted):
         """Restore a `state_dict`.
 
         Raises:
-            ValueError: if the rate in it is negative or not finite.
+            ValueError: an entry is missing, the rate is negative or not finite, or a counter is negative.
+            TypeError: it is not a dictionary, or an entry is not a number.
         """
-        lr, best, bad, cooling = float(state["lr"]), float(state["best"]), int(state["bad"]), int(state["cooling"])
-        if not 0 <= lr < math.inf:
-            raise ValueError(f"the Plateau's lr is {lr} in its state, but must be a number of at least 0")
+        check_entries(self, state, *self.state_dict())
+        lr = not_negative("the state's lr", state["lr"])
+        best = number("the state's best", single(state["best"]))
+        bad, cooling = (whole(f"the state's {name}", state[name], 0) for name in ("bad", "cooling"))
         self.lr, self.best, self.bad, self.cooling = lr, best, bad, cooling

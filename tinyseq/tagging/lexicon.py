@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import shown, whole
 from tinyseq.data.readers import Sentence, Tag, Word
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
@@ -29,6 +29,7 @@ class Lexicon:
 
     Raises:
         ValueError: the shapes do not match, or a tag or word has no count.
+        TypeError: words or tags are no `Vocabulary`, or counts are no numbers.
 
     Example:
         >>> lexicon = Lexicon.of([[("they", "PRP"), ("fish", "VB")], [("fish", "NN")]])
@@ -38,6 +39,12 @@ class Lexicon:
 
     @explained
     def __init__(self, words: Vocabulary[Word], tags: Vocabulary[Tag], counts: NDArray[Any]) -> None:
+        for name, given in (("words", words), ("tags", tags)):
+            if not isinstance(given, Vocabulary):
+                raise TypeError(f"{name} must be a Vocabulary, got {shown(given)}; Lexicon.of(sentences) counts them")
+        counts = np.asarray(counts)
+        if counts.dtype.kind not in "iuf":
+            raise TypeError(f"counts must be numbers, got {counts.dtype}")
         if counts.shape != (len(words), len(tags)):
             raise ValueError(f"counts must have shape {(len(words), len(tags))} (words, tags), got {counts.shape}")
         if not (counts.any(axis=0).all() and counts.any(axis=1).all() and (counts >= 0).all()):

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinyseq.arguments import number, whole
 from tinyseq.backend import Array, namespace_of, to_numpy
+from tinyseq.io.names import check_entries
 from tinyseq.nn.module import Module
 from tinyseq.torch_names.settings import explained
 from tinyseq.train.loop import Report
@@ -110,9 +111,11 @@ class WeightAverage:
         """Restore what `state_dict` gave.
 
         Raises:
-            ValueError: it belongs to another model.
+            ValueError: it belongs to another model, or has no valid count.
+            TypeError: it is not a dictionary, or its count is not a whole number.
         """
-        count = int(state["count"])
+        check_entries(self, state, "count")
+        count = whole("the state's count", state["count"], 0)
         own = {f"average.{name}": parameter for name, parameter in self.model.named_parameters()} if count else {}
         found = {name: np.shape(value) for name, value in state.items() if name != "count"}
         if found != {name: parameter.shape for name, parameter in own.items()}:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tinyseq.arguments import whole
 from tinyseq.data.batches import Ids, bucketed
+from tinyseq.io.names import check_entries
 from tinyseq.nn.module import Module
 from tinyseq.optim import Adam
 from tinyseq.optim.schedules import warm_up_cosine
@@ -71,8 +73,9 @@ class BucketedTask:
         return {"seed": self.seed}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` returned."""
-        self.seed, self._shuffled = int(state["seed"]), (-1, [])
+        """Restore what `state_dict` returned; anything else is a ValueError or a TypeError."""
+        check_entries(self, state, "seed")
+        self.seed, self._shuffled = whole("the state's seed", state["seed"], 0), (-1, [])
 
 
 def epochs(

@@ -7,7 +7,9 @@ import math
 from pathlib import Path
 from typing import Any
 
+from tinyseq.arguments import whole
 from tinyseq.io.files import atomic_write, check_output, remove_unfinished
+from tinyseq.io.names import check_entries
 from tinyseq.torch_names.settings import explained
 from tinyseq.train.loop import Report
 
@@ -63,9 +65,15 @@ class Log:
         return {"step": self._step}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Remove the lines after the saved step."""
+        """Remove the lines after the saved step.
+
+        Raises:
+            ValueError, TypeError: it is no `state_dict` of a log.
+        """
+        check_entries(self, state, "step")
+        step = whole("the state's step", state["step"], 0)
         remove_unfinished(self.path)
-        self._step = int(state["step"])
+        self._step = step
         self._begun = self._step > 0 and self.path.is_file()
         if self._begun:
             lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.arguments import check_flags, shown, whole
+from tinyseq.arguments import check_flags, number, shown, whole
+from tinyseq.io.names import check_entries
 from tinyseq.nn.module import Module
+from tinyseq.optim.optimizer import single
 from tinyseq.torch_names.settings import explained
 
 
@@ -104,8 +106,14 @@ class Validation:
         return {"best": self.best, "best_step": self.best_step, "history": list(self.history), **weights}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
-        best, best_step = float(state["best"]), int(state["best_step"])
+        """Restore what `state_dict` gave.
+
+        Raises:
+            ValueError, TypeError: an entry is missing, or is no number; or it is not a dictionary.
+        """
+        check_entries(self, state, "best", "best_step", "history", *(f"best.{name}" for name in self._weights))
+        best = number("the state's best", single(state["best"]))
+        best_step = whole("the state's best_step", state["best_step"], None)
         history = [(int(step), float(value)) for step, value in state["history"]]
         weights = {name: np.array(state[f"best.{name}"]) for name in self._weights}
         self.best, self.best_step, self.history, self._weights = best, best_step, history, weights
