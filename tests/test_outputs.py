@@ -111,6 +111,24 @@ def test_a_log_is_checked_when_it_is_made(folder):
         ts.train.Log("folder.csv")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_a_log_on_a_full_disk_is_named(folder):
+    log = ts.train.Log("log.csv")
+    log.path = Path("/dev/full")
+    with pytest.raises(OSError, match="/dev/full cannot be written: no space left on device"):
+        log(ts.train.Report(1, 0.4, 1.0, 100.0, 2.0, 0.01))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in use cannot be deleted")
+def test_a_deleted_working_folder_is_named(folder, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(FileNotFoundError, match="m.lm: the working folder has been deleted; go to another one"):
+        check_model_output("m.lm", inputs=["a.txt"])
+
+
 @pytest.fixture
 def tinyseq(folder, monkeypatch):
     """Run a command; training, tagging and drawing make the test fail."""

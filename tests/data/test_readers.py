@@ -1,6 +1,9 @@
 """Every format gives back what was written in it, and says in one line what is wrong with a bad file."""
 
+import bz2
 import contextlib
+import gzip
+import lzma
 import re
 
 import pytest
@@ -393,3 +396,14 @@ def test_a_new_reader_is_tried_and_commanded_without_a_change_elsewhere(scratch,
 def test_a_long_line_is_cut_in_the_message():
     with pytest.raises(DataError, match=r"^.{1,200}$"):
         word_tag.parse("x" * 10_000)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress], ids=lambda pack: pack.__module__)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_compressed_file_is_said_to_be_one(tmp_path, pack, encoding):
+    """Another encoding would be no cure: as Latin-1, any bytes are a text."""
+    path = tmp_path / "text"
+    path.write_bytes(pack(bytes(range(256)) * 9))
+    for read in (plain_text, lambda *path, **how: list(plain_text.stream(*path, **how))):
+        with pytest.raises(DataError, match="this one is compressed by .*: unpack it$"):
+            read(path, encoding=encoding)

@@ -186,3 +186,8 @@ def test_scores_that_are_infinite_are_no_distribution():
     model.output.bias.copy_([0, 0, np.inf, 0])
     with pytest.raises(ValueError, match="scores for the next symbol are infinite; has its training diverged"):
         model.sample(2, prompt="h")
+
+
+def test_a_temperature_near_0_draws_like_0():
+    choice = Choice.checked(5e-324, None, None)
+    assert {choice.draw(np.array([-1.0, 2.0, -np.inf]), np.random.default_rng(0)) for _ in range(5)} == {1}

@@ -1,6 +1,7 @@
 """Language models of words: a cut-off, an unknown word, and the ends of sentences."""
 
 import math
+import unicodedata
 from collections import Counter
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinyseq as ts
+from tinyseq.classify.classifier import units_of
 from tinyseq.lm import RNNLM, LanguageModel, NgramLM, WindowLM, word_vocabulary
 from tinyseq.lm.words import END, UNKNOWN, sentences_of, words_of
 
@@ -42,6 +44,15 @@ def test_a_text_has_a_sentence_in_each_line():
     assert sentences_of(TEXT) == SENTENCES == sentences_of(SENTENCES)
     assert words_of("It’s 3 o'clock (nearly)!") == ["It’s", "3", "o'clock", "(", "nearly", ")", "!"]
     assert words_of("<unk> ends</s>") == ["<unk>", "ends", "</s>"]
+
+
+@given(st.lists(st.text(st.characters(categories=["Ll", "Lo", "Nd"]), min_size=1, max_size=4), min_size=1))
+def test_a_word_is_whole_however_its_letters_are_written(words):
+    """As one character or as two, in NFC and NFD; in Hindi, vowels are marks; in Persian, joiners stand within words."""
+    marked = ["".join(letter + mark for letter, mark in zip(word, "\u0301\u093f\u200c\u0301", strict=False)) for word in words]
+    for form in ("NFC", "NFD"):
+        normal = [unicodedata.normalize(form, word) for word in marked]
+        assert words_of(" ".join(normal)) == normal == units_of("\t".join(normal), "words")
 
 
 @given(sentences, sentences, st.integers(1, 3), st.integers(1, 3))

@@ -1,6 +1,5 @@
 """The base class of classifiers: one label for a text."""
 
-import re
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from tinyseq import arguments
 from tinyseq.arguments import shown
 from tinyseq.data.vocabulary import Vocabulary
+from tinyseq.data.words import split_words
 from tinyseq.io import SavedModel
 from tinyseq.io.names import kept_name
 from tinyseq.nn.checks import check_device
@@ -205,7 +205,7 @@ def units_of(text: Text, units: str) -> list[str]:
     """The words or characters of a text. A list of strings stays as it is.
 
     Words are runs of letters, digits, apostrophes and underscores; every other character that is not a blank is a word
-    of its own.
+    of its own. Accents and vowel signs belong to what they are written on.
 
     Example:
         >>> units_of("It's warm, isn't it?", "words")
@@ -215,7 +215,7 @@ def units_of(text: Text, units: str) -> list[str]:
     """
     if not isinstance(text, str):
         return list(text)
-    return re.findall(r"[\w'’]+|[^\w\s]", text) if units == "words" else list(text)
+    return split_words(text) if units == "words" else list(text)
 
 
 def checked_units(units: str) -> str:

@@ -34,6 +34,13 @@ UTF8 = {"utf-8", "utf-8-sig"}
 
 
 READERS: list["Reader[Any]"] = []  # all readers
+PACKED = {  # how files begin that hold no plain text
+    b"\x1f\x8b": "compressed by gzip: unpack it",
+    b"BZh": "compressed by bzip2: unpack it",
+    b"\xfd7zXZ": "compressed by xz: unpack it",
+    b"PK\x03\x04": "a ZIP archive, or a document of an office program: unpack it, or save it as plain text",
+    b"%PDF": "a PDF document: save it as plain text",
+}
 MOST_TRIED = 50  # lines that are read to find the format of a text
 
 
@@ -279,6 +286,9 @@ class Reader(Generic[Items], metaclass=Hinted):
 
     def _expected(self, content: bytes, encoding: str) -> str:
         """The expected contents of a file that cannot be decoded, and what to try."""
+        for begin, found in PACKED.items():
+            if content.startswith(begin):
+                return f"a {self.name} file; this one is {found}"
         if codecs.lookup(encoding).name not in UTF8:
             return f"a {self.name} file in encoding={encoding!r}"
         if (other := _wider(content)) is not None:

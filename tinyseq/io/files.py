@@ -1,10 +1,11 @@
 """Atomic writing of files, and checks of output paths before the work begins."""
 
+import contextlib
 import errno
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from glob import escape
 from pathlib import Path
 
@@ -43,6 +44,10 @@ def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str |
     if "\0" in str(path):
         raise ValueError(f"{name} must not contain a NUL character, got {shown(str(path))}")
     check_signs(path, name)
+    try:
+        absolute = _written(path).absolute()
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{name} {path}: the working folder has been deleted; go to another one") from error
     if isinstance(inputs, str | Path):
         raise TypeError(f"inputs must be a list of paths, got {shown(inputs)}; put a single one in a list")
     for read in listed("inputs", inputs, "a list of paths", ordered=False):
@@ -52,7 +57,7 @@ def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str |
         raise IsADirectoryError(f"{name} {path} is a folder; give the name of a file, such as model.safetensors in it")
     if os.path.lexists(path) and (_names_a_device(path) or not path.is_file()):
         raise OSError(f"{name} {path} is a device or a broken link; give the name of a file")
-    folder = next(parent for parent in _written(path).absolute().parents if os.path.lexists(parent))
+    folder = next(parent for parent in absolute.parents if os.path.lexists(parent))
     try:
         handle, probe = _beside(path, folder)
         os.close(handle)
@@ -131,18 +136,25 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
     os.close(handle)
     temporary = Path(name)
     try:
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise OSError(f"{path} cannot be written: {os.strerror(error.errno).lower()}") from error
-    else:
+        with named_if_full(path):
+            write(temporary)
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
         temporary.chmod(mode)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def named_if_full(path: Path) -> Iterator[None]:
+    """A block that writes a file; an error about a full disk, which names none, names it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise OSError(f"{path} cannot be written: {os.strerror(error.errno).lower()}") from error
 
 
 def remove_unfinished(path: str | Path) -> None:

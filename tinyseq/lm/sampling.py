@@ -11,6 +11,8 @@ from tinyseq.torch_names.settings import explained
 
 Probabilities = NDArray[np.float64]
 
+LOWEST = 1e-100  # a temperature at which any two different scores are infinitely far apart; below, they overflow
+
 
 @explained
 def filtered(p: ArrayLike, top_k: int | None = None, top_p: float | None = None) -> Probabilities:
@@ -84,6 +86,8 @@ class Choice(NamedTuple):
         temperature = number("temperature", temperature)
         if not 0 <= temperature < np.inf:
             raise ValueError(f"temperature must be a finite number, at least 0; got {temperature}")
+        if temperature:
+            temperature = max(temperature, LOWEST)
         top_k = None if top_k is None else whole("top_k", top_k)
         if top_p is not None and not 0 < (top_p := number("top_p", top_p)) <= 1:
             raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")

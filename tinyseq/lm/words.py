@@ -1,6 +1,5 @@
 """Texts as words: sentences, the symbol that ends each, and a vocabulary with an unknown word."""
 
-import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from tinyseq import arguments
 from tinyseq.arguments import whole
 from tinyseq.data.vocabulary import Vocabulary
+from tinyseq.data.words import split_words
 from tinyseq.torch_names.settings import explained
 
 END = "</s>"
@@ -66,7 +66,7 @@ def sentences_of(text: Words) -> list[list[str]]:
 
 def words_of(line: str) -> list[str]:
     """The words of a line: runs of letters, digits and apostrophes, ``</s>`` and ``<unk>``, and other characters."""
-    return re.findall(r"</s>|<unk>|[\w'’]+|[^\w\s]", line)
+    return split_words(line, END, UNKNOWN)
 
 
 def joined(words: Iterable[str]) -> str:

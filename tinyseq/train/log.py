@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyseq.arguments import whole
-from tinyseq.io.files import atomic_write, check_output, remove_unfinished
+from tinyseq.io.files import atomic_write, check_output, named_if_full, remove_unfinished
 from tinyseq.io.names import check_entries
 from tinyseq.torch_names.settings import explained
 from tinyseq.train.loop import Report
@@ -50,6 +50,11 @@ class Log:
 
     def __call__(self, report: Report) -> None:
         """Add a line."""
+        with named_if_full(self.path):
+            self._add(report)
+        self._step = report.step
+
+    def _add(self, report: Report) -> None:
         values = report._asdict()
         if not self._begun:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +63,6 @@ class Log:
         line = _json(values) if self.path.suffix == ".jsonl" else _row(list(values.values()))
         with self.path.open("a", encoding="utf-8", newline="") as file:
             file.write(line)
-        self._step = report.step
 
     def state_dict(self) -> dict[str, Any]:
         """The last step written."""
