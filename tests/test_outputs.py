@@ -125,7 +125,7 @@ def test_a_deleted_working_folder_is_named(folder, tmp_path, monkeypatch):
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    with pytest.raises(FileNotFoundError, match="m.lm: the working folder has been deleted; go to another one"):
+    with pytest.raises(FileNotFoundError, match=r"m\.lm: the working folder has been deleted; go to another one"):
         check_model_output("m.lm", inputs=["a.txt"])
 
 

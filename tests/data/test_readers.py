@@ -405,5 +405,5 @@ def test_a_compressed_file_is_said_to_be_one(tmp_path, pack, encoding):
     path = tmp_path / "text"
     path.write_bytes(pack(bytes(range(256)) * 9))
     for read in (plain_text, lambda *path, **how: list(plain_text.stream(*path, **how))):
-        with pytest.raises(DataError, match="this one is compressed by .*: unpack it$"):
+        with pytest.raises(DataError, match=r"this one is compressed by .*: unpack it$"):
             read(path, encoding=encoding)

@@ -35,7 +35,7 @@ from tinyseq.exercises.compare import difference, shown
 from tinyseq.exercises.marking import mark
 from tinyseq.exercises.record import Outcome, read_edits
 from tinyseq.exercises.sandbox import Limits
-from tinyseq.exercises.submissions import plain_python
+from tinyseq.exercises.submissions import plain_python, read
 
 RIGHT = "import numpy as np\ndef vjp_of_tanh(y, g):\n    return g * (1 - y * y)\n"
 
@@ -320,6 +320,16 @@ def test_the_command_lists_all():
     assert [line.split()[1] for line in result.output.splitlines()] == list(EXERCISES)
     chapters = [int(line.split()[0]) for line in result.output.splitlines()]
     assert chapters == sorted(chapters)
+
+
+@pytest.mark.parametrize("declared", ["latin-1", "utf-8", "", "no-such-encoding"])
+def test_a_file_is_read_in_the_encoding_that_it_declares_as_python_reads_it(tmp_path, declared):
+    source = f"# coding: {declared}\r\ncafé = 1\r\n" if declared else "café = 1"
+    file = tmp_path / "a.py"
+    file.write_bytes(source.encode("latin-1" if declared == "latin-1" else "utf-8"))
+    assert (read(file).functions, read(file).fault) == ({"café": True}, "")
+    file.write_bytes(b"\xe9 = 1")
+    assert read(file).fault == "the file is not UTF-8 text: byte 0 is not valid"
 
 
 @pytest.mark.parametrize("suffix", ["py", "ipynb"])

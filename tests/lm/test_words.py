@@ -48,8 +48,9 @@ def test_a_text_has_a_sentence_in_each_line():
 
 @given(st.lists(st.text(st.characters(categories=["Ll", "Lo", "Nd"]), min_size=1, max_size=4), min_size=1))
 def test_a_word_is_whole_however_its_letters_are_written(words):
-    """As one character or as two, in NFC and NFD; in Hindi, vowels are marks; in Persian, joiners stand within words."""
-    marked = ["".join(letter + mark for letter, mark in zip(word, "\u0301\u093f\u200c\u0301", strict=False)) for word in words]
+    """As one character or as two, in NFC and NFD; with marks for vowels, as in Hindi, and joiners, as in Persian."""
+    marks = "\u0301\u093f\u200c\u0301"
+    marked = ["".join(letter + mark for letter, mark in zip(word, marks, strict=False)) for word in words]
     for form in ("NFC", "NFD"):
         normal = [unicodedata.normalize(form, word) for word in marked]
         assert words_of(" ".join(normal)) == normal == units_of("\t".join(normal), "words")

@@ -126,17 +126,26 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
     Example:
         >>> in_options("encoding must be known, such as encoding='cp1252'", {"encoding": "--encoding"})
         '--encoding must be known, such as --encoding cp1252'
+        >>> in_options('give numbers, as label_column="1"', {"label_column": "--label-column"})
+        'give numbers, as --label-column 1'
+        >>> in_options("a and b must both be names", {"a": "--a", "b": "--b"})
+        '--a and --b must both be names'
         >>> in_options("last=True needs a loss", {"last": "--last"})
         '--last needs a loss'
         >>> in_options("size must be (width, height), or None for any size, got (0.0, 3.0)", {"size": "--size"})
         '--size must be width height, got 0.0 3.0'
     """
     message = re.sub(
-        r"(\w+)='([^'\s]+)'",
-        lambda found: f"{options[found[1]]} {found[2]}" if found[1] in options else found[0],
+        r"""(\w+)=(['"])([^'"\s]+)\2""",
+        lambda found: f"{options[found[1]]} {found[3]}" if found[1] in options else found[0],
         message,
     )
     message = re.sub(r"\b(\w+)=True\b", lambda found: options.get(found[1], found[0]), message)
+    message = re.sub(
+        r"^(\w+) and (\w+)(?= must)",
+        lambda found: " and ".join(options.get(name, name) for name in found.groups()),
+        message,
+    )
     found = re.match(r"(\w+) must (be )?(?:None or )?", message)
     if not found or found[1] not in options:
         return message

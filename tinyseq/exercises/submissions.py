@@ -6,6 +6,7 @@ import json
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.util import decode_source
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,11 @@ def read(path: Path) -> Submission:
     try:
         if path.stat().st_size > LARGEST:
             raise ValueError(f"the file has more than {LARGEST >> 20} MiB")
-        text = path.read_bytes().decode("utf-8-sig")
-        cells = notebook_cells(text) if path.suffix == ".ipynb" else [(path.name, text)]
+        content = path.read_bytes()
+        if path.suffix == ".ipynb":
+            cells = notebook_cells(content.decode("utf-8-sig"))
+        else:
+            cells = [(path.name, source_of(content))]
     except UnicodeDecodeError as error:
         return Submission(path, [], fault=f"the file is not UTF-8 text: byte {error.start} is not valid")
     except (OSError, *UNREADABLE) as error:
@@ -59,6 +63,14 @@ def read(path: Path) -> Submission:
                 submission.fault = f"line {line}: {type(error).__name__}: {getattr(error, 'msg', error)}"
             submission.functions |= dict.fromkeys(_by_eye(source), True)
     return submission
+
+
+def source_of(content: bytes) -> str:
+    """The text of a file of Python, in UTF-8 or in the encoding that its first lines declare."""
+    try:
+        return decode_source(content)
+    except SyntaxError:  # there is no such encoding
+        return content.decode("utf-8-sig")
 
 
 def notebook_cells(text: str) -> list[tuple[str, str]]:
