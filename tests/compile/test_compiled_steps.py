@@ -4,6 +4,7 @@ import copy
 import enum
 import functools
 import gc
+import itertools
 import pickle
 
 import numpy as np
@@ -360,6 +361,41 @@ def test_what_cannot_be_replayed_is_refused(name):
     assert not leaf.node.hooks
     np.testing.assert_array_equal(constant.numpy(), before)
     assert isinstance(leaf._array, np.ndarray)
+
+
+@functools.singledispatch
+def kind(x):
+    return "neither"
+
+
+kind.register(np.ndarray, lambda x: "array")
+kind.register(ts.Tensor, lambda x: "tensor")
+
+
+def answers(x, y):
+    """What a function may ask of its arguments without reading their values."""
+    match x:
+        case np.ndarray() | ts.nn.Parameter():
+            found = ["array or parameter"]
+        case _:
+            found = ["another"]
+    found += [kind(x), x is y, *(isinstance(x, each) for each in (np.ndarray, ts.Tensor, ts.nn.Parameter))]
+    return [*found, *(str(getattr(x, name, None)) for name in ("name", "shape", "dtype", "nbytes", "requires_grad"))]
+
+
+def test_a_function_learns_the_same_of_its_arguments():
+    model, wide = ts.nn.Linear(2, 1), ts.tensor([[1.0, 2.0]], dtype="float32")
+    given = [model.weight, ts.nn.Parameter(wide), ts.nn.Parameter(wide, requires_grad=False), wide.numpy().copy()]
+    given += [wide, ts.tensor(wide, requires_grad=True), ts.nn.Linear(2, 1).weight, np.ones((1, 2), "float32")]
+    fast = ts.compile(lambda x, y: [ts.sum(x * y), *answers(x, y)], limit=100)
+    for x, y in itertools.product(given, repeat=2):
+        model.weight.grad = None
+        total, *found = fast(x, y)
+        assert found == answers(x, y)
+        assert total.item() == (x * y).sum().item()
+        if x is y is model.weight:
+            total.backward()
+            np.testing.assert_array_equal(x.grad.numpy(), 2 * x.numpy())
 
 
 CHANGED = {

@@ -151,7 +151,7 @@ class Compiled(Wrapper, Generic[P, R]):
         if mode.anomaly or ACTIVE.get() is not None:  # modes that inspect each op
             return self.function(*args, **settings)
         given: list[Tensor | Array] = []
-        signature = (mode.grad, _signature((args, settings), given))
+        signature = (mode.grad, _signature((args, settings), given), _repeats(given))
         replays = self._replays.setdefault(signature, [])
         for replay in replays:
             if not replay.surroundings.unchanged():
@@ -277,7 +277,8 @@ def _signature(tree: Any, given: list[Any]) -> Any:
         array = tree._array
         if library_of(array) in ("numpy", "cupy"):
             given.append(tree)
-            return Tensor, about(array), tree.node is not None
+            name = None if kind is Tensor else getattr(tree, "name", None)  # of a parameter
+            return kind, name, about(array), tree.node is not None
         raise TypeError(
             f"ts.compile runs on NumPy and CuPy arrays, got a tensor of {type(array).__module__}; "
             "call the function itself"
@@ -299,3 +300,11 @@ def _signature(tree: Any, given: list[Any]) -> Any:
         "a compiled function takes tensors, NumPy arrays, numbers, text, members of an Enum, and lists, tuples and "
         f"dicts of these, got {kind.__name__}; pass its contents separately"
     )
+
+
+def _repeats(given: list[Any]) -> tuple[int, ...] | None:
+    """Which of the tensors and arrays among the arguments are the same object; None if all are different."""
+    if len({*map(id, given)}) == len(given):
+        return None
+    numbers = [*map(id, given)]
+    return tuple(map(numbers.index, numbers))

@@ -138,10 +138,16 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
     ndim = property(lambda self: self.kind.ndim)
     size = property(lambda self: self.kind.size)
     itemsize = property(lambda self: self.kind.dtype.itemsize)
+    nbytes = property(lambda self: self.kind.nbytes)
     T = property(lambda self: _called(np.transpose, (self,), {}))
     mT = property(lambda self: _called(np.matrix_transpose, (self,), {}))
     real = property(lambda self: _called(np.real, (self,), {}))
     imag = property(lambda self: _called(np.imag, (self,), {}))
+
+    @property  # type: ignore[misc]  # of a class that stands for another
+    def __class__(self) -> type:
+        """For `isinstance` in the user's code, NumPy's arrays."""
+        return Recorded if called_by_the_library() else np.ndarray
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
         if any(isinstance(part, Tensor) for part in inputs):

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import reduce
 from operator import or_
 from typing import Any, NamedTuple
@@ -75,12 +76,14 @@ class Trace:
     ) -> None:
         self.recorder = Recorder(outcomes, before)
         self._places: dict[Leaf, int] = {}
+        self._twins: dict[int, Any] = {}  # what stands for each tensor and array among the arguments, by identity
         self._results: list[Tensor] = []
         self._first: dict[int, Result] = {}  # by identity
         self._count = 0
         args, settings = mapped((args, settings), None, self._replaced)
         before = mapped((args, settings), None, lambda part: part)  # the same in containers of its own
         with recording(self.recorder), random.drawn_from(self.recorder):
+            self._twins.clear()
             self.structure = mapped(function(*args, **settings), None, self._flattened)
             if mapped(before, None, id) != mapped((args, settings), None, id):
                 raise RecordingError(
@@ -105,13 +108,23 @@ class Trace:
         if not isinstance(value, Tensor | np.ndarray):
             return value
         place, self._count = self._count, self._count + 1
-        if isinstance(value, np.ndarray):
-            return self.recorder.input(np.asarray(value))  # of a memory map, too
-        leaf = None if value.node is None else Leaf(value._array)
-        if leaf is not None:
-            self._places[leaf] = place
-        self.recorder.arguments[place] = Tensor(self.recorder.input(value._array), leaf)
-        return self.recorder.arguments[place]
+        array = value._array if isinstance(value, Tensor) else np.asarray(value)  # of a memory map, too
+        recorded = self.recorder.input(array)
+        if id(value) not in self._twins:
+            self._twins[id(value)] = recorded if isinstance(value, np.ndarray) else self._tensor(value, recorded, place)
+        return self._twins[id(value)]
+
+    def _tensor(self, value: Tensor, recorded: Any, place: int) -> Tensor:
+        """A tensor of the same type as an argument."""
+        if type(value) is Tensor:
+            twin = Tensor(recorded, None if value.node is None else Leaf(value._array))
+        else:
+            twin = copy(value)  # a parameter, with a leaf of its own
+            twin._array = recorded
+        if type(twin.node) is Leaf:
+            self._places[twin.node] = place
+        self.recorder.arguments[place] = twin
+        return twin
 
     def _flattened(self, value: Any) -> Any:
         """What the function returned, with a `Result` if it is a tensor."""
