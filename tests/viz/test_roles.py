@@ -254,3 +254,18 @@ def test_what_a_step_reads_in_two_forms_is_one_input(network, names, read, fold)
     inputs = grouped((box.step, symbols.of(box)) for box in content.boxes if box.kind == "input")
     for step, found in inputs.items():
         assert sorted(found) == [letter + ("ₜ" if fold else subscript(step)) for letter in names]
+
+
+@pytest.mark.parametrize("fold", [False, True])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_an_input_that_equals_the_first_state_is_an_input(steps, fold):
+    """h_0 = a 0 + x_0, as in a leaky integrator."""
+    a, v, x, h, loss = weight(3, name="a"), weight(2, 3, name="V"), data(steps, 3), ts.zeros(3), 0.0
+    for t in range(steps):
+        with ts.step(t):
+            h = a * h + x[t]
+            loss += ts.sum(v @ h * (v @ x[t]))
+    content = sheet(record(loss), fold=fold)
+    symbols = SheetLabels(content).symbols
+    found = {symbols.of(box) for box in content.boxes if box.kind == "input"}
+    assert found == ({"xₜ"} if fold else {"x" + subscript(t) for t in range(steps)})

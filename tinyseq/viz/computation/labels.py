@@ -175,10 +175,7 @@ class SheetLabels:
         if first.operator == "[]" and weights:
             if box.arguments[0].weights[0] in self.sheet.timeline.tracks or slice in map(type, first.index):
                 return weights[0] + self._part_at_step(first)  # of a sequence
-            word, letter = (
-                self.symbols.word(box),
-                "y" if self.symbols.inputs else "x",
-            )  # an id must not look like an input x
+            word = self.symbols.word(box)
             if not word and self._takes_the_step(box):
                 return weights[0] + self._part_at_step(first)
             letter = "y" if self.symbols.inputs else "x"  # an id must not look like an input x

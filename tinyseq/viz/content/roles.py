@@ -4,6 +4,7 @@ The graph does not say what an argument is. Its *role* tells, which it has at al
 what that takes at other steps.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -119,7 +120,7 @@ class Roles:
         """The states that other steps take as constants: the arrays that a step has computed, or copies of them.
 
         Returns:
-            The slots of what its own step takes as a constant, which need not be a state.
+            The slots of what steps take as constants that they have made themselves, which need not be states.
         """
         arrays = [taken for taken in self.constants if taken.box.step is not None and hasattr(taken.array, "dtype")]
         near = {(box.step or 0) + way for box in self.boxes if box.step is not None for way in (-1, 0, 1)}
@@ -128,12 +129,13 @@ class Roles:
         for vertex in (vertex for vertex in self.grouping.boxed if vertex.op and vertex.step in near):
             value = self.sheet.record.value((vertex.id, 0)) if vertex.shape in shapes else None
             made |= {identity(value): vertex} if hasattr(value, "dtype") else {}
-        others, own = list[tuple[Role, int, Any]](), dict[Role, Slot]()
-        for box, _, role, array in arrays:
+        others: list[tuple[Role, int, Any]] = []
+        own = defaultdict[Role, set[Slot | None]](set)  # an input may equal a single state, such as h_0 = a 0 + x_0
+        for box, argument, role, array in arrays:
             found, step = made.get(identity(array)), box.step or 0
-            if found and found.step == step:
-                own[role] = self.grouping.slots[found.id]
-            elif found and found.step is not None:
+            before = found and found.step == step and found.id < argument.vertex
+            own[role].add(self.grouping.slots[found.id] if found and before else None)
+            if found and found.step is not None and found.step != step:
                 role.state = self.grouping.slots[found.id]
                 role.delay = step - found.step if role.delay is None else role.delay
             elif not self.sheet.folded:
@@ -141,7 +143,7 @@ class Roles:
         for role, step, array in others:
             if role.delay is not None and self.sheet.computes(role.state, step - role.delay):
                 role.mixed |= not self._was(role.state, step - role.delay, array)
-        return own
+        return {role: slot for role, (slot, *more) in own.items() if slot is not None and not more}
 
     def _was(self, state: Slot | None, step: int, array: Any) -> bool:
         """Whether a state had these numbers at a step, if its value can be computed from what the graph holds."""
