@@ -160,7 +160,7 @@ LOOKS = {
     "gate_values": ("result", ts.inspect.gate_values),
     "grad_by_step, loss": ("loss", lambda given: ts.inspect.grad_by_step(given, x)),
     "grad_by_step, W": ("W", lambda given: ts.inspect.grad_by_step((x * x).sum(), given)),
-    "grad_by_lag": ("loss", lambda given: ts.inspect.grad_by_lag([given], x)),
+    "grad_by_lag": ("losses[0]", lambda given: ts.inspect.grad_by_lag([given], x)),
     "explain, loss": ("loss", lambda given: ts.inspect.explain(given, x)),
     "explain, W": ("W", lambda given: ts.inspect.explain((x * x).sum(), given)),
     "jacobian_norms, h_s": ("h_s", lambda given: ts.inspect.jacobian_norms(given, x)),
@@ -197,6 +197,14 @@ def test_what_is_looked_at_must_be_a_tensor(look, given, message):
         ),
         (lambda: ts.testing.gradgradcheck(ts.tanh(x), [x]), "fn must be a function or a module"),
         (lambda: ts.testing.assert_gradients(ts.tanh(x), x), "fn must be a function or a module"),
+        (lambda: ts.jacobian(ts.tanh(x), x), "function must be a function or a module, got Tensor; give f, not f(x)"),
+        (lambda: ts.hessian(ts.tanh(x), x), "function must be a function or a module, got Tensor"),
+        (lambda: ts.checkpoint(ts.tanh(x), x), "function must be a function or a module, got Tensor"),
+        (lambda: ts.sum(x, np.float32), "sum(x(2,), axis=<class 'numpy.float32'>)"),
+        (lambda: ts.any(x, np.float32), "any(x(2,), axis=<class 'numpy.float32'>)"),
+        (lambda: ts.full((2, 0.5), 1.0), "shape must be a whole number, got 0.5"),
+        (lambda: ts.nn.clip_grad_norm_(None, 1.0), "parameters is of type NoneType; give tensors"),
+        (lambda: ts.nn.ModuleList(ts.nn.Linear(2, 2)), "modules must be modules in a list, got Linear"),
         (
             lambda: ts.grad(ts.tanh, x),
             "outputs must be a tensor or a list of tensors, got function; give what it computes",
@@ -218,6 +226,21 @@ def test_what_is_looked_at_must_be_a_tensor(look, given, message):
 )
 def test_a_value_of_the_wrong_kind_is_named(call, message):
     with pytest.raises(TypeError, match=re.escape(message)):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ts.jvp(ts.tanh, (), ()), "inputs must hold at least one tensor, got ()"),
+        (lambda: ts.zeros(2, -1), "shape must be at least 0, got -1"),
+        (lambda: ts.nn.GRU(2, 3, reset=["after"]), 'reset must be "after" or "before", got [\'after\']'),
+        (lambda: ts.nn.mse_loss(x, x, reduction=np.ones(2)), 'reduction must be "mean", "sum" or "none"'),
+        (lambda: ts.inspect.influence([x], x), "outputs[0] must be a single number, got shape (2,)"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_named(call, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
         call()
 
 

@@ -112,6 +112,7 @@ OPS: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "repeat": ([X], {"repeats": 2}),
     "roll": ([X], {"shift": 1}),
     "tensordot": ([X, X], {}),
+    "squeeze": ([X[:, :1, :1]], {}),
     "stack": ([[X, X]], {}),
     "swapaxes": ([X], {"axis1": 0, "axis2": 1}),
     "take": ([X, [0]], {}),
@@ -425,6 +426,17 @@ def test_integers_of_numpy_are_whole_numbers(argument):
         plain, numpys = tried(argument, number), tried(argument, np.int64(number))
         assert type(plain) is type(numpys)
         assert str(plain) == re.sub(r"np\.int64\((\d)\)", r"\1", str(numpys))
+
+
+@pytest.mark.parametrize("argument", [a for a in TRIED if "axis" in a.name and "." not in a.owner], ids=called)
+def test_an_axis_may_be_a_tensor_of_one_integer(argument):
+    def found(value):
+        try:
+            return str(example(argument)(**{argument.name: given(argument, value)}))
+        except Exception as error:
+            return type(error)
+
+    assert found(ts.tensor(1)) == found(1)
 
 
 @pytest.mark.parametrize("argument", TRIED, ids=called)

@@ -235,7 +235,7 @@ def _terms(loss: Tensor, W: Tensor, name: str) -> Terms | None:
     One backward pass finds what every step sends to W, or to the values computed from W before the loop. From
     there each step's share is propagated to W separately: rules are linear in the upstream gradient.
     """
-    root, target = scalar_root(loss), as_node(one_tensor(W, "W"))
+    root, target = scalar_root(loss, name), as_node(one_tensor(W, "W"))
     nodes = made_of(loss)
     on_the_way = leading_to(target, nodes)
     if owner(root) not in on_the_way:

@@ -85,8 +85,8 @@ def influence(outputs: Sequence[Tensor], inputs: Tensor) -> Floats:
     if not outputs:
         raise ValueError("outputs must hold at least one number")
     target, rows = as_node(one_tensor(inputs, "inputs")), []
-    for output in outputs:
-        slope = gradients(ones(output), leading_to(target, made_of(output)), {target}).get(target)
+    for i, output in enumerate(outputs):
+        slope = gradients(ones(output, f"outputs[{i}]"), leading_to(target, made_of(output)), {target}).get(target)
         flat = np.zeros((inputs.shape[0], 1)) if slope is None else to_numpy(slope).reshape(inputs.shape[0], -1)
         rows.append(size_of(flat, axis=1))
     return np.stack(rows)

@@ -216,6 +216,8 @@ def _each(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
     """The parameters, each once, as tied weights may be named twice; a single tensor is not one for each row."""
     if isinstance(parameters, Module):
         raise TypeError(f"parameters is of type {type(parameters).__name__}; give its .parameters()")
+    if not isinstance(parameters, Iterable):
+        raise TypeError(f"parameters is of type {type(parameters).__name__}; give tensors, or a model's .parameters()")
     tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     if not tensors and isinstance(parameters, Iterator):
         warnings.warn("nothing to clip: parameters is an iterator without items left; pass a list", stacklevel=3)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
-from tinyseq.arguments import check_ordered
+from tinyseq.arguments import listed
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.nn.module import Module, itself
 
@@ -31,8 +31,7 @@ class ModuleList(Module, Generic[Part]):
     @overload
     def __init__(self, modules: Iterable[Part]) -> None: ...
     def __init__(self, modules: Iterable[Any] = ()) -> None:
-        check_ordered("modules", modules)  # which are named by their places
-        for module in modules:
+        for module in listed("modules", modules, "modules in a list"):  # which are named by their places
             self.append(module)
 
     def append(self, module: Part) -> Self:

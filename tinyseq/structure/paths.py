@@ -47,10 +47,10 @@ def grouped(pairs: Iterable[tuple[Key, Item]]) -> dict[Key, list[Item]]:
     return found
 
 
-def scalar_root(loss: Tensor) -> Parent:
+def scalar_root(loss: Tensor, name: str = "loss") -> Parent:
     """The graph node of a loss, which must be one number."""
-    if one_tensor(loss, "loss").size != 1:
-        raise ValueError(f"loss must be a single number, got shape {loss.shape}; reduce it with .sum() or .mean()")
+    if one_tensor(loss, name).size != 1:
+        raise ValueError(f"{name} must be a single number, got shape {loss.shape}; reduce it with .sum() or .mean()")
     return as_node(loss)
 
 
@@ -113,9 +113,9 @@ def gradients(
     return found
 
 
-def ones(loss: Tensor) -> dict[Parent, Array]:
+def ones(loss: Tensor, name: str = "loss") -> dict[Parent, Array]:
     """The seed of a whole backward pass: dL/dL = 1."""
-    return {scalar_root(loss): namespace_of(loss._array).ones(loss.shape, dtype=loss.dtype)}
+    return {scalar_root(loss, name): namespace_of(loss._array).ones(loss.shape, dtype=loss.dtype)}
 
 
 def add(sums: dict[Any, Array], key: Any, term: Array) -> None:

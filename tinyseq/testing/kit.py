@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tinyseq.arguments import check_function
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.testing.properties import FIRST_ORDER, Trial, check_second_order
-from tinyseq.testing.subject import Subject, check_function
+from tinyseq.testing.subject import Subject
 
 
 def assert_gradients(fn: Callable[..., object], *inputs: TensorLike, second_order: bool = True) -> None:
@@ -29,7 +30,7 @@ def assert_gradients(fn: Callable[..., object], *inputs: TensorLike, second_orde
         >>> ts.testing.assert_gradients(lambda x, y: ts.tanh(x) * y, np.ones((2, 3)), np.ones(3))
         >>> ts.testing.assert_gradients(ts.nn.GRUCell(2, 3, dtype="float64"), np.ones((1, 2)), np.ones((1, 3)))
     """
-    check_function(fn)
+    check_function("fn", fn)
     named = [(n, p) for n, p in fn.named_parameters() if p.requires_grad] if hasattr(fn, "named_parameters") else []
     names, parameters = [n for n, _ in named], [p for _, p in named]
     _same_precision(inputs, parameters)

@@ -6,17 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import check_function
 from tinyseq.autograd.anomaly import frames_inside
 from tinyseq.autograd.backward import grad
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import NUMPY, Namespace, namespace_of, to_numpy
 from tinyseq.testing.numerical import Values, joined, places
-
-
-def check_function(fn: object) -> None:
-    """Raise a TypeError if what is to be checked cannot be called."""
-    if not callable(fn):
-        raise TypeError(f"fn must be a function or a module, got {type(fn).__name__}; give f, not f(x)")
 
 
 class Subject:
@@ -39,7 +34,7 @@ class Subject:
         library: Namespace | None = None,
         inner: "Subject | None" = None,
     ) -> None:
-        check_function(fn)
+        check_function("fn", fn)
         tensors = [_one(x, i) for i, x in enumerate(inputs if isinstance(inputs, tuple | list) else (inputs,))]
         self.fn, self.inner = fn, inner
         self.name = name or str(getattr(fn, "__name__", type(fn).__name__))

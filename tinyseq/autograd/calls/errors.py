@@ -49,7 +49,7 @@ def kind_of(error: Exception) -> type[Exception]:
 
 def described(name: str, value: Any) -> str:
     """A short description of an argument: an array by its shape."""
-    array = hasattr(value, "shape") and not isinstance(value, np.generic)
+    array = isinstance(getattr(value, "shape", None), tuple) and not isinstance(value, np.generic)  # no class of them
     return f"{name}{tuple(value.shape)}" if array else f"{name}={shown(value)}"
 
 

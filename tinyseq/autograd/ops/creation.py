@@ -14,7 +14,9 @@ from tinyseq.torch_names.settings import explained
 
 
 def _shape(sides: tuple[Any, ...]) -> tuple[int, ...]:
-    return tuple(sides[0]) if len(sides) == 1 and isinstance(sides[0], tuple | list) else sides
+    """The lengths of the axes, given one by one or together."""
+    together = len(sides) == 1 and (isinstance(sides[0], tuple | list) or np.ndim(sides[0]) == 1)
+    return tuple(whole("shape", side, 0) for side in (sides[0] if together else sides))
 
 
 @explained
@@ -77,7 +79,7 @@ def full(
         >>> ts.full((2,), 0.5)
         tensor([0.5, 0.5])
     """
-    return Tensor(np.full(shape, value, dtype=dtype_of(NUMPY, dtype))).requires_grad_(requires_grad)
+    return Tensor(np.full(_shape((shape,)), value, dtype=dtype_of(NUMPY, dtype))).requires_grad_(requires_grad)
 
 
 @explained

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ def axis_of(axis: int, ndim: int) -> int:
 
     Raises:
         IndexError: if there is no such axis.
+        TypeError: if it is no whole number.
     """
+    axis = index(axis)  # of a tensor too, which is found in no set of axes
     if not -ndim <= axis < ndim:
         raise IndexError(f"axis {axis} is out of bounds for {ndim} axes")
     return axis % ndim

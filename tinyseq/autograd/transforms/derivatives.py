@@ -11,6 +11,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from tinyseq.arguments import check_function
 from tinyseq.autograd.backward import grad
 from tinyseq.autograd.calls.conversion import check_real
 from tinyseq.autograd.graph import Leaf, ancestors, owner
@@ -200,6 +201,8 @@ def hvp(function: Function, x: TensorLike, v: TensorLike) -> tuple[Tensor, Tenso
 
 
 def _given(inputs: Inputs) -> list[Tensor]:
+    if isinstance(inputs, tuple) and not inputs:
+        raise ValueError("inputs must hold at least one tensor, got ()")
     return [constant(x) for x in (inputs if isinstance(inputs, tuple) else (inputs,))]
 
 
@@ -220,6 +223,7 @@ def _point(given: Sequence[Tensor]) -> tuple[Tensor, ...]:
 
 
 def _value(function: Function, point: Sequence[Tensor]) -> Tensor:
+    check_function("function", function)
     with enable_grad():
         y = function(*point)
     if not isinstance(y, Tensor):

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
+from tinyseq.arguments import check_function
 from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.backward import walk
 from tinyseq.autograd.dispatch import recorded_outputs
@@ -166,6 +167,7 @@ def checkpoint(function: Callable[P, R], *args: P.args, **settings: P.kwargs) ->
         >>> bool(abs(x.grad.numpy() - ts.vjp(lambda x: ts.exp(ts.sin(x)), x, ts.ones(2))[1].numpy()).max() < 1e-12)
         True
     """
+    check_function("function", function)
     if not MODE.get().grad:
         return function(*args, **settings)
     start = tick()

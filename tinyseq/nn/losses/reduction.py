@@ -41,7 +41,7 @@ def counting(shares: Tensor, losses: Tensor) -> Tensor:
 
 def reduced(losses: Tensor, counted: Any, reduction: str, shares: Tensor | None = None) -> Tensor:
     """Reduce the counted losses to one number; the mean is weighted if shares are given."""
-    if reduction not in ("mean", "sum", "none"):
+    if not isinstance(reduction, str) or reduction not in ("mean", "sum", "none"):
         raise ValueError(f'reduction must be "mean", "sum" or "none", got {reduction!r}')
     if reduction == "mean" and is_half(losses):  # the sum and the count may be infinite where their ratio is not
         shares = None if shares is None else shares.to("float32")

@@ -161,7 +161,7 @@ def variant(argument: str, value: Any, cells: dict[str, str]) -> str:
     Raises:
         ValueError: it is none of them.
     """
-    if value not in cells:
+    if not isinstance(value, str) or value not in cells:
         allowed = " or ".join(f'"{each}"' for each in cells)
         raise ValueError(f"{argument} must be {allowed}, got {value!r}")
     return cells[value]
