@@ -39,12 +39,16 @@ def total(xp: Any, x: Any, axis: Any = None, keepdims: bool = False, dtype: Any 
 
 
 def summed_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
-    """A gradient summed over the axes along which its input, of the given shape, was broadcast."""
+    """A gradient summed over the axes along which its input, of the given shape, was broadcast.
+
+    Raises:
+        ValueError: if it is no gradient of such an input, such as one that was summed too far.
+    """
     if g.shape == shape:
         return g
     axes, terms = _spread_axes(g.shape, shape)
     if not axes:
-        return xp.broadcast_to(g, shape)
+        raise ValueError(f"a gradient of shape {g.shape} is none of an input of shape {shape} that was broadcast")
     plain = xp is NUMPY and terms <= BLOCK and g.dtype.char != "e"
     found = np.add.reduce(g, axes) if plain else total(xp, g, axes)  # which takes longer to get there
     return found if found.shape == shape else xp.reshape(found, shape)
@@ -60,9 +64,9 @@ def _spread_axes(spread: tuple[int, ...], shape: tuple[int, ...]) -> tuple[tuple
 
 @lru_cache(maxsize=1 << 12)
 def is_spread(spread: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Whether an array of one shape can be summed to the other, or broadcast to it."""
+    """Whether an array of one shape can be summed to the other."""
     try:
-        return np.broadcast_shapes(spread, shape) in (spread, shape)
+        return np.broadcast_shapes(spread, shape) == spread
     except ValueError:
         return False
 
