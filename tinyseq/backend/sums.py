@@ -48,7 +48,7 @@ def summed_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
         return g
     axes, terms = _spread_axes(g.shape, shape)
     if not axes:
-        raise ValueError(f"a gradient of shape {g.shape} is none of an input of shape {shape} that was broadcast")
+        raise ValueError(f"an input of shape {shape} has no gradient of shape {g.shape}, even if it was broadcast")
     plain = xp is NUMPY and terms <= BLOCK and g.dtype.char != "e"
     found = np.add.reduce(g, axes) if plain else total(xp, g, axes)  # which takes longer to get there
     return found if found.shape == shape else xp.reshape(found, shape)

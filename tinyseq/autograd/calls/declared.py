@@ -7,8 +7,12 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
+import numpy as np
+
 from tinyseq.autograd.record.axes import Kind
 from tinyseq.autograd.record.op import ForEach, Op, Rule, Summed
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import NAMESPACES
 
 
 def check_declaration(record: Op) -> None:
@@ -67,8 +71,8 @@ def _giving_array(name: str, rule: Rule, i: int | None = None) -> Rule:
     @functools.wraps(rule)
     def call(xp: Any, g: Any, *rest: Any, **settings: Any) -> Any:
         result = rule(xp, g, *rest, **settings)
-        if hasattr(result, "shape"):
-            return result
+        if type(result) in NAMESPACES or isinstance(result, np.generic | Tensor):
+            return result  # no np.matrix, whose * is another product, and no masked array
         kind = f"{type(result).__name__}, not an array of xp"
         found = "nothing: is there a return missing?" if result is None else kind
         raise TypeError(f"the VJP of {name} for argument {rest[0] if i is None else i} gave {found}")
