@@ -394,12 +394,6 @@ def listed(name: str, value: Any, expected: str, ordered: bool = True) -> list[A
     return list(value)
 
 
-def check_function(name: str, value: object) -> None:
-    """Raise a TypeError for what cannot be called, such as the result of the function that is wanted."""
-    if not callable(value):
-        raise TypeError(f"{name} must be a function or a module, got {type(value).__name__}; give f, not f(x)")
-
-
 def check_ordered(name: str, value: object) -> None:
     """Raise a TypeError for a set, whose order changes from run to run."""
     if isinstance(value, set | frozenset):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinyseq.arguments import check_function
+from tinyseq.autograd.calls.tensors import check_function
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.testing.properties import FIRST_ORDER, Trial, check_second_order
 from tinyseq.testing.subject import Subject

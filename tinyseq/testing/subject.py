@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.arguments import check_function
 from tinyseq.autograd.anomaly import frames_inside
 from tinyseq.autograd.backward import grad
+from tinyseq.autograd.calls.tensors import check_function
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import NUMPY, Namespace, namespace_of, to_numpy
 from tinyseq.testing.numerical import Values, joined, places

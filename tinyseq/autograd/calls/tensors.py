@@ -1,4 +1,4 @@
-"""Checks of arguments that are tensors: that they are, one or several, and of real numbers."""
+"""Checks of arguments that are tensors, one or several, and of real numbers, or functions of them."""
 
 from collections.abc import Iterable, Mapping
 
@@ -58,6 +58,12 @@ def tensors_of(given: Tensor | Iterable[Tensor], name: str) -> list[Tensor]:
         if not isinstance(part, Tensor):
             raise TypeError(f"{name}[{i}] must be a tensor, got {type(part).__name__}")
     return parts
+
+
+def check_function(name: str, value: object) -> None:
+    """Raise a TypeError for what cannot be called, such as the result of the function that is wanted."""
+    if not callable(value):
+        raise TypeError(f"{name} must be a function or a module, got {type(value).__name__}; give f, not f(x)")
 
 
 def check_real_numbers(*given: Tensor) -> None:

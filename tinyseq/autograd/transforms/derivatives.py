@@ -11,9 +11,9 @@ from typing import Any, overload
 
 import numpy as np
 
-from tinyseq.arguments import check_function
 from tinyseq.autograd.backward import grad
 from tinyseq.autograd.calls.conversion import check_real
+from tinyseq.autograd.calls.tensors import check_function
 from tinyseq.autograd.graph import Leaf, ancestors, owner
 from tinyseq.autograd.hooks import without_hooks
 from tinyseq.autograd.modes import MODE, enable_grad

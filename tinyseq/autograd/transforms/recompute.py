@@ -9,9 +9,9 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
-from tinyseq.arguments import check_function
 from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.backward import walk
+from tinyseq.autograd.calls.tensors import check_function
 from tinyseq.autograd.dispatch import recorded_outputs
 from tinyseq.autograd.graph import Leaf, Parent, ancestors, owner
 from tinyseq.autograd.modes import MODE, enable_grad, tick
