@@ -3,8 +3,8 @@
 python benchmarks/hmm.py [--quick] [CASE ...]
 
 Each line is a job on a case: the median time per token of tinyseq and of its peers, and the ratios. "log" is hmmlearn's
-default implementation, "scaling" its fast one; its Viterbi is the same in both. Viterbi is also run in float32, where
-hmmlearn has only float64. --quick takes less of the time, and less sure figures.
+default implementation, "scaling" its fast one; its Viterbi is the same in both. --quick takes less of the time, and
+less sure figures.
 """
 
 import argparse
@@ -54,7 +54,6 @@ BATCH = {
     ("posterior", "log"): 0.05,
     ("posterior", "scaling"): 0.5,
     ("viterbi", "log"): 1.0,
-    ("viterbi float32", "log"): 0.6,
     ("Baum-Welch step", "log"): 0.2,
 }
 LONG = {("viterbi", "log"): 2.0, ("log_likelihood", "scaling"): 1.0, ("posterior", "scaling"): 1.0}
@@ -66,12 +65,10 @@ def ours(case: Case) -> dict[str, Job]:
     initial, transition, emission, data = case.data()
     x = list(data)
     model = ts.hmm.HMM(initial, transition, emission)
-    short = ts.hmm.HMM(*(table.astype(np.float32) for table in (initial, transition, emission)))
     return {
         "log_likelihood": lambda: model.log_likelihood(x),
         "posterior": lambda: model.posterior(x),
         "viterbi": lambda: model.viterbi(x),
-        "viterbi float32": lambda: short.viterbi(x),
         # With max_steps=1 the likelihood of the result is computed, too, which is one more expectation step.
         "Baum-Welch step": lambda: model.fit_em(x, max_steps=1, tolerance=-np.inf),
     }
@@ -126,7 +123,7 @@ def show(name: str, case: Case, quick: bool) -> list[bool]:
         wanted = {peer: ratio for (of, peer), ratio in WANTED[name].items() if of == job and peer in peers}
         if not wanted and job != "viterbi":
             continue
-        racers = {"tinyseq": run} | {peer: peers[peer][job.removesuffix(" float32")] for peer in wanted}
+        racers = {"tinyseq": run} | {peer: peers[peer][job] for peer in wanted}
         seconds = race(racers, 0.5 if quick else 5.0)
         per_token = {who: spent * 1e9 / (case.sequences * case.tokens) for who, spent in seconds.items()}
         line = f"{name:16s} {job:16s} tinyseq {per_token['tinyseq']:7.0f} ns/token"

@@ -258,7 +258,7 @@ def _listed(x: Any, name: str) -> Any:
     if there and x.ndim == 3:
         return x
     for i, sequence in enumerate(x):
-        if not is_list(sequence):
+        if not (type(sequence) is np.ndarray and sequence.ndim) and not is_list(sequence):  # which takes longer
             cure = "; [] is an empty one" if sequence is None else ""
             raise TypeError(f"{name}[{i}] must be a sequence, as others in the list are, got {shown(sequence)}{cure}")
     return list(x)
@@ -269,6 +269,8 @@ def _array(part: Any, on_device: bool = False) -> Any:
 
     Arrays come to the host if they may not be on a device, and masked entries are marked as missing.
     """
+    if type(part) is np.ndarray and part.dtype.kind != "c":
+        return part
     part = unmasked(part)
     part = part if on_device else on_host(part)
     if _holds_array(part) and not (on_device and isinstance(part, Tensor)):

@@ -1,6 +1,6 @@
 """Posterior probabilities of hidden states and transitions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, overload
 
@@ -59,7 +59,10 @@ def posterior(hmm: Model, x: One | Many, states: Restriction = None) -> Posterio
         # would take as long as all posteriors together.
         parts = [part.astype(hmm.parameters.dtype, copy=True) for part in parts]
     known = hmm.parameters.symbols
-    symbols = [partial(_named, known, ids.copy()) if len(known) else tuple for ids in seen.rows.split(seen.rows.data)]
+    ids = seen.rows.split(seen.rows.data)
+    symbols: list[Callable[[], Sequence[Any]]] = [tuple] * len(ids)
+    if len(known):
+        symbols = [partial(_named, known, part.copy()) for part in ids]
     each = zip(totals.tolist(), parts, seen.transitions(), symbols, strict=True)
     return seen.answer([Posterior(total, part, transitions, names, read) for total, part, transitions, read in each])
 
