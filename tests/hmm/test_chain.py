@@ -1,5 +1,7 @@
 """The recurrence equals the sum over all paths, in every semiring, order and batch."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hmm.enumeration import (
@@ -354,3 +356,23 @@ def test_lengths_are_whole_numbers(lengths):
 def test_a_semiring_by_its_name_is_refused():
     with pytest.raises(TypeError, match=r"semiring must be a Semiring, such as ts\.hmm\.semirings\.LOG, got 'log'"):
         chain(np.zeros(2), np.zeros((2, 2)), np.zeros((3, 2)), semiring="log")
+
+
+@pytest.mark.parametrize("order", [2, 3])
+def test_a_score_that_is_no_number_is_seen_in_the_answer_of_its_sequence(order):
+    rng = np.random.default_rng(order)
+    initial = tuple(rng.normal(size=(3,) * (i + 1)) for i in range(order - 1))
+    transition, emission = rng.normal(size=(3,) * order), rng.normal(size=(4, 2, 3))
+    emission[1, 0, 2] = np.nan
+    tables = initial if order > 2 else initial[0], transition
+    for run in (log_partition, best_score, *(partial(chain, semiring=s) for s in (LOG, MAX, KBest(2), Entropy()))):
+        both, alone = run(*tables, emission).numpy(), run(*tables, emission[:, 1]).numpy()
+        first = both[..., 0].reshape(-1)[0]
+        assert np.isnan(first)
+        np.testing.assert_allclose(both[..., 1], alone)
+
+
+def test_a_chain_without_states_is_refused():
+    for run in (chain, log_partition, best_score):
+        with pytest.raises(ValueError, match=r"emission must have scores of at least one state, got shape \(2, 0\)"):
+            run(np.zeros(0), np.zeros((0, 0)), np.zeros((2, 0)))

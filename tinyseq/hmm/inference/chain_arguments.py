@@ -25,6 +25,8 @@ def checked(initial: Any, transition: Any, emission: Any, end: Any, semiring: Se
     if emission.ndim not in (2 + own, 3 + own):
         raise ValueError(f"emission must have shape (T, K) or (T, B, K), got {emission.shape}")
     states = emission.shape[-1]
+    if not states:
+        raise ValueError(f"emission must have scores of at least one state, got shape {emission.shape}")
     for i, table in enumerate(tables):
         _expect(table, f"initial[{i}]" if n > 2 else "initial", (states,) * (i + 1), own)
     batch = emission.shape[1 + own : -1]

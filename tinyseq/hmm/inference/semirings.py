@@ -144,7 +144,8 @@ def _best(k: int, x: Value, axis: int) -> Value:
     row = xp.permute_dims(x, (axis + x.ndim, 0, *others))
     row = xp.reshape(row, (row.shape[0] * row.shape[1], *row.shape[2:]))
     values = row._array if isinstance(row, Tensor) else row
-    order = namespace(values).argsort(-values, axis=0, stable=True)[:k]
+    # NaN comes first, so that it is not lost.
+    order = namespace(values).argsort(namespace(values).where(values == values, -values, -inf), axis=0, stable=True)[:k]
     return xp.take_along_axis(row, order, axis=0)
 
 

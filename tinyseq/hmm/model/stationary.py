@@ -31,7 +31,7 @@ def stationary(transition: NDArray[Any], end: NDArray[Any] | None = None) -> NDA
     found = np.ones(len(left))
     for k in range(1, len(left)):
         entering = found[:k] @ left[:k, k]
-        found[: k + 1] *= min(leaving[k] / entering, 1.0)  # relative to the largest, so that none overflows
+        found[:k] *= min(leaving[k] / entering, 1.0)  # relative to the largest, so that none overflows
         found[k] = min(entering / leaving[k], 1.0)
     shares[lasting] = found / found.sum()
     return np.reshape(shares, transition.shape[:-1])

@@ -150,9 +150,9 @@ def lowest_best(scores: Array) -> Array:
     """``np.argmax(scores, axis=0)``, without branches for few states, as these are mispredicted half of the time."""
     if len(scores) > FEW:
         return scores.argmax(axis=0)
-    rank = np.arange(len(scores), 0, -1, dtype=np.uint8)  # the lowest state has the highest rank
-    ranked = (scores == scores.max(axis=0)) * rank[:, None]
-    return (np.uint8(len(scores)) - ranked.max(axis=0)).astype(np.intp)
+    rank = np.arange(len(scores) - 1, -1, -1, dtype=np.uint8)  # the lowest state has the highest rank
+    ranked = (scores == scores.max(axis=0)) * rank[:, None]  # all 0 for NaN, which is the rank of the last state
+    return (rank[0] - ranked.max(axis=0)).astype(np.intp)
 
 
 def _in_a_row(lists: Array) -> Array:
