@@ -298,7 +298,8 @@ def _signature(tree: Any, given: list[Any]) -> Any:
         return key(tree)
     raise TypeError(
         "a compiled function takes tensors, NumPy arrays, numbers, text, members of an Enum, and lists, tuples and "
-        f"dicts of these, got {kind.__name__}; pass its contents separately"
+        f"dicts of these, got {kind.__name__}; pass its contents separately, or let the function read it from outside, "
+        "as in ts.compile(lambda x: loss_of(model, x))"
     )
 
 

@@ -203,7 +203,7 @@ def _rule(xp: Any, upstream: Any, i: int, run: Any) -> Any:
     if xp.name == "tinyseq":
         raise RuntimeError(
             "the gradient of a compiled function cannot be differentiated again; call the function itself for "
-            "create_graph=True, jacobian, hessian or hvp"
+            "create_graph=True, jacobian, jvp, vjp, hessian or hvp"
         )
     return run.gradient(upstream, i)
 
