@@ -229,3 +229,20 @@ def test_the_demonstration_looks_at_its_folder_first(tinyseq, folder, out, messa
     assert (status, error.count("\n")) == (1, 1)
     assert message in error
     assert contents(folder) == before
+
+
+@pytest.mark.parametrize("time", [1, 2])  # as the path is checked, and as the file is begun
+def test_ctrl_c_leaves_no_unfinished_file(folder, monkeypatch, time):
+    before, closed = contents(folder), []
+
+    def interrupted(handle, close=os.close):
+        close(handle)
+        closed.append(handle)
+        if len(closed) == time:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "close", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        atomic_write("m.lm", lambda temporary: None)
+    monkeypatch.undo()
+    assert contents(folder) == before

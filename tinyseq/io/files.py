@@ -60,8 +60,10 @@ def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str |
     folder = next(parent for parent in absolute.parents if os.path.lexists(parent))
     try:
         handle, probe = _beside(path, folder)
-        os.close(handle)
-        os.unlink(probe)
+        try:
+            os.close(handle)
+        finally:  # also if Ctrl-C is pressed meanwhile
+            os.unlink(probe)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise type(error)(f"{name} {path} cannot be written in the folder {folder}: {reason}") from error
@@ -133,9 +135,9 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
     handle, name = _beside(path, target.parent)
-    os.close(handle)
     temporary = Path(name)
     try:
+        os.close(handle)
         with named_if_full(path):
             write(temporary)
             with temporary.open("rb") as file:

@@ -166,6 +166,7 @@ class Categorical(Emission):
             ValueError: for a state without symbols.
         """
         table = plain(self.probabilities)
+        states = np.asarray(states)
         silent = states[table.sum(axis=1)[states] == 0]
         if len(silent):
             raise ValueError(f"state {silent[0]} has no symbol of positive probability to draw")
