@@ -19,7 +19,7 @@ import tinyseq as ts
 # Times differ between machines, so no profile has a deadline. HYPOTHESIS_PROFILE picks one:
 # dev while writing code, ci the same examples in every run, few where each is slow, deep for a night of searching.
 settings.register_profile("dev", max_examples=50, deadline=None)
-settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("ci", max_examples=60, deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("few", max_examples=5, deadline=None, derandomize=True)
 settings.register_profile(
     "deep", max_examples=5_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]

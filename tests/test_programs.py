@@ -44,10 +44,8 @@ def test_there_are_programs():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes break in another way")
-@pytest.mark.parametrize("name", ["count_lines", "count_any", "check_offline"])
+@pytest.mark.parametrize("name", ["count_lines", "check_imports", "check_offline"])
 def test_a_reader_that_stops_early_gets_no_traceback(name, tmp_path):
-    if name == "count_any":
-        pytest.importorskip("mypy", reason="mypy is not installed")
     (tmp_path / "page.html").write_text("<img src='https://example.org/x.png'>")
     words = [str(tmp_path)] if name == "check_offline" else []
     process = subprocess.Popen(
