@@ -105,7 +105,7 @@ def _scored_items(lines: Lines) -> list[tuple[str, int]]:
     for number, line in lines:
         word, comma, score = line.partition(",")
         if line.strip() and not (comma and score.strip().isdigit()):
-            raise Malformed(number, f"{line!r} has no whole number behind its comma")
+            raise Malformed(number, f"{line!r} has no whole number after its comma")
         if line.strip():
             items.append((word.strip(), int(score)))
     return items

@@ -231,6 +231,29 @@ def test_axes_of_length_one_that_an_index_adds_are_not_written(view):
     assert not re.search("None|Ellipsis", svg)
 
 
+@pytest.mark.parametrize("turned", [np.array, np.transpose])
+def test_a_constant_matrix_and_its_transpose_have_two_letters(turned):
+    h, matrix = weight(2, 2), ts.tensor(np.arange(4.0).reshape(2, 2))
+    for t in range(2):
+        with ts.step(t):
+            h = ts.tanh(matrix * h - ts.tensor(turned(matrix.numpy())))
+    texts = re.findall(">([^<]*)<", graph(ts.sum(h), legend=False).svg())
+    assert any("y" in text.split() for text in texts)
+    assert any("y′" in text.split() for text in texts) == (turned is np.transpose)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("number", [1.001, 0.1, 100.4, -2.0004, 1000001.0, 1 / 3, 12345.0])
+def test_a_constant_is_written_with_as_many_digits_as_tell_it_from_a_rounder_one(number, dtype):
+    w = ts.tensor(np.ones(2, dtype), requires_grad=True)
+    with ts.step(0):
+        h = ts.tanh(w) * np.full(2, number, dtype)
+    (told,) = re.findall(r">× \(?([^<()]*)\)?<", graph(ts.sum(h), legend=False).svg())
+    told = told.replace("−", "-")
+    assert float(told) == number or len(told.split("e")[0].replace(".", "").strip("-0")) >= 3
+    assert float(told) == pytest.approx(number, rel=5e-3)
+
+
 @pytest.mark.parametrize("fold", [False, True])
 @pytest.mark.parametrize(
     ("indices", "unrolled", "folded"),

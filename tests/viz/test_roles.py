@@ -144,7 +144,14 @@ def test_parts_of_one_sequence_have_one_letter_and_the_steps_that_they_belong_to
     assert sorted(text for _, text in boxes(ts.sum(h), "input")) == sorted(named)
     letters = {f"xₜ{f'{by:+d}'.translate(SUBSCRIPTS) if by else ''}" for by in away}
     assert {text for _, text in boxes(ts.sum(h), "input", fold=True)} == letters
-    assert graph(ts.sum(h), inputs="abcdefg").svg().count(">a<") == sum(0 <= -by < STEPS for by in away)
+    for count in range(STEPS, STEPS + max(away) + 1):
+        svg = graph(ts.sum(h), inputs="abcdefg"[:count]).svg()
+        assert svg.count(">a<") == sum(0 <= -by < STEPS for by in away)
+    for wrong in ("abcdefg"[: STEPS - 1], "abcdefg"[: STEPS + max(away) + 1]):
+        with pytest.raises(
+            ValueError, match=f"inputs has {len(wrong)} entries, but must have one for each of the time"
+        ):
+            graph(ts.sum(h), inputs=wrong)
 
 
 def test_inputs_that_all_hold_the_same_number_are_no_parts_of_one_sequence():

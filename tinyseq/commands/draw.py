@@ -199,7 +199,7 @@ def draw(
             loss = character_loss(what, letters, layers, bidirectional, last)
             drawing = ts.viz.graph(
                 loss, view, range(count) if out.suffix.lower() == ".html" and count <= 100 else None, depth,  # type: ignore[arg-type]  # any text
-                gradients=gradients, title=title, inputs=letters,
+                gradients=gradients, title=title, inputs=letters[:-1],
             )  # fmt: skip
         drawing.save(out)
     console.print(f"saved {out}")

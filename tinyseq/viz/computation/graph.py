@@ -61,7 +61,7 @@ def graph(
         values: write the first elements of each value on its box, if the graph still holds it.
         title: a heading above the picture.
         legend: whether to explain, below the picture, boxes and colours, and why it is flat if no op has a time step.
-        inputs: the input at each time step, such as the letters of a word, shown instead of x₀, x₁, ...
+        inputs: the input at each time step, from step 0 on, such as the letters of a word, shown instead of x₀, x₁, ...
         names: names for parameters and other leaves, such as ``{"W": w, "U": u}``. By default, those in their module.
         font_size: the font size in points; 11 by default.
         size: (width, height) in inches; the picture is scaled to fit.
@@ -70,7 +70,7 @@ def graph(
 
     Raises:
         ValueError: the tensor has no graph, a setting is out of range, or the drawing would be too large; the message
-            suggests a remedy.
+            suggests a remedy. Or there are more or fewer ``inputs`` than time steps of a loop.
         RuntimeError: gradients were requested, but an earlier `backward` has freed the graph.
         TypeError: ``loss`` is not a tensor, but a number, a model, or the pair that a recurrent layer returns.
 
@@ -97,7 +97,7 @@ def graph(
         legend = chosen.legend is not False
         paint = partial(Painter, values=bool(chosen.values), title=title, legend=legend, inputs=inputs)
         coloured, most = bool(chosen.gradients), None if depth is None else whole("depth", depth, 0)
-        request = _Request(loss, view, _wanted(steps), most, coloured, names, legend, paint)
+        request = _Request(loss, view, _wanted(steps), most, coloured, names, legend, inputs, paint)
         return readable(request.attempts(), request.told)
 
 
@@ -120,6 +120,7 @@ class _Request(NamedTuple):
         wanted: the time steps; None for the default ones.
         gradients: whether boxes are coloured.
         legend: whether notes and a legend are written.
+        inputs: what each time step reads.
         paint: makes the painter of a sheet.
     """
 
@@ -130,6 +131,7 @@ class _Request(NamedTuple):
     gradients: bool
     names: Mapping[str, Tensor] | None
     legend: bool
+    inputs: Sequence[object]
     paint: Callable[..., Painter]
 
     def content(self, found: Record, depth: int | None = None, each: int | None = None) -> Sheet:
@@ -149,6 +151,7 @@ class _Request(NamedTuple):
         """Pictures with less and less in them, as far as that is not fixed."""
         computation = record(self.loss, names=self.names)
         shown = self.content(computation)
+        _check_inputs(self.inputs, shown)
         if self.gradients:  # only of what may be shown: the gradients of thousands of steps would fill the memory
             computation.differentiate(self.loss, {vertex for box in shown.boxes for vertex in box.vertices})
 
@@ -196,6 +199,16 @@ class _Request(NamedTuple):
 def _levels(content: Sheet) -> int:
     """How deeply modules are nested; 0 in a flat drawing, which shows none."""
     return 0 if content.view == "flat" else max(len(scope_of(content, box)) for box in content.boxes)
+
+
+def _check_inputs(inputs: Sequence[object], shown: Sheet) -> None:
+    """Raise unless there is an input for each time step; a step may read those of later ones, too, as x[t + 1]."""
+    counts = {steps[-1] + 1 for steps in shown.timeline.steps if steps}
+    later = [box.of_step - box.step for box in shown.boxes if box.of_step is not None and box.step is not None]
+    ahead = max([0, *later])
+    if len(inputs) and counts and not any(count <= len(inputs) <= count + ahead for count in counts):
+        steps = " or ".join(f"0 to {count - 1}" for count in sorted(counts))
+        raise ValueError(f"inputs has {len(inputs)} entries, but must have one for each of the time steps {steps}")
 
 
 def _wanted(steps: int | Iterable[int] | None) -> Wanted | None:

@@ -8,6 +8,7 @@ from tinyseq.autograd.record.axes import PUTTING_TOGETHER
 from tinyseq.structure.parts import part_of
 from tinyseq.structure.record import Shape, Vertex
 from tinyseq.viz.computation.names import (
+    as_written,
     at_any_step,
     combined,
     gates_in,
@@ -264,7 +265,8 @@ class SheetLabels:
         summed = self.vertices[scaled.made_of[0]]
         if value is None or value.size != 1 or (scaled.operator == "/" and not value):
             return ""
-        factor = float(value.item() if scaled.operator == "*" else 1 / value.item())
+        given = as_written(value.flat[0])
+        factor = given if scaled.operator == "*" else 1 / given
         count = math.prod(self.vertices[summed.made_of[0]].shape) / max(math.prod(summed.shape), 1)
         return "mean" if math.isclose(factor * count, 1.0, rel_tol=1e-5) else signed(factor)
 
@@ -293,14 +295,14 @@ class SheetLabels:
         """The number that all elements of a constant equal; empty if they differ or are unknown."""
         value = self.values.constant(argument)
         alike = value is not None and value.size > 0 and bool((value == value.flat[0]).all())
-        return signed(float(value.flat[0])) if alike else ""
+        return signed(as_written(value.flat[0])) if alike else ""
 
     def _unknown(self, box: Box, argument: Argument) -> str:
         """A symbol for a constant that is an array, or that no op has kept: y, or y′ for the next, with its step."""
         if other := self.symbols.of_other_step(box, argument):
             return other
-        same = self.values.is_fixed(box, argument)
-        known = identity(self.values.constant(argument)) if same else (box.slot, box.arguments.index(argument))
+        same, value = self.values.is_fixed(box, argument), self.values.constant(argument)
+        known = identity(value, turned=False) if same else (box.slot, box.arguments.index(argument))
         place = self.unknown.setdefault(known, len(self.unknown))
         if self.sheet.view == "flat":
             return self.constant_letter + subscript(place + 1)  # where no index is a step

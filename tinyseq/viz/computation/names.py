@@ -1,9 +1,12 @@
 """The names of leaves and gates, and numbers and operators as they are written in a label."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from tinyseq.autograd.graph import Node
 from tinyseq.structure.paths import grouped, reached
@@ -128,8 +131,21 @@ def value_text(value: Any, shown: int = 4, digits: int = 2) -> str:
 
 
 def signed(value: float) -> str:
-    """A number with a minus sign, not a hyphen, before it."""
-    return number(value).replace("-", "−", 1) if value < 0 else number(value)
+    """A number with a minus sign, not a hyphen, before it; with more than three digits if these look like another one.
+
+    Example:
+        >>> signed(1 / 3), signed(-1.001), signed(100.4), signed(0.1 + 0.2)
+        ('0.333', '−1.001', '100.4', '0.3')
+    """
+    digits = 3
+    while "0e" in f"{value:.{digits - 1}e}" and not math.isclose(float(number(value, digits)), value):
+        digits += 1
+    return number(value, digits).replace("-", "−", 1) if value < 0 else number(value, digits)
+
+
+def as_written(value: Any) -> float:
+    """The number that a NumPy scalar was made of: 0.1 for the float32 next to it."""
+    return float(np.format_float_scientific(value))
 
 
 def later(delay: int) -> str:

@@ -28,7 +28,7 @@ def flat_sheet(record: Record) -> Sheet:
     inputs: dict[Slot, Box] = {}
     for reader, argument in [(box, argument) for box in boxes for argument in box.arguments]:
         if _is_data(record, argument):
-            key = identity(record.constant(argument.vertex, argument.position))
+            key = identity(record.constant(argument.vertex, argument.position), turned=False)
             data = inputs.setdefault(key, Box(f"input{len(inputs)}", "input", column, ("data", key)))
             data.arguments += (argument,)
             arrows.append(Arrow(data, reader))

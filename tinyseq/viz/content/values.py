@@ -183,9 +183,11 @@ def is_shifted(one: Mapping[int, Identity], other: Mapping[int, Identity], by: i
     return all(same.numbers == held.numbers for same, held in pairs) and any(not held.array for _, held in pairs)
 
 
-def identity(array: Any) -> Identity:
-    """What distinguishes a constant from others; one that is turned or reshaped to a row or column is the same."""
+def identity(array: Any, turned: bool = True) -> Identity:
+    """What distinguishes a constant from others; with `turned`, one that is transposed, or reshaped to a row or column,
+    is the same."""
     plain = to_numpy(array)
-    plain = plain.transpose(sorted(range(plain.ndim), key=lambda axis: -abs(plain.strides[axis]))).squeeze()
+    if turned:
+        plain = plain.transpose(sorted(range(plain.ndim), key=lambda axis: -abs(plain.strides[axis]))).squeeze()
     uniform = not (plain != plain.ravel()[:1]).any()
     return Identity((plain.shape, plain.tobytes()), id(owner(array)) if uniform else 0)

@@ -63,13 +63,17 @@ FROM_LEFT = "\N{LEFT-TO-RIGHT MARK}"
 def clean(text: object, limit: int = 48) -> str:
     """A text, or a tuple of texts, on one line of at most `limit` characters, without control characters, for any file
     format."""
-    told = f"({', '.join(map(str, text))})" if isinstance(text, tuple) else str(text)
-    words = " ".join(told[: 4 * limit].split())  # more than `limit`, as blanks are merged
+    words = " ".join(_unquoted(text)[: 4 * limit].split())  # more than `limit`, as blanks are merged
     line = "".join(
         c if c.isprintable() or c in {"\N{ZERO WIDTH JOINER}", FROM_LEFT} else "\N{REPLACEMENT CHARACTER}"
         for c in words
     )  # joined emoji stay
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _unquoted(text: object) -> str:
+    """A text, or a tuple of texts and tuples, without the quotes of Python."""
+    return f"({', '.join(map(_unquoted, text))})" if isinstance(text, tuple) else str(text)
 
 
 def word(text: object, limit: int = 16) -> str:
