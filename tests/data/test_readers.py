@@ -237,6 +237,7 @@ UNREADABLE = [
     (b" \n\t\n", None, "only blank lines"),
     (b"a/X\nb\0/X", 2, "a NUL byte, as in a binary file"),
     (b"a/X\nb\xff/X", 2, "byte 0xff in column 2 is not UTF-8"),
+    (b"a/X\rb/X\r\nc\xff/X", 3, "byte 0xff in column 2 is not UTF-8"),
     (b"\xef\xbb\xbfa/X\n\xef\xbb\xbfb\xff/X", 2, "byte 0xff in column 5 is not UTF-8"),
     ("a/X".encode("utf-16"), 1, "byte 0xff in column 1 is not UTF-8"),
     (b"\xef\xbb\xbf", None, "the file is empty"),

@@ -254,7 +254,11 @@ def test_the_norm_has_its_root():
         (lambda: ts.nn.clip_grad_norm_([], 1.0, 2.0, 1), TypeError, "error_if_nonfinite must be True or False, got 1"),
         (lambda: ts.nn.clip_grad_value_([], "1"), TypeError, "clip_value must be a number, got '1'"),
         (lambda: ts.nn.clip_grad_value_([], -1.0), ValueError, "clip_value must not be negative, got -1.0"),
-        (lambda: ts.nn.clip_grad_norm_(ts.nn.Linear(1, 1), 1.0), TypeError, r"a Linear; give its \.parameters\(\)"),
+        (
+            lambda: ts.nn.clip_grad_norm_(ts.nn.Linear(1, 1), 1.0),
+            TypeError,
+            r"of type Linear; give its \.parameters\(\)",
+        ),
         (lambda: ts.nn.clip_grad_norm_([3.0], 1.0), TypeError, r"parameters\[0\] is of type float"),
         (
             lambda: ts.nn.cross_entropy(ts.zeros(2, 2), [0, 2]),

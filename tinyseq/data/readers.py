@@ -272,8 +272,8 @@ class Reader(Generic[Items], metaclass=Hinted):
         try:
             text = content.decode("utf-8-sig" if utf8 else encoding)
         except UnicodeDecodeError as error:
-            before = error.object[: error.start]  # without the byte order mark
-            line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+            lines = re.split(LINE_ENDS.pattern.encode(), error.object[: error.start])  # without the byte order mark
+            line, column = len(lines), len(lines[-1]) + 1
             name = "UTF-8" if utf8 else encoding
             found = f"byte 0x{error.object[error.start]:02x} in column {column} is not {name}"
             raise DataError(source, line, found, expected) from None
