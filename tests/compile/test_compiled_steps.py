@@ -569,6 +569,9 @@ def test_arrays_in_a_file_are_arguments_like_others(tmp_path):
         assert found.item() == wanted.item()
         np.testing.assert_array_equal(ts.grad(found, w).numpy(), ts.grad(wanted, w).numpy())
     assert sum(map(len, fast._replays.values())) == 1
+    fast = ts.compile(lambda x, y: ts.tensor(x) * y if x is y else ts.tensor(x) - y)
+    for other, wanted in ((x, 49.0), (x.copy(), 0.0), (np.memmap(tmp_path / "x", "f8", "r", shape=(4, 3)), 0.0)):
+        np.testing.assert_array_equal(fast(x, other).numpy(), np.full((4, 3), wanted))
 
 
 def test_arrays_that_lie_otherwise_in_memory_are_another_recording():

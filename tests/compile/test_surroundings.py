@@ -479,6 +479,18 @@ def changes_of_a_module_that_a_long_function_imports():
     return names["function"], lambda: setattr(sys.modules[IMPORTED], "part", 3.0)
 
 
+def changes_of_a_name_that_a_module_of_python_lacks():
+    made = types.ModuleType("json.made")
+
+    def flag(x):
+        try:
+            return x * made.flag
+        except AttributeError:
+            return x * 2.0
+
+    return flag, lambda: setattr(made, "flag", 3.0)
+
+
 CHANGES = {name.removeprefix("changes_of_"): make for name, make in globals().items() if name.startswith("changes_of_")}
 
 

@@ -286,7 +286,8 @@ def _signature(tree: Any, given: list[Any]) -> Any:
     if library_of(tree) == "cupy":
         tree, kind = to_numpy(tree), np.ndarray  # ids, targets and lengths are read on the host
     elif kind is np.memmap:
-        tree, kind = np.asarray(tree), np.ndarray
+        given.append(tree)  # itself, as it may be given twice
+        return np.ndarray, about(np.asarray(tree))
     if kind is np.ndarray:
         given.append(tree)
         return kind, about(tree)

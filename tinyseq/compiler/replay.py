@@ -37,7 +37,7 @@ class Replay:
         self._draws = list(recorder.draws.values())
         arguments = [n for n in program.inputs if n not in recorder.sources and n not in recorder.draws]
         program.inputs = [*arguments, *recorder.sources, *recorder.draws]
-        arrays = [value._array if isinstance(value, Tensor) else value for value in given]
+        arrays = [value._array if isinstance(value, Tensor) else np.asarray(value) for value in given]
         arrays += [source.tensor._array for source in recorder.sources.values()]
         libraries = [*map(library_of, arrays), *("numpy" for _ in self._draws)]
         program.host = {n for n, library in zip(program.inputs, libraries, strict=True) if library == "numpy"}
@@ -70,7 +70,7 @@ class Replay:
             Changed: if this recording is not valid for them.
         """
         # copied, since the caller may write to an array before the backward pass reads it
-        inputs = [value._array if isinstance(value, Tensor) else value.copy("K") for value in given]
+        inputs = [value._array if isinstance(value, Tensor) else np.array(value) for value in given]
         for source in self._sources:
             array = source.tensor._array
             if source.tensor.node is not source.node or about(array) != source.about:

@@ -245,7 +245,7 @@ class Surroundings:
             table = left.pop()
             whole = not of_library(table.get("__name__", ""))
             for name in reads.names:
-                if not whole and not _is_state(table.get(name, _MISSING)):
+                if not whole and not _is_state(table.get(name)):
                     continue
                 part = self._globals.add(table, name)
                 if not isinstance(part, types.ModuleType) or name in reads.passed:

@@ -81,11 +81,11 @@ class Trace:
         self._first: dict[int, Result] = {}  # by identity
         self._count = 0
         args, settings = mapped((args, settings), None, self._replaced)
-        before = mapped((args, settings), None, lambda part: part)  # the same in containers of its own
+        given = mapped((args, settings), None, lambda part: part)  # the same in containers of its own
         with recording(self.recorder), random.drawn_from(self.recorder):
             self._twins.clear()
             self.structure = mapped(function(*args, **settings), None, self._flattened)
-            if mapped(before, None, id) != mapped((args, settings), None, id):
+            if mapped(given, None, id) != mapped((args, settings), None, id):
                 raise RecordingError(
                     "a compiled function changes a list or dict among its arguments, which replays would not do; copy "
                     "it first, and return what is to be kept"
