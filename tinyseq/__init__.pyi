@@ -2692,7 +2692,7 @@ def relu(x: TensorLike, /) -> Tensor:
         tensor([0., 2.])
     """
 
-def repeat(x: TensorLike, repeats: TensorLike, axis: int | None = None) -> Tensor:
+def repeat(x: TensorLike, repeats: int | Sequence[int] | Tensor, axis: int | None = None) -> Tensor:
     """Repeat each element along an axis, all equally or each its own number of times; flattened if it is None.
 
     Args:

@@ -858,7 +858,7 @@ class TensorMethods:
             >>> ts.flip(ts.tensor([1.0, 2.0, 3.0]))
             tensor([3., 2., 1.])
         """
-    def repeat(self, repeats: TensorLike, axis: int | None = None) -> Tensor:
+    def repeat(self, repeats: int | Sequence[int] | Tensor, axis: int | None = None) -> Tensor:
         """Repeat each element along an axis, all equally or each its own number of times; flattened if it is None.
 
         Args:

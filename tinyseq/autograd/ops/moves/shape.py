@@ -280,7 +280,7 @@ roll = op(
 
 
 @composite(method=True)
-def repeat(x: TensorLike, repeats: TensorLike, axis: int | None = None) -> Tensor:
+def repeat(x: TensorLike, repeats: int | Sequence[int] | Tensor, axis: int | None = None) -> Tensor:
     """Repeat each element along an axis, all equally or each its own number of times; flattened if it is None.
 
     Args:
