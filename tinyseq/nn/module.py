@@ -107,7 +107,8 @@ class Module(metaclass=Explained):
 
     def _held(self) -> Iterator[tuple[str, "Parameter | Module"]]:
         """The direct parameters and submodules, with their names."""
-        for name, value in zip(vars(self), map(itself, vars(self).values()), strict=True):
+        for name, held in vars(self).items():
+            value = itself(held)
             if isinstance(value, Parameter | Module):
                 yield name, value
             elif _holds_parts(value):
