@@ -398,6 +398,15 @@ def test_a_function_learns_the_same_of_its_arguments():
             np.testing.assert_array_equal(x.grad.numpy(), 2 * x.numpy())
 
 
+def test_parameters_share_a_recording_unless_their_names_are_read():
+    model = ts.nn.ModuleList([ts.nn.Linear(1, 1) for _ in range(3)])
+    for name_of, count in ((lambda w: "", 1), (lambda w: w.name, 3)):
+        fast = ts.compile(lambda w, name_of=name_of: [w.sum(), name_of(w)])
+        for layer in [*model, *model]:
+            assert fast(layer.weight)[1] == name_of(layer.weight)
+        assert sum(map(len, fast._replays.values())) == count
+
+
 CHANGED = {
     "set": lambda s: s.update(h=s["h"] * 2),
     "number": lambda s: s.update(count=s["count"] + 1),

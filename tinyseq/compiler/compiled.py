@@ -277,8 +277,7 @@ def _signature(tree: Any, given: list[Any]) -> Any:
         array = tree._array
         if library_of(array) in ("numpy", "cupy"):
             given.append(tree)
-            name = None if kind is Tensor else getattr(tree, "name", None)  # of a parameter
-            return kind, name, about(array), tree.node is not None
+            return kind, about(array), tree.node is not None
         raise TypeError(
             f"ts.compile runs on NumPy and CuPy arrays, got a tensor of {type(array).__module__}; "
             "call the function itself"

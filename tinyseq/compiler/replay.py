@@ -32,6 +32,7 @@ class Replay:
         self._structure = trace.structure
         self._differentiable = trace.differentiable
         self._itself = [*trace.itself.items()]
+        self._names = _names(given) if recorder.reads_names else None
         self._edges = list(trace.edges.values())
         self._sources = list(recorder.sources.values())
         self._draws = list(recorder.draws.values())
@@ -69,6 +70,8 @@ class Replay:
         Raises:
             Changed: if this recording is not valid for them.
         """
+        if self._names is not None and _names(given) != self._names:
+            raise Changed
         # copied, since the caller may write to an array before the backward pass reads it
         inputs = [value._array if isinstance(value, Tensor) else np.array(value) for value in given]
         for source in self._sources:
@@ -113,6 +116,11 @@ class Replay:
         for i, place in self._itself:
             results[i] = given[place] if isinstance(place, int) else place.tensor
         return mapped(self._structure, Result, lambda part: results[part])
+
+
+def _names(given: list[Any]) -> list[str | None]:
+    """The names of the parameters among the arguments."""
+    return [None if type(value) in (Tensor, np.ndarray) else getattr(value, "name", None) for value in given]
 
 
 class Part(NamedTuple):

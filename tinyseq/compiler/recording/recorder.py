@@ -45,6 +45,7 @@ class Recorder:
         on_device: whether an input is on a GPU, and therefore replays run there.
         examples: the known values of this call: those that were given, and some that follow from them.
         outcomes: what calls return; another recording may use it, too.
+        reads_names: whether the name of a leaf was read.
         refused: the last error about something that cannot be recorded.
     """
 
@@ -57,6 +58,7 @@ class Recorder:
         self.drawn: dict[int, Recorded] = {}
         self.lines: dict[int, str] = {}
         self.on_device = False
+        self.reads_names = False
         self.examples: dict[int, Any] = {}
         self.outcomes = outcomes
         self.refused: RecordingError | None = None

@@ -16,6 +16,7 @@ _LOCK = RLock()
 _ARRAY: Any = Tensor.__dict__["_array"]  # read once, since a thread that waits for the lock would find a property
 _FLAG: Any = Tensor.__dict__["requires_grad"]
 _GRAD: Any = Leaf.__dict__["grad"]
+_NAME: Any = Leaf.__dict__["name"]
 _HOOK: Any = Tensor.__dict__["register_hook"]
 
 
@@ -32,6 +33,7 @@ def recording(recorder: Recorder) -> Iterator[None]:
         (Tensor, "requires_grad", _FLAG, _flag_of(recorder)),
         (Tensor, "register_hook", _HOOK, _no_hook),
         (Leaf, "grad", _GRAD, _NO_GRAD),
+        (Leaf, "name", _NAME, _name_of(recorder)),
     )
     with _LOCK:
         token = ACTIVE.set(recorder)
@@ -98,6 +100,16 @@ def _flag_of(recorder: Recorder) -> property:
             ACTIVE.reset(token)
 
     return property(read, write, doc=_FLAG.__doc__)
+
+
+def _name_of(recorder: Recorder) -> property:
+    """`Leaf.name`: replays compare those of the arguments only if the function has read one."""
+
+    def read(leaf: Leaf) -> Any:
+        recorder.reads_names |= ACTIVE.get() is not None
+        return _NAME.__get__(leaf)
+
+    return property(read, _NAME.__set__)
 
 
 def _no_hook(tensor: Tensor, hook: Any) -> Any:
