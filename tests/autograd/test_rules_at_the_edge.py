@@ -154,12 +154,15 @@ def test_an_infinite_upstream_gradient_does_not_leak_into_what_was_not_chosen(fn
 
 
 CHOOSING = [op for op in OPS.values() if op.vjp and not op.analytic and op.slope_bound != 0 and op.calls in FAMILIES]
+WITHOUT = {"fmax", "fmin", "nan_to_num", "pinv", "svd"}  # which replace NaN, or refuse it
+HANDING_ON = [op for op in CHOOSING if op.name not in WITHOUT]
 
 
 @pytest.mark.filterwarnings("ignore:.*invalid value")  # as NumPy says of some functions of NaN
-@pytest.mark.parametrize("op", CHOOSING, ids=lambda op: op.name)
+@pytest.mark.parametrize("op", HANDING_ON, ids=lambda op: op.name)
 def test_a_nan_that_is_handed_on_has_a_gradient(op):
     """With a gradient of 0 there, no one could tell from the gradients where the NaN came from."""
+    asked = 0
     for call in examples_of(op, 3):
         for i, array in enumerate(call.arrays):
             if array.size and array.dtype.kind == "f" and (op.variadic or op.rules[i]):
@@ -173,6 +176,8 @@ def test_a_nan_that_is_handed_on_has_a_gradient(op):
                 spoilt = [np.isnan(y.numpy()).astype(y.dtype) for y in outputs]
                 if any(map(np.any, spoilt)):
                     assert ts.grad(outputs, leaves[i], spoilt).numpy().flat[-1] != 0
+                    asked += 1
+    assert asked
 
 
 def test_the_nan_of_two_arguments_goes_where_pytorch_sends_it():
