@@ -534,6 +534,22 @@ def test_a_module_that_the_first_call_imports_is_watched(line, tmp_path, monkeyp
             sys.modules.pop(module, None)
 
 
+def test_a_call_that_differs_as_it_imports_is_recorded_again(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "late_settings.py").write_text("")
+
+    def function(x):
+        x = x * (1.0 if "late_settings" in sys.modules else 2.0)
+        import late_settings  # noqa: F401
+
+        return x
+
+    try:
+        assert ts.compile(function)(ts.ones(2)).tolist() == [1.0, 1.0]
+    finally:
+        sys.modules.pop("late_settings", None)
+
+
 def test_an_array_of_which_the_values_cannot_be_read_is_refused():
     class Elsewhere:
         def __array__(self, dtype=None, copy=None):

@@ -196,6 +196,9 @@ def test_a_compiled_module_is_a_part_like_the_module_itself():
                 values.append(str(model.train(mode).state_dict()))
         found.append((str(model), [parameter.name for parameter in model.parameters()], values))
     assert found[0] == found[1] == found[2]
+    assert found[0][1] == [*model.state_dict()]
+    with pytest.raises(TypeError, match=r"Parts\.first is a module, Linear, and float is not"):
+        model.first = 1.0
     model.part = [ts.compile(ts.nn.Linear(1, 1))]
     with pytest.raises(TypeError, match="list of modules"):
         model.eval()
