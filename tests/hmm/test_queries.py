@@ -277,6 +277,7 @@ def test_a_state_that_emits_nothing_draws_no_symbol():
     model = HMM([0.5, 0.5], np.full((2, 2), 0.5), [[0.5, 0.5], [0, 0]], states="ab")
     with pytest.raises(ValueError, match="state 1 has no symbol of positive probability to draw"):
         model.sample(20, rng=0)
+    assert list(model.emissions.sample([])) == []
 
 
 def test_a_state_without_a_mean_matters_only_where_it_is_possible():

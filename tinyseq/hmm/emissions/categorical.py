@@ -166,7 +166,7 @@ class Categorical(Emission):
             ValueError: for a state without symbols.
         """
         table = plain(self.probabilities)
-        states = np.asarray(states)
+        states = np.asarray(states) if len(states) else np.empty(0, dtype=np.intp)
         silent = states[table.sum(axis=1)[states] == 0]
         if len(silent):
             raise ValueError(f"state {silent[0]} has no symbol of positive probability to draw")

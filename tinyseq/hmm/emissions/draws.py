@@ -13,8 +13,10 @@ def draw(probabilities: Array, rng: np.random.Generator, rows: Array | None = No
         points = rng.random(edges.shape[:-1]) * edges[..., -1]
         return (edges <= points[..., None]).sum(axis=-1)
     points, found = rng.random(len(rows)) * edges[rows, -1], np.empty(len(rows), dtype=np.intp)
-    for row in np.unique(rows).tolist():  # K numbers for each draw would not fit in memory
-        here = rows == row
+    order = np.argsort(rows, kind="stable")
+    kinds, firsts = np.unique(rows[order], return_index=True)
+    # Row by row, as K numbers for each draw would not fit in memory.
+    for row, here in zip(kinds.tolist(), np.split(order, firsts[1:]), strict=False):
         found[here] = np.searchsorted(edges[row], points[here], side="right")
     return found
 
