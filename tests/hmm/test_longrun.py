@@ -68,6 +68,13 @@ def test_a_chain_that_stops_ever_so_rarely_has_no_long_run():
         HMM([0.5, 0.5], np.full((2, 2), 0.5 - 5e-8), [[1.0], [1.0]], end=[1e-7, 1e-7]).stationary()
 
 
+def test_a_long_run_that_numbers_cannot_hold_is_refused():
+    tiny = 1e-200
+    model = HMM([1, 0, 0], [[1, tiny, 0], [0, 1, tiny], [tiny, 1, 0]], np.ones((3, 1)))
+    with pytest.raises(ValueError, match="transition has probabilities so small that products of several are 0"):
+        model.stationary()
+
+
 def test_without_one_long_run_it_says_so():
     with pytest.raises(ValueError, match="several stationary distributions"):
         HMM([0.5, 0.5], np.eye(2), [[1.0], [1.0]]).stationary()

@@ -17,7 +17,8 @@ def stationary(transition: NDArray[Any], end: NDArray[Any] | None = None) -> NDA
         end: (K,), the probabilities of stopping, or None.
 
     Raises:
-        ValueError: if the chain stops, if a row does not sum to 1, or there are several stationary distributions.
+        ValueError: if the chain stops, if a row does not sum to 1, there are several stationary distributions, or
+            probabilities are too small for it.
     """
     if not np.allclose(transition.sum(axis=-1), 1) or (end is not None and (end > 0).any()):
         raise ValueError("a chain that stops or has a dead end has no stationary distribution; every row must sum to 1")
@@ -27,12 +28,16 @@ def stationary(transition: NDArray[Any], end: NDArray[Any] | None = None) -> NDA
     leaving = np.ones(len(left))
     for k in range(len(left) - 1, 0, -1):  # a visit to k goes on as the first step from k to a state before it
         leaving[k] = left[k, :k].sum()
+        if not leaving[k]:
+            raise ValueError("transition has probabilities so small that products of several are 0 in floating point")
         left[:k, :k] += left[:k, k, None] * (left[k, :k] / leaving[k])
     found = np.ones(len(left))
     for k in range(1, len(left)):
         entering = found[:k] @ left[:k, k]
-        found[:k] *= min(leaving[k] / entering, 1.0)  # relative to the largest, so that none overflows
-        found[k] = min(entering / leaving[k], 1.0)
+        if entering > leaving[k]:  # relative to the largest, so that none overflows
+            found[:k] *= leaving[k] / entering
+        else:
+            found[k] = entering / leaving[k]
     shares[lasting] = found / found.sum()
     return np.reshape(shares, transition.shape[:-1])
 
