@@ -370,7 +370,9 @@ def test_models_of_every_kind_are_used_by_the_same_commands(tinyseq, tmp_path):
 
 @pytest.mark.parametrize("module", ["tinyseq", "tinyseq.cli"])
 def test_the_version_is_printed(module):
-    result = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=True)
+    """Also where the terminal is said to have no columns."""
+    words, narrow = [sys.executable, "-m", module, "--version"], {**os.environ, "COLUMNS": "0"}
+    result = subprocess.run(words, env=narrow, capture_output=True, text=True, check=True)
     assert result.stdout == f"tinyseq {ts.__version__}\n"
 
 

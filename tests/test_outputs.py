@@ -96,6 +96,14 @@ def test_a_link_stays_and_a_file_keeps_its_permissions(folder):
     assert not leftover.exists()
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="there is no /dev/fd")
+def test_a_link_to_redirected_output_is_a_link_to_a_device(folder):
+    with open("text.txt") as file:
+        Path("link.svg").symlink_to(f"/dev/fd/{file.fileno()}")
+        with pytest.raises(OSError, match=r"link\.svg is a device or a broken link"):
+            check_output("link.svg")
+
+
 @pytest.mark.parametrize("read", ["text.txt", "./folder/../text.txt"])
 def test_an_input_is_not_overwritten(folder, read):
     with pytest.raises(ValueError, match=r"--out text\.txt is also an input file and would be overwritten"):

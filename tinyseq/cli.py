@@ -1,5 +1,6 @@
 """The command ``tinyseq``; what its commands do is in `tinyseq.commands.main`."""
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -36,6 +37,8 @@ def main() -> None:
 
 
 def _run() -> None:
+    if not os.environ.get("COLUMNS", "1").strip("0"):  # in a width of 0, Rich would write nothing
+        del os.environ["COLUMNS"]
     try:
         from tinyseq.commands.main import app
     except ImportError as error:

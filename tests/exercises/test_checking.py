@@ -322,7 +322,7 @@ def test_the_command_lists_all():
     assert chapters == sorted(chapters)
 
 
-@pytest.mark.parametrize("declared", ["latin-1", "utf-8", "", "no-such-encoding"])
+@pytest.mark.parametrize("declared", ["latin-1", "utf-8", "", "no-such-encoding", "rot13"])
 def test_a_file_is_read_in_the_encoding_that_it_declares_as_python_reads_it(tmp_path, declared):
     source = f"# coding: {declared}\r\ncafé = 1\r\n" if declared else "café = 1"
     file = tmp_path / "a.py"

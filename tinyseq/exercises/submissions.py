@@ -69,7 +69,7 @@ def source_of(content: bytes) -> str:
     """The text of a file of Python, in UTF-8 or in the encoding that its first lines declare."""
     try:
         return decode_source(content)
-    except SyntaxError:  # there is no such encoding
+    except (SyntaxError, LookupError):  # there is no such encoding, or it is none of texts
         return content.decode("utf-8-sig")
 
 

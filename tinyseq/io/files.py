@@ -55,7 +55,7 @@ def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str |
             raise ValueError(f"{name} {path} is also an input file and would be overwritten; choose another name")
     if path.is_dir():
         raise IsADirectoryError(f"{name} {path} is a folder; give the name of a file, such as model.safetensors in it")
-    if os.path.lexists(path) and (_names_a_device(path) or not path.is_file()):
+    if os.path.lexists(path) and (not path.is_file() or _names_a_device(path)):
         raise OSError(f"{name} {path} is a device or a broken link; give the name of a file")
     folder = next(parent for parent in absolute.parents if os.path.lexists(parent))
     try:
@@ -92,9 +92,11 @@ def at_home(path: Path) -> str:
 
 
 def _names_a_device(path: Path) -> bool:
-    """Whether a path is in a folder of devices, where even a file, such as redirected standard output, must stay."""
+    """Whether a path, or a link it is, leads to a folder of devices, where even a file, as redirected output, stays."""
     parts = path.absolute().parts
-    return os.name == "posix" and parts[1:2] in (("dev",), ("proc",)) and parts[1:3] != ("dev", "shm")
+    if os.name == "posix" and parts[1:2] in (("dev",), ("proc",)) and parts[1:3] != ("dev", "shm"):
+        return True
+    return path.is_symlink() and _names_a_device(path.parent / path.readlink())
 
 
 def _written(path: Path) -> Path:
