@@ -8,9 +8,9 @@ JOINERS = "\u00ad\u200c\u200d"  # the soft hyphen, and what keeps letters apart 
 
 
 def split_words(text: str, *symbols: str) -> list[str]:
-    """The words of a text: runs of letters, digits, apostrophes and underscores, and every other character that is no
-    blank.
+    """The words of a text.
 
+    These are runs of letters, digits, apostrophes and underscores, and every other character that is not a blank.
     Accents and vowel signs that are characters of their own belong to what they are written on.
 
     Args:

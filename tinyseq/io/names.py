@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -103,7 +104,7 @@ def check_entries(owner: object, state: Any, *names: str) -> None:
         raise TypeError(f"state must be a dictionary, as state_dict() gives it, got {type(state).__name__}")
     for name in names:
         if name not in state:
-            others = f", only {', '.join(map(repr, state))}" if state else ""
+            others = f", only {', '.join(map(repr, islice(state, 5)))}{', ...' * (len(state) > 5)}" if state else ""
             given = f"give what state_dict() of a {type(owner).__name__} returned"
             raise ValueError(f"state has no {name!r}{others}; {given}")
 
