@@ -370,10 +370,20 @@ def test_models_of_every_kind_are_used_by_the_same_commands(tinyseq, tmp_path):
 
 @pytest.mark.parametrize("module", ["tinyseq", "tinyseq.cli"])
 def test_the_version_is_printed(module):
-    """Also where the terminal is said to have no columns."""
-    words, narrow = [sys.executable, "-m", module, "--version"], {**os.environ, "COLUMNS": "0"}
-    result = subprocess.run(words, env=narrow, capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=True)
     assert result.stdout == f"tinyseq {ts.__version__}\n"
+
+
+def test_results_are_printed_where_the_terminal_is_said_to_have_no_columns(monkeypatch):
+    from rich.console import Console
+
+    from tinyseq.cli import _run
+
+    monkeypatch.setenv("COLUMNS", "0")
+    monkeypatch.setattr(sys, "argv", ["tinyseq", "--version"])
+    with pytest.raises(SystemExit):
+        _run()
+    assert Console().width > 0
 
 
 def test_the_command_is_installed_and_explains_itself():
