@@ -63,6 +63,12 @@ def test_the_long_run_has_all_its_digits_however_rare_the_changes_are(parts):
     np.testing.assert_allclose(model.durations(1).probabilities[:, 0], way.sum(axis=1), rtol=1e-12)
 
 
+def test_shares_beyond_the_range_of_floating_point_are_zero_beside_the_others():
+    tiny = 1e-200  # of leaving a state for the one before it: the first one's share is 4e-400
+    model = HMM([1, 0, 0], [[0.5, 0.5, 0], [tiny, 0.5, 0.5], [0, tiny, 1]], np.ones((3, 1)))
+    np.testing.assert_allclose(model.stationary(), [0, 2 * tiny, 1], rtol=1e-12)
+
+
 def test_a_chain_that_stops_ever_so_rarely_has_no_long_run():
     with pytest.raises(ValueError, match="a chain that stops"):
         HMM([0.5, 0.5], np.full((2, 2), 0.5 - 5e-8), [[1.0], [1.0]], end=[1e-7, 1e-7]).stationary()

@@ -44,6 +44,7 @@ def test_a_text_has_a_sentence_in_each_line():
     assert sentences_of(TEXT) == SENTENCES == sentences_of(SENTENCES)
     assert words_of("It’s 3 o'clock (nearly)!") == ["It’s", "3", "o'clock", "(", "nearly", ")", "!"]
     assert words_of("<unk> ends</s>") == ["<unk>", "ends", "</s>"]
+    assert words_of("葛\U000e0100城!") == ["葛\U000e0100城", "!"]  # a sign for how the letter before it is drawn
 
 
 @given(st.lists(st.text(st.characters(categories=["Ll", "Lo", "Nd"]), min_size=1, max_size=4), min_size=1))
