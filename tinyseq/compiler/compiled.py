@@ -305,7 +305,5 @@ def _signature(tree: Any, given: list[Any]) -> Any:
 
 def _repeats(given: list[Any]) -> tuple[int, ...] | None:
     """Which of the tensors and arrays among the arguments are the same object; None if all are different."""
-    if len({*map(id, given)}) == len(given):
-        return None
     numbers = [*map(id, given)]
-    return tuple(map(numbers.index, numbers))
+    return None if len({*numbers}) == len(numbers) else tuple(map(numbers.index, numbers))

@@ -107,7 +107,7 @@ class Vocabulary(SavedModel, Generic[Symbol], metaclass=Hinted):
             ValueError: for a symbol that is not in the vocabulary, if there is no unknown symbol.
             TypeError: for something that cannot be a symbol, such as a list, or for a string where symbols are words.
         """
-        self._refuse_letters("symbols", symbols)
+        refuse_letters("symbols", symbols, self)
         symbols = listed("symbols", symbols, SYMBOLS)
         try:
             if self.unknown is not None:
@@ -123,18 +123,6 @@ class Vocabulary(SavedModel, Generic[Symbol], metaclass=Hinted):
             ) from None
         except TypeError:
             raise no_symbol(symbols) from None
-
-    def _refuse_letters(self, name: str, given: Any) -> None:
-        """Raise an error for a string where symbols are words, as its letters would be taken for unknown ones."""
-        if not isinstance(given, str) or self._ids.keys() >= set(given):
-            return
-        texts = [symbol for symbol in self.symbols if isinstance(symbol, str) and symbol[:1] != "<"]  # no <unk>, </s>
-        words = [text for text in texts if len(text) > 1]
-        if 2 * len(words) > len(texts):
-            raise TypeError(
-                f"{name} is a string, which is read letter by letter, but the vocabulary holds words, such as "
-                f"{shown(words[0])}; give a list of words: {name}.split()"
-            )
 
     def _cure(self, symbol: Any) -> str:
         """What to do about a symbol that the vocabulary does not have."""
@@ -215,6 +203,19 @@ class Vocabulary(SavedModel, Generic[Symbol], metaclass=Hinted):
 def _plain(symbol: Any) -> Any:
     """A number of NumPy as one of Python, which is shown without its type."""
     return symbol.item() if isinstance(symbol, np.generic) else symbol
+
+
+def refuse_letters(name: str, given: object, vocabulary: Vocabulary[Any]) -> None:
+    """Raise an error for a string where symbols are words, as its letters would be taken for unknown ones."""
+    if not isinstance(given, str) or all(letter in vocabulary for letter in set(given)):
+        return
+    texts = [symbol for symbol in vocabulary.symbols if isinstance(symbol, str) and symbol[:1] != "<"]  # no <unk>, </s>
+    words = [text for text in texts if len(text) > 1]
+    if 2 * len(words) > len(texts):
+        raise TypeError(
+            f"{name} is a string, which is read letter by letter, but the vocabulary holds words, such as "
+            f"{shown(words[0])}; give a list of words: {name}.split()"
+        )
 
 
 def no_symbol(symbols: Sequence[object]) -> TypeError:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyseq.arguments import listed, whole
-from tinyseq.data.vocabulary import SYMBOLS, Vocabulary
+from tinyseq.data.vocabulary import SYMBOLS, Vocabulary, refuse_letters
 from tinyseq.io import SavedModel
 from tinyseq.lm.perplexity import perplexity
 from tinyseq.lm.sampling import Choice
@@ -149,7 +149,7 @@ class LanguageModel(SavedModel, metaclass=Hinted):
         """
         length, choice, rng = whole("length", length, 0), Choice.checked(temperature, top_k, top_p), as_generator(rng)
         if not self.words:
-            self.vocabulary._refuse_letters("prompt", prompt)
+            refuse_letters("prompt", prompt, self.vocabulary)
         before = words_of(prompt) if self.words and isinstance(prompt, str) else listed("prompt", prompt, SYMBOLS)
         drawn: list[int] = []
         with self.evaluating():

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyseq.arguments import as_called, check_flags, finite, listed, refuses_order, whole
-from tinyseq.data.vocabulary import SYMBOLS, Vocabulary, no_symbol
+from tinyseq.data.vocabulary import SYMBOLS, Vocabulary, no_symbol, refuse_letters
 from tinyseq.io.arrays import Arrays
 from tinyseq.lm.model import Floats, LanguageModel, Read, Text
 from tinyseq.lm.smoothing import SMOOTHINGS, Shares, absolute_discount, additive, discounts, witten_bell
@@ -206,7 +206,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
     def log_probs(self, data: Iterable[Iterable[Symbol]] | str, *, context: int | None = None) -> Floats:
         """log P of every symbol given its history, in nats (N,); several sequences are concatenated."""
         if not self.words:
-            self.vocabulary._refuse_letters("data", data)
+            refuse_letters("data", data, self.vocabulary)
         with np.errstate(divide="ignore"):  # log 0 = -inf is intended
             return np.log(self._probabilities(self._sequences(data), context))
 
@@ -228,7 +228,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
 
     def _of_its_sequence(self, history: Iterable[Symbol]) -> list[Symbol]:
         """The part of a history in the same sequence as what follows: with words, what comes after the last end."""
-        self.vocabulary._refuse_letters("history", history)
+        refuse_letters("history", history, self.vocabulary)
         before: list[Any] = list(listed("history", history, SYMBOLS))
         return before[len(before) - before[::-1].index(END) :] if self.words and END in before else before
 

@@ -17,7 +17,7 @@ from tinyseq.autograd.backward import grad
 from tinyseq.autograd.modes import enable_grad
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.data.batches import IGNORE, Windows
-from tinyseq.data.vocabulary import SYMBOLS, Vocabulary
+from tinyseq.data.vocabulary import SYMBOLS, Vocabulary, refuse_letters
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import check_sizes, kept_settings
 from tinyseq.lm.model import Floats, LanguageModel, Read, Text
@@ -262,7 +262,7 @@ class NeuralLM(Module, LanguageModel):
     def _stream(self, text: Any) -> list[Any]:
         """The symbols of a text; of words, the end of a sentence stands before the first one, too."""
         if not self.words:
-            self.vocabulary._refuse_letters("text", text)
+            refuse_letters("text", text, self.vocabulary)
             return listed("text", text, SYMBOLS)
         return [END, *(word for sentence in sentences_of(text) for word in (*sentence, END))]
 

@@ -203,10 +203,12 @@ def _levels(content: Sheet) -> int:
 
 def _check_inputs(inputs: Sequence[object], shown: Sheet) -> None:
     """Raise unless there is an input for each time step; a step may read those of later ones, too, as x[t + 1]."""
+    if not len(inputs):
+        return
     counts = {steps[-1] + 1 for steps in shown.timeline.steps if steps}
     later = [box.of_step - box.step for box in shown.boxes if box.of_step is not None and box.step is not None]
     ahead = max([0, *later])
-    if len(inputs) and counts and not any(count <= len(inputs) <= count + ahead for count in counts):
+    if counts and not any(count <= len(inputs) <= count + ahead for count in counts):
         steps = " or ".join(f"0 to {count - 1}" for count in sorted(counts))
         raise ValueError(f"inputs has {len(inputs)} entries, but must have one for each of the time steps {steps}")
 

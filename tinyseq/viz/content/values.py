@@ -184,8 +184,7 @@ def is_shifted(one: Mapping[int, Identity], other: Mapping[int, Identity], by: i
 
 
 def identity(array: Any, turned: bool = True) -> Identity:
-    """What distinguishes a constant from others; with `turned`, one that is transposed, or reshaped to a row or column,
-    is the same."""
+    """What distinguishes a constant from others; if `turned`, its transpose, row or column is the same constant."""
     plain = to_numpy(array)
     if turned:
         plain = plain.transpose(sorted(range(plain.ndim), key=lambda axis: -abs(plain.strides[axis]))).squeeze()

@@ -61,8 +61,7 @@ FROM_LEFT = "\N{LEFT-TO-RIGHT MARK}"
 
 
 def clean(text: object, limit: int = 48) -> str:
-    """A text, or a tuple of texts, on one line of at most `limit` characters, without control characters, for any file
-    format."""
+    """A text, or a tuple of texts, on one line of at most `limit` characters, without control characters."""
     words = " ".join(_unquoted(text)[: 4 * limit].split())  # more than `limit`, as blanks are merged
     line = "".join(
         c if c.isprintable() or c in {"\N{ZERO WIDTH JOINER}", FROM_LEFT} else "\N{REPLACEMENT CHARACTER}"
